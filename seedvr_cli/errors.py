@@ -1,0 +1,132 @@
+"""Everything that can go wrong, as a tree.
+
+    SeedvrError
+    ├── UsageError           2   found before anything was submitted
+    ├── KeyMissing           3   no key anywhere
+    ├── KeyRefused           3   the gateway answered 401 or 403
+    ├── BalanceError         4   the gateway answered 402
+    ├── CostCapReached       4   --max-cost or max-cost-per-day
+    ├── GatewayError         5   a 500, or an answer that is not the gateway's
+    ├── NetworkError         5   no connection
+    ├── StillRunning         6   --timeout ended the waiting
+    ├── OutcomeUnknown       7   the answer to a submission was lost
+    ├── RequestRefused       1   the gateway answered 400 or 404
+    ├── JobFailed            1   FAILED or ERROR
+    ├── DeliveryError        1   the result could not be fetched, checked or written
+    ├── LedgerError          1   the ledger cannot be read or written
+    └── Interrupted        130   Ctrl-C (143 for SIGTERM)
+
+Each class carries `code` (for scripts), `exit_code` (of the command) and a `hint` (what to do next).
+"""
+
+from collections.abc import Iterable
+
+KEYS_PAGE = "https://api-console.pixazo.ai/api_keys"
+WALLET_PAGE = "https://api-console.pixazo.ai/dashboard"
+
+# Which exit code a command ends with where several hold; everything else comes after these.
+PRECEDENCE = (130, 143, 7, 3, 4, 5, 6, 1, 2)
+
+
+class SeedvrError(Exception):
+    """One line for the user, an exit code for the script."""
+
+    code = "error"
+    exit_code = 1
+    hint: str | None = None
+
+    def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if hint is not None:
+            self.hint = hint
+        if code is not None:
+            self.code = code
+
+
+class UsageError(SeedvrError):
+    code = "usage"
+    exit_code = 2
+
+
+class KeyMissing(SeedvrError):
+    code = "no_key"
+    exit_code = 3
+    hint = f"run 'seedvr config set api-key' or set SEEDVR_API_KEY; make a key at {KEYS_PAGE}; --sandbox needs none"
+
+
+class KeyRefused(SeedvrError):
+    code = "key_refused"
+    exit_code = 3
+    hint = f"check the key at {KEYS_PAGE}; 'seedvr config list' shows where it comes from; --sandbox needs none"
+
+
+class BalanceError(SeedvrError):
+    code = "balance"
+    exit_code = 4
+    hint = f"add money at {WALLET_PAGE}, then run the same command again"
+
+
+class CostCapReached(SeedvrError):
+    code = "max_cost"
+    exit_code = 4
+
+
+class GatewayError(SeedvrError):
+    code = "gateway"
+    exit_code = 5
+    hint = "run the same command again later"
+
+
+class NetworkError(SeedvrError):
+    code = "network"
+    exit_code = 5
+    hint = "check the connection, the proxy and --base-url, then run the same command again"
+
+
+class StillRunning(SeedvrError):
+    code = "still_running"
+    exit_code = 6
+    hint = "the job goes on; the same command again picks it up"
+
+
+class OutcomeUnknown(SeedvrError):
+    code = "unknown_outcome"
+    exit_code = 7
+    hint = "it may have been charged, and is not sent again without --new"
+
+
+class RequestRefused(SeedvrError):
+    code = "refused"
+    exit_code = 1
+
+
+class JobFailed(SeedvrError):
+    code = "job_failed"
+    exit_code = 1
+
+
+class DeliveryError(SeedvrError):
+    code = "delivery"
+    exit_code = 1
+    hint = "it is paid for: 'seedvr download' tries again"
+
+
+class RangeRefused(DeliveryError):
+    """416: there is nothing beyond the offset that was asked for."""
+
+
+class LedgerError(SeedvrError):
+    code = "ledger"
+    exit_code = 1
+
+
+class Interrupted(SeedvrError):
+    code = "interrupted"
+    exit_code = 130
+
+
+def worst_exit_code(codes: Iterable[int]) -> int:
+    """The exit code of a command whose parts ended with these codes (cli.md, Exit codes)."""
+    seen = set(codes) - {0}
+    return next((code for code in PRECEDENCE if code in seen), 1 if seen else 0)

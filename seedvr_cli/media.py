@@ -1,0 +1,144 @@
+"""What a file is, by its bytes: the gateway's `media_type` and the URL's ending are no guide."""
+
+import os
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+# Enough of a file's beginning to tell its type.
+HEAD_BYTES = 64
+
+EXTENSIONS = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "image/avif": ".avif",
+    "image/gif": ".gif",
+    "image/tiff": ".tiff",
+    "image/bmp": ".bmp",
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/webm": ".webm",
+    "video/x-msvideo": ".avi",
+}
+SOURCE_EXTENSIONS = {
+    "image": (".png", ".jpg", ".jpeg", ".webp"),
+    "video": (".mp4", ".m4v", ".mov", ".avi", ".webm"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Pixels."""
+
+    width: int
+    height: int
+
+
+def sniff(head: bytes) -> str | None:
+    """The media type that the first bytes show, or None where they are no picture's and no video's."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head[:4] == b"RIFF":
+        return {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}.get(head[8:12])
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        return "image/avif" if brand in {b"avif", b"avis"} else "video/quicktime" if brand == b"qt  " else "video/mp4"
+    if head[4:8] in {b"moov", b"mdat", b"wide"} and head[:1] == b"\0":
+        return "video/quicktime"
+    if head.startswith(b"\x1aE\xdf\xa3"):
+        return "video/webm"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if head.startswith((b"II*\0", b"MM\0*")):
+        return "image/tiff"
+    if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
+        return "image/bmp"
+    return None
+
+
+def sniff_file(path: str) -> str | None:
+    """The same for a file on disk."""
+    with open(path, "rb") as file:
+        return sniff(file.read(HEAD_BYTES))
+
+
+def measure(path: str, media_type: str) -> Size | None:
+    """Width and height in pixels, or None where they cannot be read. Never raises for a strange file."""
+    try:
+        if media_type.startswith("image/"):
+            from PIL import Image
+
+            with Image.open(path) as picture:
+                return Size(*picture.size)
+        if media_type in {"video/mp4", "video/quicktime"}:
+            with open(path, "rb") as file:
+                return _mp4_size(file, 0, os.fstat(file.fileno()).st_size)
+    except (OSError, ValueError, SyntaxError, struct.error):
+        return None
+    except Exception as error:  # Pillow's own: a decompression bomb is a size, not a crash
+        if type(error).__name__ == "DecompressionBombError":
+            return None
+        raise
+    return None
+
+
+def is_whole(path: str, media_type: str) -> bool:
+    """Whether the file's own structure says it is complete; for a body that came without a length."""
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        head = file.read(12)
+        file.seek(max(0, size - 64))
+        tail = file.read()
+        match media_type:
+            case "image/png":
+                return b"IEND" in tail
+            case "image/jpeg":
+                return b"\xff\xd9" in tail
+            case "image/webp" | "video/x-msvideo":
+                return int(struct.unpack("<I", head[4:8])[0]) + 8 <= size
+            case "video/mp4" | "video/quicktime" | "image/avif":
+                return _boxes_fill(file, size)
+    return size > 0
+
+
+def _boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]:
+    """The MP4 boxes between two offsets: (kind, first byte of the content, end)."""
+    boxes = []
+    while start + 8 <= end:
+        file.seek(start)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        content = start + 8
+        if length == 1:
+            length = struct.unpack(">Q", file.read(8))[0]
+            content += 8
+        elif length == 0:
+            length = end - start
+        if length < content - start:
+            break
+        boxes.append((kind, content, start + length))
+        start += length
+    return boxes
+
+
+def _boxes_fill(file: BinaryIO, size: int) -> bool:
+    boxes = _boxes(file, 0, size)
+    return bool(boxes) and boxes[-1][2] == size and any(kind == b"moov" for kind, _, _ in boxes)
+
+
+def _mp4_size(file: BinaryIO, start: int, end: int) -> Size | None:
+    """The largest track's size: the track header ends with width and height as 16.16 fixed-point numbers."""
+    best: Size | None = None
+    for kind, content, stop in _boxes(file, start, end):
+        found: Size | None = None
+        if kind in {b"moov", b"trak"}:
+            found = _mp4_size(file, content, stop)
+        elif kind == b"tkhd":
+            file.seek(stop - 8)
+            width, height = struct.unpack(">II", file.read(8))
+            found = Size(width >> 16, height >> 16)
+        if found and found.width and (best is None or found.width * found.height > best.width * best.height):
+            best = found
+    return best

@@ -1,0 +1,153 @@
+"""The values that a job gains on its way, and the events that tell of it."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from seedvr_cli.catalog import COMPLETED, ERROR
+from seedvr_cli.errors import SeedvrError
+from seedvr_cli.naming import Output
+from seedvr_cli.request import Request
+
+State = Literal["reserved", "submitting", "running", "completed", "failed", "error", "unknown"]
+Charge = Literal["none", "listed", "not_charged", "maybe", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the gateway says of a job: to a submission, a poll or a webhook. `extra` has the fields we do not know."""
+
+    request_id: str | None
+    status: str
+    media_url: tuple[str, ...] = ()
+    media_type: str | None = None
+    error: str | None = None
+    created_at: datetime | None = None
+    completed_at: datetime | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A body that comes in. `offset`: where it begins in the file; `total` bytes of the file, if the server tells."""
+
+    offset: int
+    total: int | None
+    etag: str | None
+    chunks: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A delivered file: bytes, SHA-256 in hex, pixels."""
+
+    path: str
+    bytes: int
+    sha256: str
+    media_type: str
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of the ledger. `price` in millionths of a dollar; `output` the absolute -o of the command that made it."""
+
+    id: int
+    key: str
+    gateway: str
+    endpoint: str | None
+    source: str | None
+    name: str
+    params: Mapping[str, Any]
+    output: str | None
+    price: int | None
+    profile: str
+    state: State
+    status: str | None = None
+    request_id: str | None = None
+    media_url: tuple[str, ...] = ()
+    media_type: str | None = None
+    error: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    submitted_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    @property
+    def charge(self) -> Charge:
+        """What is known of the charge (cli.md, The JSON object)."""
+        if self.state in {"reserved", "submitting", "unknown"}:
+            return "unknown" if self.state != "reserved" else "none"
+        return "listed" if self.status == COMPLETED else "not_charged" if self.status == ERROR else "maybe"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to do: a request to pay for at most once, or (`job`) a job to attach to."""
+
+    index: int
+    source: str | None
+    label: str
+    endpoint: str | None
+    output: Output
+    request: Request | None = None
+    job: Job | None = None
+    line: str | None = None  # where it stood in a list, e.g. `urls.txt:3`
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an item ended. `job` is what the ledger has, None where nothing was submitted."""
+
+    item: Item
+    job: Job | None = None
+    files: tuple[File, ...] = ()
+    error: SeedvrError | None = None
+    resumed: bool = False
+    skipped: bool = False
+    price: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The item's turn has come; `expected` seconds is how long jobs of its kind took lately."""
+
+    item: Item
+    expected: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The job is in another state: the gateway's word, or one of ours (submitting, downloading)."""
+
+    item: Item
+    state: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Bytes of the result that are on disk; `total` where the server tells."""
+
+    item: Item
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line for the user that is no result; `verbose` ones are for -v."""
+
+    text: str
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The item's outcome; the last event of an item."""
+
+    outcome: Outcome
+
+
+Event = Started | Changed | Received | Notice | Finished

@@ -1,0 +1,28 @@
+"""Amounts of money: whole millionths of a US dollar, so that sums and caps are exact."""
+
+from decimal import Decimal, InvalidOperation
+
+MICROS_PER_USD = 1_000_000
+
+
+def parse_usd(text: str) -> int:
+    """Millionths of a dollar from `0.05` or `$0.05`; ValueError for anything else, or below zero."""
+    try:
+        amount = Decimal(text.strip().removeprefix("$"))
+    except InvalidOperation as error:
+        raise ValueError(f"{text!r} is not an amount in US dollars") from error
+    if not amount.is_finite() or amount < 0:
+        raise ValueError(f"{text!r} is not an amount in US dollars")
+    return int(amount * MICROS_PER_USD)
+
+
+def as_usd(micros: int) -> float:
+    """The same amount as the JSON number of dollars."""
+    return micros / MICROS_PER_USD
+
+
+def show_usd(micros: int) -> str:
+    """`$0.001`, `$1.95`, `$12.00`: at least two decimals, and no more than are needed."""
+    text = f"{Decimal(micros) / MICROS_PER_USD:f}"
+    whole, _, cents = text.partition(".")
+    return f"${whole}.{cents.rstrip('0').ljust(2, '0')}"

@@ -1,0 +1,85 @@
+"""When to poll, when to try again, how long to wait: arithmetic only. All lengths are seconds."""
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+# After a failure: the first wait, doubled each time, up to the longest.
+FIRST_BACKOFF = 0.5
+LONGEST_BACKOFF = 30.0
+# A Retry-After beyond this is a mistake of the server, or as good as a refusal.
+LONGEST_RETRY_AFTER = 900.0
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s?)?(?:(\d+(?:\.\d+)?)ms)?")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from `90s`, `30m`, `2h`, `1h30m`, `500ms` or a bare number of seconds; ValueError otherwise."""
+    compact = text.strip().lower().replace(" ", "")
+    match = _DURATION.fullmatch(compact)
+    if not compact or match is None:
+        raise ValueError(f"{text!r} is not a duration such as 90s, 30m or 2h")
+    hours, minutes, seconds, milliseconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
+
+
+def show_duration(seconds: float) -> str:
+    """`0.4s`, `12s`, `3m 05s`, `2h 10m`."""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02}m"
+
+
+def backoff(failures: int, jitter: float) -> float:
+    """The wait after that many failures in a row (1 or more); `jitter` in 0-1 spreads it over the upper half."""
+    ceiling = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(failures - 1, 16))
+    return ceiling * (0.5 + 0.5 * jitter)
+
+
+def retry_after(header: str | None, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for (seconds or an HTTP date); None where it is absent or unreadable."""
+    if header is None:
+        return None
+    text = header.strip()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        wait = float(text)
+    else:
+        try:
+            instant = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        wait = (instant.replace(tzinfo=instant.tzinfo or UTC) - now).total_seconds()
+    return min(max(wait, 0.0), LONGEST_RETRY_AFTER)
+
+
+def first_poll(expected: float | None, interval: float) -> float:
+    """How long after the submission to ask first: when a job of its kind is likely done, if that is known."""
+    if expected is None:
+        return interval
+    return max(expected, interval / 10)
+
+
+def next_poll(interval: float, jitter: float) -> float:
+    """The wait between polls: the interval, spread by a tenth so that many jobs do not come in waves."""
+    return interval * (0.9 + 0.2 * jitter)
+
+
+def parse_timestamp(text: object) -> datetime | None:
+    """An instant in UTC from either of the gateway's two forms; None for anything else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        instant = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def iso(instant: datetime) -> str:
+    """`2026-05-22T13:19:23.000Z`."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
