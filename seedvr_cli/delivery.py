@@ -1,0 +1,306 @@
+"""A media URL becomes a file: streamed to NAME.part, checked, flushed to disk, and only then given its name."""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from seedvr_cli.errors import DeliveryError, NetworkError, RangeRefused
+from seedvr_cli.media import HEAD_BYTES, is_whole, measure, sniff
+from seedvr_cli.models import File, Stream
+from seedvr_cli.schedule import backoff
+
+# Breaks in a row without a byte of progress before a delivery is given up.
+FRUITLESS_BREAKS = 5
+
+Fetch = Callable[[str, int, str | None], AbstractAsyncContextManager[Stream]]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a delivery goes. `overwrite` lets the rename replace what is in the way."""
+
+    path: str
+    overwrite: bool = False
+
+    @property
+    def part(self) -> str:
+        """The name while it is not whole."""
+        return f"{self.path}.part"
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a delivery asks of its owner.
+
+    `place(media_type)` chooses the destination and records it before the `.part` is made; `note_etag` records what a
+    later run needs to resume; `progress(done, total)` in bytes; `pause(seconds)` waits; `jitter()` gives 0-1.
+    """
+
+    place: Callable[[str], Awaitable[Destination]]
+    note_etag: Callable[[str, str], Awaitable[None]]
+    progress: Callable[[int, int | None], None]
+    pause: Callable[[float], Awaitable[None]]
+    jitter: Callable[[], float]
+
+
+async def deliver(
+    url: str, fetch: Fetch, hooks: Hooks, *, resume: Destination | None = None, etag: str | None = None
+) -> tuple[File, int]:
+    """Fetch a media URL, check it and give it its name; returns the file and its time of change in nanoseconds.
+
+    `resume` is a destination of an earlier run whose `.part` may be there. Raises DeliveryError where the body is no
+    picture or video, empty, short, or cannot be written, or where the connection keeps breaking.
+    """
+    partial = Partial(resume, etag)
+    try:
+        await asyncio.to_thread(partial.reopen)
+        if url.startswith("data:"):
+            partial.restart()
+            await partial.take(decode_data_uri(url), hooks)
+            await partial.end(hooks)
+            total: int | None = partial.done
+        else:
+            total = await _fetch_all(url, fetch, partial, hooks)
+        await asyncio.to_thread(partial.check, total)
+        while True:
+            try:
+                return await asyncio.to_thread(partial.publish)
+            except FileExistsError:  # something got in the way meanwhile
+                partial.move_to(await hooks.place(partial.media_type))
+    except OSError as error:
+        raise DeliveryError(f"cannot write {error.filename or 'the result'}: {error.strerror or error}") from error
+    finally:
+        partial.close()
+
+
+@asynccontextmanager
+async def read_file(path: str, _offset: int = 0, _etag: str | None = None) -> AsyncIterator[Stream]:
+    """A `Fetch` for a file on this machine, so that a copy is as careful as a download."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        with open(path, "rb") as file:
+            while block := await asyncio.to_thread(file.read, 1 << 20):
+                yield block
+
+    yield Stream(0, os.path.getsize(path), None, chunks())
+
+
+def decode_data_uri(uri: str) -> bytes:
+    """The bytes in a `data:` URI; DeliveryError where it cannot be read."""
+    header, comma, body = uri.partition(",")
+    if not comma:
+        raise DeliveryError("the gateway's answer holds a data URI without data")
+    raw = unquote_to_bytes(body)
+    if not header.lower().endswith(";base64"):
+        return raw
+    try:
+        return base64.b64decode(raw, validate=True)
+    except binascii.Error as error:
+        raise DeliveryError(f"the gateway's answer holds a data URI that cannot be read: {error}") from error
+
+
+class Partial:
+    """A file under way: its `.part`, the bytes so far and their digest."""
+
+    def __init__(self, destination: Destination | None, etag: str | None) -> None:
+        self.destination = destination
+        self.etag = etag
+        self.media_type = ""
+        self.done = 0
+        self._head = b""
+        self._digest = hashlib.sha256()
+        self._file: int | None = None
+
+    def reopen(self) -> None:
+        """Take up the `.part` of an earlier run, if there is one and it can be resumed safely."""
+        if self.destination is None or not os.path.isfile(self.destination.part):
+            self.destination = self.etag = None
+            return
+        if self.etag is None:
+            return
+        self._file = os.open(self.destination.part, os.O_RDWR | getattr(os, "O_BINARY", 0))
+        self._digest_existing()
+
+    def restart(self) -> None:
+        """Begin from the first byte."""
+        self.done, self._head, self.media_type, self._digest = 0, b"", "", hashlib.sha256()
+        if self._file is not None:
+            os.ftruncate(self._file, 0)
+            os.lseek(self._file, 0, os.SEEK_SET)
+
+    async def take(self, chunk: bytes, hooks: Hooks) -> None:
+        """Add bytes. The first ones decide what the file is, and with that its name."""
+        if not self.media_type:
+            self._head += chunk
+            if len(self._head) < HEAD_BYTES:
+                return
+            chunk = await self._begin(hooks)
+        self._write(chunk)
+
+    async def end(self, hooks: Hooks) -> None:
+        """The body has ended; a very short one has not been written yet."""
+        if self._head and not self.media_type:
+            self._write(await self._begin(hooks))
+
+    def check(self, total: int | None) -> None:
+        """DeliveryError unless the `.part` is a whole picture or video, on disk."""
+        if self._file is None or self.destination is None or self.done == 0:
+            raise DeliveryError("the media server sent an empty body")
+        if total is not None and self.done != total:
+            raise DeliveryError(f"the media server sent {self.done} of {total} bytes")
+        os.fsync(self._file)
+        if total is None and not is_whole(self.destination.part, self.media_type):
+            raise DeliveryError("the media server's body ends before the file does")
+
+    def publish(self) -> tuple[File, int]:
+        """Give the file its name. Raises FileExistsError where something got in the way meanwhile."""
+        assert self.destination is not None
+        path, part = self.destination.path, self.destination.part
+        size = measure(part, self.media_type)
+        mtime_ns = os.stat(part).st_mtime_ns
+        _rename(part, path, overwrite=self.destination.overwrite)
+        _flush_folder(os.path.dirname(path))
+        width, height = (size.width, size.height) if size else (None, None)
+        return File(path, self.done, self._digest.hexdigest(), self.media_type, width, height), mtime_ns
+
+    def move_to(self, destination: Destination) -> None:
+        """Give the `.part` another destination, where the first one's name was taken meanwhile."""
+        assert self.destination is not None
+        os.rename(self.destination.part, destination.part)
+        self.destination = destination
+
+    def close(self) -> None:
+        """Let go of the `.part`; its bytes stay for the next run."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    async def _begin(self, hooks: Hooks) -> bytes:
+        head = self._head
+        media_type = sniff(head)
+        if media_type is None:
+            raise DeliveryError(f"the media server sent no picture and no video: it begins with {_show(head)}")
+        self.media_type = media_type
+        if self.destination is None:
+            self.destination = await hooks.place(media_type)
+        if self._file is None:
+            flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+            os.makedirs(os.path.dirname(self.destination.part), exist_ok=True)
+            self._file = os.open(self.destination.part, flags, 0o666)
+        return head
+
+    def _write(self, chunk: bytes) -> None:
+        assert self._file is not None
+        view = memoryview(chunk)
+        self._digest.update(view)
+        self.done += len(view)
+        while view:
+            view = view[os.write(self._file, view) :]
+
+    def _digest_existing(self) -> None:
+        assert self._file is not None
+        while block := os.read(self._file, 1 << 20):
+            self._head = self._head or block[:HEAD_BYTES]
+            self._digest.update(block)
+            self.done += len(block)
+        self.media_type = sniff(self._head) or ""
+        if not self.media_type:
+            self.done = 0
+
+
+def recover(destination: Destination) -> tuple[File, int] | None:
+    """The file that an earlier run renamed and did not live to record; None where it never got that far."""
+    path, part = destination.path, destination.part
+    try:
+        if os.path.lexists(part):
+            if not os.path.samefile(path, part):
+                return None
+            os.unlink(part)
+        facts = os.stat(path)
+        with open(path, "rb") as file:
+            media_type = sniff(file.read(HEAD_BYTES))
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+    if media_type is None:
+        return None
+    size = measure(path, media_type)
+    width, height = (size.width, size.height) if size else (None, None)
+    return File(path, facts.st_size, digest, media_type, width, height), facts.st_mtime_ns
+
+
+async def _fetch_all(url: str, fetch: Fetch, partial: Partial, hooks: Hooks) -> int | None:
+    """Stream the body into the partial file, taken up again where it broke off; returns its full length if known."""
+    breaks = 0
+    while True:
+        if not partial.media_type:
+            partial.restart()
+        before = partial.done
+        total: int | None = None
+        try:
+            async with fetch(url, partial.done if partial.etag else 0, partial.etag) as stream:
+                if stream.offset != partial.done:
+                    partial.restart()
+                total = stream.total
+                async for chunk in stream.chunks:
+                    await partial.take(chunk, hooks)
+                    if stream.etag and stream.etag != partial.etag and partial.destination is not None:
+                        partial.etag = stream.etag
+                        if total is None or total > len(chunk):
+                            await hooks.note_etag(partial.destination.path, stream.etag)
+                    hooks.progress(partial.done, total)
+                await partial.end(hooks)
+            if total is None or partial.done == total:
+                return total
+            raise NetworkError(f"the media server sent {partial.done} of {total} bytes")  # noqa: TRY301 - one way on
+        except RangeRefused:
+            if before == 0:
+                raise
+            partial.etag = None
+            partial.restart()
+        except NetworkError as error:
+            breaks = breaks + 1 if partial.done <= before else 1
+            if breaks >= FRUITLESS_BREAKS:
+                raise DeliveryError(str(error)) from error
+            if partial.etag is None:
+                partial.restart()
+            await hooks.pause(backoff(breaks, hooks.jitter()))
+
+
+def _rename(part: str, path: str, *, overwrite: bool) -> None:
+    """Atomic, and without `overwrite` it fails rather than replace anything."""
+    if overwrite:
+        os.replace(part, path)
+        return
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
+        os.rename(part, path)
+        return
+    os.unlink(part)
+
+
+def _flush_folder(folder: str) -> None:
+    """Make the rename itself survive a power cut; some systems cannot open a folder."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _show(head: bytes) -> str:
+    text = head[:40].decode("utf-8", "replace").split("\n")[0].strip()
+    return repr(text)

@@ -1,0 +1,304 @@
+"""The gateway over HTTP: submit, poll, and fetch media. The only place with httpx.
+
+Foreign errors are translated here, once. What a failed submission means for the user's money is decided by what
+is provable: `NotSent` and `Busy` were not accepted and may be sent again; all else that is no clear answer is unknown.
+"""
+
+import json
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Self
+from urllib.parse import quote, urljoin
+
+import httpx
+
+from seedvr_cli import __version__
+from seedvr_cli.catalog import KEY_HEADER, STATUS_PATH, is_allowed_url
+from seedvr_cli.errors import (
+    BalanceError,
+    DeliveryError,
+    GatewayError,
+    KeyRefused,
+    NetworkError,
+    OutcomeUnknown,
+    RangeRefused,
+    RequestRefused,
+)
+from seedvr_cli.models import Answer, Stream
+from seedvr_cli.request import Request
+from seedvr_cli.schedule import parse_timestamp, retry_after
+
+# Seconds. An answer to a submission may take its time: giving up on it means not knowing whether it was paid.
+CONNECT_SECONDS = 10.0
+SUBMIT_SECONDS = 120.0
+SYNC_SUBMIT_SECONDS = 900.0
+POLL_SECONDS = 30.0
+MEDIA_SECONDS = 30.0
+# One httpx pool slows down past this many connections.
+CONNECTIONS = 64
+REDIRECTS = 5
+# Characters of an error body that are worth a line.
+LONGEST_MESSAGE = 300
+
+_KNOWN_FIELDS = frozenset(
+    {"request_id", "status", "model_id", "error", "output", "created_at", "updated_at", "completed_at", "polling_url"}
+)
+
+
+class NotSent(NetworkError):
+    """The connection was never made: nothing was submitted."""
+
+
+class Busy(GatewayError):
+    """429, or 503 with Retry-After: refused for now. `wait` is what the server asks for, in seconds."""
+
+    code = "busy"
+
+    def __init__(self, message: str, wait: float | None) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class Gateway:
+    """A client of one gateway. The key goes to its origin alone, and only in `submit` and `poll`.
+
+    `base_url` is https, or http on this machine. `observe` is told of every exchange; `transport` is for tests.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: str,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        observe: Callable[[str], None] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._now = now
+        self._key = key
+        self._observe = observe
+        self._transport = transport
+        self._api = self._client({KEY_HEADER: key})
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._api.aclose()
+        if "_media" in self.__dict__:
+            await self._media.aclose()
+
+    async def submit(self, request: Request) -> Answer:
+        """POST the request once.
+
+        Raises NotSent or Busy (may be sent again), RequestRefused, KeyRefused, BalanceError (not accepted),
+        GatewayError (a 500) or OutcomeUnknown (it may have been accepted).
+        """
+        seconds = SYNC_SUBMIT_SECONDS if request.answers_at_once else SUBMIT_SECONDS
+        timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS, pool=None)
+        headers = {"Cache-Control": "no-cache", **request.headers}
+        url = self._base_url + request.endpoint.path
+        try:
+            response = await self._api.post(url, json=request.body, headers=headers, timeout=timeout)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+            raise NotSent(f"cannot reach {self._base_url}: {_reason(error)}") from error
+        except (httpx.ProxyError, httpx.LocalProtocolError) as error:
+            raise NotSent(f"cannot send to {self._base_url}: {_reason(error)}") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise OutcomeUnknown(f"the gateway's answer to the submission was lost: {_reason(error)}") from error
+        if response.is_success:
+            answer = parse_answer(_json(response))
+            if answer is None:
+                raise OutcomeUnknown(f"the gateway accepted the submission (HTTP {response.status_code}) but its answer"
+                                     f" cannot be read: {_excerpt(response.text)}")  # fmt: skip
+            return answer
+        self._raise_refusal(response)
+        if response.status_code == 500:
+            raise GatewayError(
+                _describe(response), hint="it may have been accepted, and is not sent again without --new"
+            )
+        raise OutcomeUnknown(_describe(response))
+
+    async def poll(self, request_id: str) -> Answer:
+        """One GET of a job's status. Raises NetworkError, Busy, GatewayError, KeyRefused or RequestRefused (404)."""
+        url = self._base_url + STATUS_PATH + quote(request_id, safe="")
+        timeout = httpx.Timeout(POLL_SECONDS, connect=CONNECT_SECONDS, pool=None)
+        try:
+            response = await self._api.get(url, timeout=timeout)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise NetworkError(f"cannot reach {self._base_url}: {_reason(error)}") from error
+        if response.is_success:
+            answer = parse_answer(_json(response))
+            if answer is None:
+                raise GatewayError(f"the gateway's answer cannot be read: {_excerpt(response.text)}")
+            return answer
+        self._raise_refusal(response)
+        raise GatewayError(_describe(response))
+
+    @asynccontextmanager
+    async def fetch(self, url: str, offset: int = 0, etag: str | None = None) -> AsyncIterator[Stream]:
+        """A media URL's body from `offset` bytes on (if the server can, and `etag` still holds), without the key.
+
+        Raises NetworkError (try again), RangeRefused, or DeliveryError.
+        """
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        if offset and etag:
+            headers["If-Range"] = etag
+        try:
+            async with self._open(url, headers) as response:
+                if response.status_code == 416:
+                    raise RangeRefused(f"the file ends before byte {offset}")
+                if response.status_code in {408, 425, 429} or response.status_code >= 500:
+                    raise NetworkError(f"the media server answered HTTP {response.status_code}")
+                if response.status_code not in {200, 206}:
+                    raise DeliveryError(f"the media server answered HTTP {response.status_code} for {url[:200]}")
+                yield _stream(response, offset)
+        except httpx.HTTPError as error:
+            raise NetworkError(f"the download broke: {_reason(error)}") from error
+
+    @asynccontextmanager
+    async def _open(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+        """GET with redirects followed, never to plain http elsewhere."""
+        timeout = httpx.Timeout(MEDIA_SECONDS, connect=CONNECT_SECONDS, pool=None)
+        for _ in range(REDIRECTS + 1):
+            if not is_allowed_url(url):
+                raise DeliveryError(f"the gateway names a media URL that is neither https nor local: {url[:200]}")
+            try:
+                request = self._media.build_request("GET", url, headers=headers, timeout=timeout)
+            except httpx.InvalidURL as error:
+                raise DeliveryError(f"the gateway names a media URL that cannot be read: {url[:200]}") from error
+            response = await self._media.send(request, stream=True)
+            try:
+                if not response.has_redirect_location:
+                    yield response
+                    return
+                url = urljoin(url, response.headers["Location"])
+            finally:
+                await response.aclose()
+        raise DeliveryError(f"the media server redirects more than {REDIRECTS} times")
+
+    @cached_property
+    def _media(self) -> httpx.AsyncClient:
+        return self._client({"Accept-Encoding": "identity"})
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext | bool:
+        """Loading the certificates takes a while: once, and not for a gateway on this machine."""
+        return httpx.create_ssl_context() if self._base_url.startswith("https:") else True
+
+    def _client(self, headers: dict[str, str]) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=self._transport,
+            verify=self._tls,
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+            headers={"User-Agent": f"seedvr-cli/{__version__}", **headers},
+            event_hooks={"response": [self._report]} if self._observe else {},
+            mounts={f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")},  # never through a proxy
+        )
+
+    async def _report(self, response: httpx.Response) -> None:
+        request = response.request
+        if self._observe:
+            self._observe(f"{request.method} {request.url} -> HTTP {response.status_code}")
+
+    def _raise_refusal(self, response: httpx.Response) -> None:
+        """For the answers that say the request was provably not accepted."""
+        status = response.status_code
+        message = _describe(response, secret=self._key)
+        wait = retry_after(response.headers.get("Retry-After"), self._now())
+        if status == 429 or (status == 503 and wait is not None):
+            raise Busy(message, wait)
+        if status in {401, 403}:
+            raise KeyRefused(message)
+        if status == 402:
+            raise BalanceError(message)
+        if 400 <= status < 500:
+            raise RequestRefused(message)
+        if 300 <= status < 400:
+            raise RequestRefused(f"{message}: it redirects, which is not followed", hint="check --base-url")
+
+
+def parse_answer(body: Any) -> Answer | None:
+    """An Answer from the JSON that submissions, polls and callbacks share; None where it is nothing of the kind."""
+    if not isinstance(body, dict):
+        return None
+    request_id, status, output = body.get("request_id"), body.get("status"), body.get("output")
+    if not isinstance(status, str):
+        status = "QUEUED" if isinstance(request_id, str) else None
+    if status is None:
+        return None
+    output = output if isinstance(output, dict) else {}
+    media = output.get("media_url")
+    media = [media] if isinstance(media, str) else media if isinstance(media, list) else []
+    error = body.get("error")
+    extra = {key: value for key, value in body.items() if key not in _KNOWN_FIELDS}
+    rest = {key: value for key, value in output.items() if key not in {"media_url", "media_type"}}
+    media_type = output.get("media_type")
+    return Answer(
+        request_id=request_id if isinstance(request_id, str) and request_id else None,
+        status=status.strip().upper(),
+        media_url=tuple(url for url in media if isinstance(url, str)),
+        media_type=media_type if isinstance(media_type, str) else None,
+        error=error if isinstance(error, str) or error is None else json.dumps(error),
+        created_at=parse_timestamp(body.get("created_at")),
+        completed_at=parse_timestamp(body.get("completed_at")),
+        extra={**extra, **({"output": rest} if rest else {})},
+    )
+
+
+def _stream(response: httpx.Response, offset: int) -> Stream:
+    headers = response.headers
+    encoded = headers.get("Content-Encoding", "identity").lower() not in {"", "identity"}
+    length = headers.get("Content-Length", "")
+    total = int(length) if length.isdigit() and not encoded else None
+    begin = 0
+    if response.status_code == 206:
+        unit, _, rest = headers.get("Content-Range", "").partition(" ")
+        span, _, size = rest.partition("/")
+        first = span.partition("-")[0]
+        if unit != "bytes" or not first.isdigit() or int(first) != offset:
+            raise DeliveryError(f"the media server answered another range than was asked for: {rest[:60]!r}")
+        begin = offset
+        total = int(size) if size.isdigit() else None if total is None else total + offset
+    etag = headers.get("ETag")
+    strong = etag if etag and not etag.startswith("W/") else None
+    chunks = response.aiter_bytes() if encoded else response.aiter_raw()
+    return Stream(begin, total, strong, chunks)
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return json.loads(response.content)
+    except ValueError:
+        return None
+
+
+def _describe(response: httpx.Response, *, secret: str | None = None) -> str:
+    """What a refusal says, in one line: the gateway's own words where there are any."""
+    body = _json(response)
+    words = []
+    if isinstance(body, dict):
+        words = [body[key] for key in ("error", "message", "detail") if isinstance(body.get(key), str)]
+    text = ": ".join(dict.fromkeys(words)) or _excerpt(response.text)
+    if secret and len(secret) > 3:
+        text = text.replace(secret, "***")
+    return f"the gateway answered HTTP {response.status_code}" + (f": {_excerpt(text)}" if text else "")
+
+
+def _excerpt(text: str) -> str:
+    """One short line of a body, HTML's tags taken out."""
+    import re
+
+    if "<" in text:
+        text = re.sub(r"(?is)<(script|style|head)\b.*?</\1>|<[^>]*>", " ", text)
+    return " ".join(text.split())[:LONGEST_MESSAGE]
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or {"ReadTimeout": "no answer in time", "ConnectTimeout": "no connection in time"}.get(
+        type(error).__name__, type(error).__name__
+    )

@@ -1,0 +1,74 @@
+"""Which runs are alive: each holds a lock on a file of its own, which the system drops when the process is gone.
+
+A lock, not a process id: ids are used again, and mean nothing to another container on the same home folder.
+"""
+
+import os
+import uuid
+from contextlib import suppress
+from typing import IO
+
+if os.name == "nt":  # pragma: no cover - the tests run where fcntl is
+    import msvcrt
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+class RunLock:
+    """The lock of this run; taken at the first record that needs an owner."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.run = uuid.uuid4().hex
+        self._file: IO[bytes] | None = None
+
+    @property
+    def taken(self) -> bool:
+        """Whether this run has recorded anything."""
+        return self._file is not None
+
+    def take(self) -> str:
+        """The run's name, locked from now on."""
+        if self._file is None:
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            file = open(os.path.join(self.folder, self.run), "wb")  # noqa: SIM115 - held until the run ends
+            _try_lock(file)
+            self._file = file
+        return self.run
+
+    def release(self) -> None:
+        """End the run; its name is dead from now on."""
+        if self._file is not None:
+            with suppress(OSError):
+                os.unlink(self._file.name)
+            self._file.close()
+            self._file = None
+
+
+def is_run_alive(folder: str, run: str) -> bool:
+    """Whether a process still holds that run's lock; the file of a dead one is cleared away."""
+    path = os.path.join(folder, run)
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - closed below on every way
+    except OSError:
+        return False
+    with file:
+        if not _try_lock(file):
+            return True
+        with suppress(OSError):
+            os.unlink(path)
+        return False
