@@ -1,0 +1,167 @@
+"""The composition root: a run's gateway, ledger, engine and reporter, and how it ends."""
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seedvr_cli.cli.common import Common
+from seedvr_cli.cli.failures import Failures
+from seedvr_cli.engine import Engine
+from seedvr_cli.errors import Interrupted, worst_exit_code
+from seedvr_cli.gateway import Gateway
+from seedvr_cli.ledger import Ledger
+from seedvr_cli.models import Finished, Item, Notice
+from seedvr_cli.policy import Policy
+from seedvr_cli.render.human import Tally
+from seedvr_cli.render.reporter import PlainReporter, Reporter
+from seedvr_cli.render.results import Form, Results
+from seedvr_cli.settings import find_key, state_folder
+
+# Seconds between two looks at the clock by the reporter.
+TICK_SECONDS = 0.1
+# Exit code of a command whose reader went away: 128 + SIGPIPE, as a shell reports it.
+PIPE_CLOSED = 141
+
+
+@dataclass(slots=True)
+class Session:
+    """An open gateway and ledger."""
+
+    common: Common
+    gateway: Gateway
+    ledger: Ledger
+
+
+FindItems = Callable[[Session], Awaitable[Sequence[Item]]]
+
+
+@asynccontextmanager
+async def open_session(common: Common) -> AsyncIterator[Session]:
+    """The ledger, and the gateway with its key; the sandbox is started where it is asked for."""
+    async with AsyncExitStack() as stack:
+        if common.sandbox:
+            url, key, origin = await stack.enter_async_context(_sandbox()), "sandbox", "the sandbox, which needs none"
+        else:
+            url = common.base_url
+            key, origin = find_key(common.settings, common.key_file)
+        ledger = await stack.enter_async_context(Ledger(state_folder()))
+        if common.talk.verbose:
+            common.talk.say(f"seedvr: gateway {common.gateway_name}; key from {origin}; ledger {ledger.path}")
+        observe = (lambda text: common.talk.say(f"seedvr: {text}")) if common.talk.verbose else None
+        gateway = await stack.enter_async_context(Gateway(url, key, observe=observe))
+        yield Session(common, gateway, ledger)
+
+
+def run_items(
+    common: Common, policy: Policy, form: Form, find_items: FindItems, *, failed_file: str | None = None
+) -> int:
+    """Do all items and report; returns the exit code. `find_items` gives them once the session is open."""
+    return asyncio.run(_run_items(common, policy, form, find_items, failed_file))
+
+
+async def _run_items(common: Common, policy: Policy, form: Form, find_items: FindItems, failed_file: str | None) -> int:
+    results, tally, codes, failures = Results(form), Tally(), set[int](), Failures(failed_file)
+    async with open_session(common) as session:
+        items = await find_items(session)
+        spool = os.path.join(state_folder(), "spool")
+        engine = Engine(session.gateway, session.ledger, policy, name=common.gateway_name, spool=spool)
+        await engine.check_outputs(items)
+        reporter = _reporter(common, tally, len(items))
+        if common.sandbox:
+            reporter.handle(Notice("sandbox: enlarged on this machine, not by SeedVR2; nothing is charged"))
+        with _signals(engine):
+            ticker = asyncio.create_task(_tick(reporter))
+            try:
+                async with aclosing(engine.run(items)) as events:
+                    async for event in events:
+                        if isinstance(event, Finished):
+                            tally.add(event.outcome)
+                            codes.add(event.outcome.error.exit_code if event.outcome.error else 0)
+                            failures.add(event.outcome)
+                            reporter.result(lambda outcome=event.outcome: results.write(outcome))  # type: ignore[misc]
+                        reporter.handle(event)
+            except BrokenPipeError:
+                _forget_stdout()
+                return PIPE_CLOSED
+            finally:
+                ticker.cancel()
+                with suppress(asyncio.CancelledError):
+                    await ticker
+                try:
+                    reporter.close()
+                except BrokenPipeError:
+                    _forget_stdout()
+                    codes.add(PIPE_CLOSED)
+        if engine.interrupted is not None:
+            codes.add(engine.interrupted.exit_code)
+            common.talk.error(f"seedvr: interrupted; what is paid for is in the ledger; go on with: {continuation()}")
+    if PIPE_CLOSED in codes:
+        return PIPE_CLOSED
+    return worst_exit_code(codes)
+
+
+def continuation(arguments: Sequence[str] | None = None) -> str:
+    """The command that goes on with this one: the same, except that it does not pay again."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    return shlex.join(["seedvr", *(word for word in words if word != "--new")])
+
+
+@asynccontextmanager
+async def _sandbox() -> AsyncIterator[str]:
+    from seedvr_cli.sandbox.server import Sandbox
+    from seedvr_cli.sandbox.world import SandboxSettings
+
+    async with Sandbox(Path(state_folder()) / "sandbox", SandboxSettings()) as sandbox:
+        yield sandbox.url
+
+
+def _reporter(common: Common, tally: Tally, total: int) -> Reporter:
+    if common.progress == "none":
+        common.talk.quiet = True
+    if common.is_live:
+        from seedvr_cli.render.live import LiveReporter
+
+        return LiveReporter(common.talk, tally)
+    return PlainReporter(common.talk, tally, total=total)
+
+
+async def _tick(reporter: Reporter) -> None:
+    while True:
+        reporter.tick()
+        await asyncio.sleep(TICK_SECONDS)
+
+
+class _signals:  # noqa: N801 - reads as what it is: `with _signals(engine)`
+    """Ctrl-C and SIGTERM end the run cleanly; the second one ends it at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._loop = asyncio.get_running_loop()
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._handle)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, _frame: object) -> None:
+        reason = Interrupted("interrupted")
+        reason.exit_code = 128 + number
+        if self._engine.interrupted is not None:
+            raise reason
+        self._loop.call_soon_threadsafe(self._engine.stop, reason)
+
+
+def _forget_stdout() -> None:
+    """Nobody reads it any more: let the interpreter's last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,1 @@
+"""Events and results to text: the only place with Rich."""

@@ -1,0 +1,126 @@
+"""Sentences for people: one line an outcome, one line a run."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+
+from seedvr_cli.catalog import COMPLETED
+from seedvr_cli.errors import SeedvrError
+from seedvr_cli.models import File, Item, Job, Outcome
+from seedvr_cli.money import show_usd
+from seedvr_cli.schedule import show_duration
+
+# Control characters, and those that turn the direction of text around.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """Text from outside, made fit for a terminal's line."""
+    return _CONTROL.sub("", text.replace("\n", " ").replace("\t", " ")).encode("utf-8", "replace").decode()
+
+
+def error_line(error: SeedvrError, where: str | None = None) -> str:
+    """`seedvr: WHERE: what is wrong; what to do`."""
+    text = f"seedvr: {where}: {error.message}" if where else f"seedvr: {error.message}"
+    return clean(f"{text}; {error.hint}" if error.hint else text)
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """`photo.jpg: done in 12s, 960x640, $0.001`, or what went wrong."""
+    item, job = outcome.item, outcome.job
+    if outcome.error is not None:
+        return error_line(outcome.error, name_of(item, job))
+    if outcome.skipped:
+        return clean(f"{name_of(item, job)}: delivered before, nothing to do")
+    words = [f"{job.status}" if job and job.status != COMPLETED else "done"]
+    if outcome.resumed:
+        words.append("paid for before")
+    elif job and job.status == COMPLETED and job.submitted_at and job.completed_at:
+        words[0] += f" in {show_duration(max(0.0, (job.completed_at - job.submitted_at).total_seconds()))}"
+    words += [size for size in map(_size, outcome.files) if size]
+    if outcome.price is not None and not outcome.resumed and job and job.status == COMPLETED:
+        words.append(show_usd(outcome.price))
+    return clean(f"{name_of(item, job)}: {', '.join(words)}")
+
+
+def name_of(item: Item, job: Job | None) -> str:
+    """What the user knows the item by."""
+    return (
+        item.source or (job.source if job and job.source else None) or (job.request_id if job else None) or item.label
+    )
+
+
+def summary_line(outcomes: "Tally", seconds: float) -> str:
+    """`12 done, 3 skipped, 1 failed; $0.012; 2m 05s`."""
+    counts = [
+        (outcomes.done, "done"),
+        (outcomes.skipped, "delivered before"),
+        (outcomes.running, "still running"),
+        (outcomes.unknown, "unknown"),
+        (outcomes.failed, "failed"),
+    ]
+    words = ", ".join(f"{count} {word}" for count, word in counts if count) or "nothing done"
+    return f"seedvr: {words}; list price {show_usd(outcomes.price)}; {show_duration(seconds)}"
+
+
+class Tally:
+    """Counts of a run. `price` is what this run's jobs cost by the list, in millionths of a dollar."""
+
+    def __init__(self) -> None:
+        self.done = self.skipped = self.failed = self.running = self.unknown = self.price = 0
+        self.exit_codes: set[int] = set()
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one more."""
+        error = outcome.error
+        if error is None:
+            if outcome.skipped:
+                self.skipped += 1
+            else:
+                self.done += 1
+        else:
+            self.exit_codes.add(error.exit_code)
+            kind = {6: "running", 7: "unknown"}.get(error.exit_code, "failed")
+            setattr(self, kind, getattr(self, kind) + 1)
+        job = outcome.job
+        if not outcome.resumed and job and job.price is not None and job.charge in {"listed", "maybe", "unknown"}:
+            self.price += job.price
+
+    @property
+    def total(self) -> int:
+        """How many ended."""
+        return self.done + self.skipped + self.failed + self.running + self.unknown
+
+
+def job_rows(jobs: Iterable[Job]) -> list[tuple[str, ...]]:
+    """The columns of `status`: id, status, endpoint, when, source."""
+    return [
+        (
+            clean(job.request_id or "-"),
+            clean(job.status or job.state if job.state != "unknown" else "unknown"),
+            job.endpoint or "-",
+            f"{job.submitted_at:%Y-%m-%d %H:%M:%SZ}" if job.submitted_at else "-",
+            clean(job.source or "-"),
+        )
+        for job in jobs
+    ]
+
+
+def table(rows: Sequence[tuple[str, ...]], *, aligned: bool) -> Iterable[str]:
+    """Lines with tabs for a pipe, or aligned columns for a screen."""
+    if not aligned:
+        yield from ("\t".join(row) for row in rows)
+        return
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def show_path(path: str) -> str:
+    """A path for a person: `~` for the home folder."""
+    home = os.path.expanduser("~")
+    return clean("~" + path[len(home) :] if path.startswith(home + os.sep) else path)
+
+
+def _size(file: File) -> str:
+    return f"{file.width}x{file.height}" if file.width and file.height else ""

@@ -1,0 +1,102 @@
+"""Standard error: what is going on, for the way in which somebody, or nobody, is watching."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from seedvr_cli.models import Changed, Event, Finished, Notice, Outcome, Started
+from seedvr_cli.render.human import Tally, clean, outcome_line, summary_line
+
+# More jobs than this get a summary now and then in place of a line for each change.
+MANY_JOBS = 20
+# Seconds between two summaries.
+SUMMARY_SECONDS = 30.0
+
+
+class Reporter(Protocol):
+    """Told of every event; `tick` comes ten times a second."""
+
+    def handle(self, event: Event) -> None:
+        """One event."""
+
+    def result(self, write: Callable[[], None]) -> None:
+        """Do a write to standard output when it disturbs nothing."""
+
+    def tick(self) -> None:
+        """Time has passed."""
+
+    def close(self) -> None:
+        """The run is over, whichever way."""
+
+
+class Talk:
+    """Lines on standard error."""
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self.quiet = quiet
+        self.verbose = verbose
+
+    def say(self, text: str) -> None:
+        """A line unless -q."""
+        if not self.quiet:
+            self.error(text)
+
+    def error(self, text: str) -> None:
+        """A line in any case."""
+        print(clean(text), file=sys.stderr, flush=True)
+
+
+class PlainReporter:
+    """A line for each change of state, or a summary every 30 seconds where there are many jobs."""
+
+    def __init__(self, talk: Talk, tally: Tally, *, total: int | None) -> None:
+        self._talk = talk
+        self._tally = tally
+        self._many = total is None or total > MANY_JOBS
+        self._total = total
+        self._began = self._last = time.monotonic()
+        self._states: dict[int, str] = {}
+
+    def handle(self, event: Event) -> None:
+        """One event."""
+        match event:
+            case Started(item):
+                self._states[item.index] = "waiting"
+            case Changed(item, state, request_id):
+                self._states[item.index] = state
+                if not self._many and state != "submitting":
+                    suffix = f" ({request_id})" if request_id else ""
+                    self._talk.say(f"seedvr: {item.source or item.label}: {state}{suffix}")
+            case Notice(text, verbose):
+                if not verbose or self._talk.verbose:
+                    self._talk.say(f"seedvr: {text}")
+            case Finished(outcome):
+                self._states.pop(outcome.item.index, None)
+                self._finish(outcome)
+
+    def result(self, write: Callable[[], None]) -> None:
+        """At once."""
+        write()
+
+    def tick(self) -> None:
+        """A summary, if it is time."""
+        now = time.monotonic()
+        if self._many and now - self._last >= SUMMARY_SECONDS:
+            self._last = now
+            of = f" of {self._total}" if self._total else ""
+            self._talk.say(
+                f"seedvr: {self._tally.total}{of} ended ({self._tally.failed} failed), {len(self._states)} under way"
+            )
+
+    def close(self) -> None:
+        """The last line, where there was more than one job."""
+        if self._tally.total > 1:
+            self._talk.say(summary_line(self._tally, time.monotonic() - self._began))
+
+    def _finish(self, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            self._talk.error(outcome_line(outcome))
+        elif not self._many:
+            text = outcome_line(outcome)
+            self._talk.say(f"seedvr: {text}")
