@@ -1,0 +1,46 @@
+"""The README's table of endpoints, made from the catalog: `python tests/readme.py` writes it in place."""
+
+from pathlib import Path
+
+from seedvr_cli.catalog import ENDPOINTS, Endpoint
+from seedvr_cli.money import show_usd
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- endpoints: made by tests/readme.py -->\n", "<!-- /endpoints -->\n"
+
+
+def table() -> str:
+    """One row for each endpoint and parameter."""
+    rows = ["| endpoint | flag | body key | takes | |", "|---|---|---|---|---|"]
+    for endpoint in ENDPOINTS.values():
+        rows.append(
+            f"| **`{endpoint.name}`** | `{_command(endpoint)}` | `{endpoint.source_key}` | {_prices(endpoint)} | |"
+        )
+        rows += [
+            f"| | `--{parameter.flag}` | `{parameter.wire}` | {parameter.allowed.replace('*', '`*`')} | {parameter.note} |"
+            for parameter in endpoint.parameters
+            if parameter.flag
+        ]
+    return "\n".join(rows) + "\n"
+
+
+def with_table(text: str) -> str:
+    """The README with the table as it should be."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + table() + END + after
+
+
+def _command(endpoint: Endpoint) -> str:
+    first = next(other for other in ENDPOINTS.values() if other.kind == endpoint.kind)
+    return f"seedvr {endpoint.kind}" + ("" if endpoint is first else f" --model {endpoint.model}")
+
+
+def _prices(endpoint: Endpoint) -> str:
+    if len(endpoint.prices) == 1:
+        return f"{show_usd(endpoint.prices[0].micros)} each"
+    return ", ".join(f"{row.label} {show_usd(row.micros)}" for row in endpoint.prices)
+
+
+if __name__ == "__main__":
+    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,50 @@
+"""The README is true."""
+
+import re
+from pathlib import Path
+
+from readme import README, with_table
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_table_of_endpoints_is_the_catalogs():
+    """The README's table is what `python tests/readme.py` would write."""
+    text = README.read_text(encoding="utf-8")
+    assert with_table(text) == text
+    assert "`--write-mode`" in text
+
+
+def test_every_flag_in_the_readme_exists():
+    """Each --flag that the README shows is an option of some command."""
+    from typer.main import get_command
+
+    from seedvr_cli.cli.app import app
+
+    def flags(command):
+        found = {option for parameter in command.params for option in parameter.opts}
+        for child in getattr(command, "commands", {}).values():
+            found |= flags(child)
+        return found
+
+    shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README.read_text(encoding="utf-8")))
+    foreign = {"--raw-output", "--help", "--version"}
+    assert shown - flags(get_command(app)) - foreign == set()
+
+
+def test_every_linked_file_exists():
+    """Each relative link of the README leads to a file."""
+    for target in re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", README.read_text(encoding="utf-8")):
+        assert (ROOT / (target[0] or target[1])).exists(), target
+
+
+def test_every_exit_code_is_listed():
+    """The README's exit codes are those of the code."""
+    from seedvr_cli.errors import PRECEDENCE
+
+    listed = {
+        int(code)
+        for row in re.findall(r"^\| ([\d, ]+) \|", README.read_text(encoding="utf-8"), re.M)
+        for code in row.split(",")
+    }
+    assert listed == {0, *PRECEDENCE}
