@@ -220,8 +220,7 @@ def check(parameter: Parameter, value: Any, where: str, endpoint: Endpoint) -> A
 
     def refuse() -> NoReturn:
         shown = value if isinstance(value, str) else json.dumps(value)
-        raise UsageError(f"{where}: {shown!r} is not {_article(parameter)} that {endpoint.name} takes"
-                         f" ({parameter.allowed})")  # fmt: skip
+        raise UsageError(f"{where}: {endpoint.name} takes {parameter.allowed}, not {shown!r}")
 
     match parameter.kind:
         case "number" | "integer":
@@ -239,7 +238,8 @@ def check(parameter: Parameter, value: Any, where: str, endpoint: Endpoint) -> A
             return words[value.lower()] if isinstance(value, str) and value.lower() in words else refuse()
         case "events":
             events = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-            if not isinstance(events, list) or not events or any(event not in parameter.choices for event in events):
+            known = list(parameter.choices)  # a list, as what JSON brings may not be hashable
+            if not isinstance(events, list) or not events or any(event not in known for event in events):
                 refuse()
             return events
         case "url":
@@ -258,7 +258,7 @@ def is_allowed_url(url: str) -> bool:
         _ = parts.port
     except ValueError:
         return False
-    if not host or any(character.isspace() or ord(character) < 32 for character in url):
+    if not host or any(character.isspace() or character < "!" or character == "\x7f" for character in url):
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
 
@@ -280,7 +280,7 @@ def _check_number(parameter: Parameter, value: Any) -> float | int | None:
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     low, high = parameter.minimum, parameter.maximum
     if not math.isfinite(number) or (low is not None and number < low) or (high is not None and number > high):
@@ -288,8 +288,3 @@ def _check_number(parameter: Parameter, value: Any) -> float | int | None:
     if number.is_integer():
         return int(number)  # 2, 2.0 and "2" are the same request, and are paid for once
     return number if parameter.kind == "number" else None
-
-
-def _article(parameter: Parameter) -> str:
-    word = parameter.flag or parameter.wire
-    return f"a value of {word}"

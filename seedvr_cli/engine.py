@@ -5,20 +5,28 @@ Asynchronous and silent: `run` yields events, the last of each item being its ou
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import suppress
 
-from seedvr_cli.errors import Interrupted, UsageError
+from seedvr_cli.errors import BadLine, Interrupted, SeedvrError, UsageError
 from seedvr_cli.gateway import Gateway
-from seedvr_cli.ledger import Ledger
+from seedvr_cli.ledger import Ledger, accepts
 from seedvr_cli.life import Life, Shared
-from seedvr_cli.models import Event, Finished, Item
+from seedvr_cli.media import EXTENSIONS
+from seedvr_cli.models import Event, Finished, Item, Outcome, Skipped
+from seedvr_cli.naming import render_name
+from seedvr_cli.pace import Pace
+from seedvr_cli.plan import Prospect
 from seedvr_cli.policy import Clock, Policy
 
 # Seconds that requests under way get to be recorded when the user interrupts.
 LAST_SECONDS = 2.0
-# Results that are fetched at the same time.
+# Results that are fetched at the same time, at the least; more where many jobs are in flight.
 DOWNLOADS = 8
+# All polls share one rate: at the most this many a job in each interval, so that they do not come in waves.
+POLLS_PER_INTERVAL = 4
+
+Work = Prospect | Item
 
 
 class Engine:
@@ -31,7 +39,7 @@ class Engine:
         self._ledger = ledger
         self._events: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Semaphore(policy.jobs * 2 + DOWNLOADS)
+        self._room = asyncio.Semaphore(policy.jobs * 3 + DOWNLOADS)
         self._feeder: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self.interrupted: Interrupted | None = None
@@ -44,12 +52,15 @@ class Engine:
             spool=spool,
             emit=self._events.put_nowait,
             in_flight=asyncio.Semaphore(policy.jobs),
-            downloads=asyncio.Semaphore(DOWNLOADS),
+            downloads=asyncio.Semaphore(max(DOWNLOADS, policy.jobs // 8)),
+            submissions=Pace(policy.rate),
+            polls=Pace(POLLS_PER_INTERVAL * policy.jobs / policy.poll_interval),
         )
 
-    async def check_outputs(self, items: Iterable[Item]) -> None:
+    async def check_outputs(self, work: Iterable[Work]) -> None:
         """UsageError where an explicit file name is taken by something that is not that job's own."""
-        for item in items:
+        for one in work:
+            item = one.item() if isinstance(one, Prospect) else one
             if item.output.kind != "file" or self._policy.overwrite or not os.path.lexists(item.output.template):
                 continue
             path = os.path.abspath(item.output.template)
@@ -61,9 +72,12 @@ class Engine:
                     hint="choose another name, or --overwrite",
                 )
 
-    async def run(self, items: Iterable[Item]) -> AsyncGenerator[Event, None]:
-        """Do all items; yields what happens. Closing the iterator, or `stop`, ends the run cleanly."""
-        self._feeder = asyncio.create_task(self._feed(items))
+    async def run(self, work: AsyncIterable[Sequence[Work]]) -> AsyncGenerator[Event, None]:
+        """Do all of the work, which comes in chunks; yields what happens.
+
+        Closing the iterator, or `stop`, ends the run cleanly.
+        """
+        self._feeder = asyncio.create_task(self._feed(work))
         try:
             while (event := await self._events.get()) is not None:
                 if isinstance(event, Exception):
@@ -78,23 +92,50 @@ class Engine:
             self.interrupted = reason
             self._closing = asyncio.ensure_future(self._close())
 
-    async def _feed(self, items: Iterable[Item]) -> None:
+    async def _feed(self, work: AsyncIterable[Sequence[Work]]) -> None:
         try:
-            for item in items:
-                await self._room.acquire()
-                life = Life(item, self._shared)
-                task = asyncio.create_task(self._work(life))
-                self._tasks.add(task)
-                task.add_done_callback(self._forget)
+            async for chunk in work:
+                for one in await self._skim(chunk) if self._policy.skim else chunk:
+                    await self._room.acquire()
+                    self._start(one)
             while self._tasks:
                 await asyncio.wait(set(self._tasks))
         except Exception as error:  # noqa: BLE001 - a bug, or a list that cannot be read: `run` raises it
             self._events.put_nowait(error)
         self._events.put_nowait(None)
 
+    async def _skim(self, chunk: Sequence[Work]) -> list[Work]:
+        """What of a chunk is left to do: a list that is nearly done must not cost much."""
+        keys = {one: one.recipe.key(one.source.identity) for one in chunk if isinstance(one, Prospect)}
+        known = await self._ledger.delivered_files(list(keys.values()))
+        left: list[Work] = []
+        paths: list[str] = []
+        for one in chunk:
+            found = known.get(keys[one]) if isinstance(one, Prospect) and one.problem is None else None
+            path = _standing(one, *found) if found and isinstance(one, Prospect) else None
+            if path is None:
+                left.append(one)
+            else:
+                paths.append(path)
+        if paths:
+            self._events.put_nowait(Skipped(tuple(paths)))
+        return left
+
+    def _start(self, one: Work) -> None:
+        item = one.item() if isinstance(one, Prospect) else one
+        if isinstance(one, Prospect) and one.problem is not None:
+            self._events.put_nowait(Finished(Outcome(item, error=BadLine(one.problem))))
+            self._room.release()
+            return
+        task = asyncio.create_task(self._work(Life(item, self._shared)))
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+
     async def _work(self, life: Life) -> None:
         try:
             outcome = await life.run()
+            if outcome.error is not None and self._policy.fail_fast and self._shared.halted is None:
+                self._shared.halted = SeedvrError("--fail-fast, and another job failed")
             self._events.put_nowait(Finished(outcome))
         except Exception as error:  # noqa: BLE001 - unforeseen: `run` raises it, and the error boundary tells
             self._events.put_nowait(error)
@@ -120,3 +161,33 @@ class Engine:
             with suppress(asyncio.CancelledError):
                 await self._feeder
         self._events.put_nowait(None)
+
+
+async def in_one_chunk(work: Sequence[Work]) -> AsyncGenerator[Sequence[Work], None]:
+    """Work that is known from the start."""
+    yield work
+
+
+def _standing(prospect: Prospect, path: str, size: int, mtime_ns: int, media_type: str) -> str | None:
+    """The path as it is shown, where the file stands as it was delivered, under the name that is asked for."""
+    request, output = prospect.recipe.request, prospect.recipe.output
+    if output.kind != "template" or "{request_id}" in output.template or "{date}" in output.template:
+        return None
+    shown = render_name(
+        output,
+        name=prospect.source.name,
+        ext=EXTENSIONS.get(media_type, ""),
+        params=request.params,
+        endpoint=request.endpoint.name,
+        request_id="",
+        index=prospect.index,
+        submitted_at=None,
+    )
+    if not accepts(path, os.path.abspath(shown)):
+        return None
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return None
+    is_whole = facts.st_size == size and facts.st_mtime_ns == mtime_ns
+    return os.path.join(os.path.dirname(shown), os.path.basename(path)) if is_whole else None

@@ -10,6 +10,8 @@
     ├── NetworkError         5   no connection
     ├── StillRunning         6   --timeout ended the waiting
     ├── OutcomeUnknown       7   the answer to a submission was lost
+    ├── NotSubmitted             because of what happened to another job, with that one's code
+    ├── BadLine              1   a line of a list on standard input
     ├── RequestRefused       1   the gateway answered 400 or 404
     ├── JobFailed            1   FAILED or ERROR
     ├── DeliveryError        1   the result could not be fetched, checked or written
@@ -104,6 +106,19 @@ class RequestRefused(SeedvrError):
 class JobFailed(SeedvrError):
     code = "job_failed"
     exit_code = 1
+
+
+class BadLine(SeedvrError):
+    code = "bad_line"
+    hint = "nothing was submitted for it"
+
+
+class NotSubmitted(SeedvrError):
+    """Not sent because of what happened to another job; has that one's code."""
+
+    def __init__(self, cause: SeedvrError) -> None:
+        super().__init__(f"not submitted: {cause.message}", code=cause.code, hint=cause.hint)
+        self.exit_code = cause.exit_code
 
 
 class DeliveryError(SeedvrError):

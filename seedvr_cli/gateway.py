@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 from urllib.parse import quote, urljoin
 
@@ -17,6 +17,7 @@ import httpx
 
 from seedvr_cli import __version__
 from seedvr_cli.catalog import KEY_HEADER, STATUS_PATH, is_allowed_url
+from seedvr_cli.clients import LIMITS, Clients
 from seedvr_cli.errors import (
     BalanceError,
     DeliveryError,
@@ -37,8 +38,6 @@ SUBMIT_SECONDS = 120.0
 SYNC_SUBMIT_SECONDS = 900.0
 POLL_SECONDS = 30.0
 MEDIA_SECONDS = 30.0
-# One httpx pool slows down past this many connections.
-CONNECTIONS = 64
 REDIRECTS = 5
 # Characters of an error body that are worth a line.
 LONGEST_MESSAGE = 300
@@ -82,15 +81,20 @@ class Gateway:
         self._key = key
         self._observe = observe
         self._transport = transport
-        self._api = self._client({KEY_HEADER: key})
+        scheme = base_url.partition(":")[0]
+        self._api = Clients(lambda: self._client(scheme, {KEY_HEADER: key}))
+        self._media = {
+            scheme: Clients(partial(self._client, scheme, {"Accept-Encoding": "identity"}))
+            for scheme in ("https", "http")
+        }
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._api.aclose()
-        if "_media" in self.__dict__:
-            await self._media.aclose()
+        for clients in self._media.values():
+            await clients.aclose()
 
     async def submit(self, request: Request) -> Answer:
         """POST the request once.
@@ -103,7 +107,8 @@ class Gateway:
         headers = {"Cache-Control": "no-cache", **request.headers}
         url = self._base_url + request.endpoint.path
         try:
-            response = await self._api.post(url, json=request.body, headers=headers, timeout=timeout)
+            with self._api.lend() as client:
+                response = await client.post(url, json=request.body, headers=headers, timeout=timeout)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise NotSent(f"cannot reach {self._base_url}: {_reason(error)}") from error
         except (httpx.ProxyError, httpx.LocalProtocolError) as error:
@@ -128,7 +133,8 @@ class Gateway:
         url = self._base_url + STATUS_PATH + quote(request_id, safe="")
         timeout = httpx.Timeout(POLL_SECONDS, connect=CONNECT_SECONDS, pool=None)
         try:
-            response = await self._api.get(url, timeout=timeout)
+            with self._api.lend() as client:
+                response = await client.get(url, timeout=timeout)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NetworkError(f"cannot reach {self._base_url}: {_reason(error)}") from error
         if response.is_success:
@@ -167,34 +173,31 @@ class Gateway:
         for _ in range(REDIRECTS + 1):
             if not is_allowed_url(url):
                 raise DeliveryError(f"the gateway names a media URL that is neither https nor local: {url[:200]}")
-            try:
-                request = self._media.build_request("GET", url, headers=headers, timeout=timeout)
-            except httpx.InvalidURL as error:
-                raise DeliveryError(f"the gateway names a media URL that cannot be read: {url[:200]}") from error
-            response = await self._media.send(request, stream=True)
-            try:
-                if not response.has_redirect_location:
-                    yield response
-                    return
-                url = urljoin(url, response.headers["Location"])
-            finally:
-                await response.aclose()
+            with self._media[url.partition(":")[0].lower()].lend() as client:
+                try:
+                    request = client.build_request("GET", url, headers=headers, timeout=timeout)
+                except httpx.InvalidURL as error:
+                    raise DeliveryError(f"the gateway names a media URL that cannot be read: {url[:200]}") from error
+                response = await client.send(request, stream=True)
+                try:
+                    if not response.has_redirect_location:
+                        yield response
+                        return
+                    url = urljoin(url, response.headers["Location"])
+                finally:
+                    await response.aclose()
         raise DeliveryError(f"the media server redirects more than {REDIRECTS} times")
 
     @cached_property
-    def _media(self) -> httpx.AsyncClient:
-        return self._client({"Accept-Encoding": "identity"})
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext | bool:
+    def _tls(self) -> ssl.SSLContext:
         """Loading the certificates takes a while: once, and not for a gateway on this machine."""
-        return httpx.create_ssl_context() if self._base_url.startswith("https:") else True
+        return httpx.create_ssl_context()
 
-    def _client(self, headers: dict[str, str]) -> httpx.AsyncClient:
+    def _client(self, scheme: str, headers: dict[str, str]) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             transport=self._transport,
-            verify=self._tls,
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+            verify=self._tls if scheme == "https" else False,  # no redirect is followed by the client itself
+            limits=LIMITS,
             headers={"User-Agent": f"seedvr-cli/{__version__}", **headers},
             event_hooks={"response": [self._report]} if self._observe else {},
             mounts={f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")},  # never through a proxy

@@ -206,6 +206,26 @@ class Ledger:
         """The job's record as it stands now."""
         return (await self._jobs("id = ?", (number,)))[0]
 
+    async def delivered_files(self, keys: list[str]) -> dict[str, tuple[str, int, int, str]]:
+        """Of these keys, those whose last job is delivered as one file: path, bytes, mtime_ns, media type."""
+        marks = ",".join("?" * len(keys))
+        rows = await self._read(
+            lambda connection: connection.execute(
+                "SELECT jobs.key, path, bytes, mtime_ns, d.media_type"  # noqa: S608 - marks only
+                " FROM jobs JOIN deliveries d ON job = jobs.id"
+                f" WHERE jobs.id IN (SELECT max(id) FROM jobs WHERE key IN ({marks}) GROUP BY key)"
+                " AND state = 'completed' AND done_at IS NOT NULL AND json_array_length(media_url) = 1",
+                keys,
+            ).fetchall()
+        )
+        return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
+
+    async def paid_keys(self, keys: list[str]) -> set[str]:
+        """Of these keys, those that would not be submitted again."""
+        marks = ",".join("?" * len(keys))
+        query = f"SELECT DISTINCT key FROM jobs WHERE key IN ({marks}) AND state NOT IN ('error', 'reserved')"  # noqa: S608 - marks only
+        return await self._read(lambda connection: {row[0] for row in connection.execute(query, keys)})
+
     async def list_jobs(self, gateway: str) -> list[Job]:
         """All jobs of a gateway, oldest first, those of dead runs settled."""
         run = self._lock.take()

@@ -19,10 +19,12 @@ from seedvr_cli.errors import (
     KeyRefused,
     LedgerError,
     NetworkError,
+    NotSubmitted,
     OutcomeUnknown,
     RequestRefused,
     SeedvrError,
     StillRunning,
+    UsageError,
 )
 from seedvr_cli.gateway import Busy, Gateway, NotSent
 from seedvr_cli.ledger import Delivery, Ledger, accepts
@@ -30,16 +32,20 @@ from seedvr_cli.media import EXTENSIONS
 from seedvr_cli.models import Answer, Changed, Event, File, Item, Job, Outcome, Received, Started
 from seedvr_cli.money import show_usd
 from seedvr_cli.naming import Names, numbered, render_name
+from seedvr_cli.pace import Pace
 from seedvr_cli.policy import Clock, Policy
 from seedvr_cli.request import Request
 from seedvr_cli.schedule import backoff, first_poll, next_poll
 
-# Seconds without a connection, or with nothing but failures, before a job is left to itself.
-PATIENCE = 30.0
+# Seconds without a connection before a submission is given up: nothing is lost by it.
+SUBMIT_PATIENCE = 10.0
+# Seconds of nothing but failures before a job that is paid for is left to itself.
+POLL_PATIENCE = 60.0
 # Seconds between looks at the ledger while another run submits or delivers the same thing.
 LEDGER_INTERVAL = 0.2
 # Answers of 404 in a row before a job counts as unknown to the gateway: a new job may not be visible at once.
 MISSING_ANSWERS = 3
+NEW_SECONDS = 60.0
 # Seconds between two events about the bytes of one download.
 PROGRESS_SECONDS = 0.1
 
@@ -58,6 +64,10 @@ class Shared:
     in_flight: asyncio.Semaphore
     downloads: asyncio.Semaphore
     names: Names = field(default_factory=Names)
+    submissions: Pace = field(default_factory=Pace)
+    polls: Pace = field(default_factory=Pace)
+    requests: Pace = field(default_factory=Pace)
+    lives: dict[str, "asyncio.Future[Outcome]"] = field(default_factory=dict)
     posts: set["asyncio.Task[None]"] = field(default_factory=set)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     halted: SeedvrError | None = None
@@ -66,7 +76,7 @@ class Shared:
     def reserve(self, price: int) -> SeedvrError | None:
         """Set the price aside; or why nothing more may be submitted."""
         if self.halted is not None:
-            return self.halted
+            return NotSubmitted(self.halted)
         cap = self.policy.max_cost
         if cap is not None and self.committed + price > cap:
             return CostCapReached(
@@ -88,6 +98,12 @@ class Shared:
             for wait in waits:
                 wait.cancel()
 
+    async def turn(self, pace: Pace) -> None:
+        """Wait for a slot of this pace, and for one of all requests together."""
+        wait = max(pace.take(self.clock.monotonic()), self.requests.take(self.clock.monotonic()))
+        if wait > 0:
+            await self.pause(wait)
+
 
 class Life:
     """An item from its request to its outcome."""
@@ -100,17 +116,43 @@ class Life:
         self._job: Job | None = item.job
         self._resumed = item.job is not None
         self._files: list[File] = []
+        self._pay_again = shared.policy.new
         self._base = self._name("", "")
         self._number = shared.names.hold(self._base)
 
     async def run(self) -> Outcome:
-        """Whatever happens becomes an outcome; only cancellation and bugs get out."""
+        """Whatever happens becomes an outcome; only cancellation and bugs get out.
+
+        Two items of a run that ask for the same are one job: the second one waits for the first one's outcome.
+        """
+        request, lives = self._item.request, self._shared.lives
+        if request is None:
+            return await self._run()
+        key = request.key(self._shared.name)
+        while key in lives:
+            earlier = await asyncio.shield(lives[key])
+            self._pay_again = False
+            if earlier.error is not None:
+                self._shared.names.release(self._base, self._number)
+                return replace(earlier, item=self._item, resumed=earlier.job is not None, files=())
+        own: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        lives[key] = own
+        try:
+            outcome = await self._run()
+            own.set_result(outcome)
+        finally:
+            del lives[key]
+            own.cancel()
+        return outcome
+
+    async def _run(self) -> Outcome:
         skipped = False
         error: SeedvrError | None = None
         try:
             async with self._shared.in_flight:
                 self._tell(Started(self._item, await self._expected()))
                 if self._job is None:
+                    await self._check_name()
                     await self._submit()
                 skipped = await self._is_delivered()
                 if not skipped and self._policy.wait:
@@ -125,9 +167,22 @@ class Life:
         finally:
             self._shared.names.release(self._base, self._number)
         price = self._job.price if self._job else None
-        return Outcome(self._item, self._job, tuple(self._files), error, self._resumed, skipped, price)
+        known_before = self._resumed and not (self._item.job and not self._item.job.id)
+        return Outcome(self._item, self._job, tuple(self._files), error, known_before, skipped, price)
 
     # Submitting: at most once.
+
+    async def _check_name(self) -> None:
+        """UsageError where an explicit name is taken: nothing is paid for a result that has no place to go."""
+        output, request = self._item.output, self._item.request
+        if output.kind != "file" or self._policy.overwrite or request is None:
+            return
+        path = os.path.abspath(output.template)
+        if self._number == 1 and not os.path.lexists(path):
+            return
+        key = request.key(self._shared.name)
+        if await self._ledger.owner_key(path) != key or not await self._ledger.is_own(path):
+            raise UsageError(f"{output.template} is in the way, and not this job's own", hint="choose another name")
 
     async def _submit(self) -> None:
         """Claim and POST in a task of its own, which an interrupt lets finish."""
@@ -184,7 +239,9 @@ class Life:
         )
         while True:
             only_ask = refusal is not None or self._shared.stopping.is_set()
-            claim = await self._ledger.claim(draft, new=policy.new, retry_failed=policy.retry_failed, only_ask=only_ask)
+            claim = await self._ledger.claim(
+                draft, new=self._pay_again, retry_failed=policy.retry_failed, only_ask=only_ask
+            )
             if claim.verdict != "busy":
                 break
             await self._shared.pause(LEDGER_INTERVAL)
@@ -211,14 +268,18 @@ class Life:
                 raise Interrupted("stopped")
             if self._shared.halted is not None and failures:
                 raise self._shared.halted
+            await self._shared.turn(self._shared.submissions)
+            if self._shared.stopping.is_set():
+                raise Interrupted("stopped")
             self._tell(Changed(self._item, "submitting"))
             try:
                 return await self._shared.gateway.submit(request)
             except (Busy, NotSent) as error:
                 failures += 1
                 wait = backoff(failures, clock.jitter())
-                patience = PATIENCE
+                patience = SUBMIT_PATIENCE
                 if isinstance(error, Busy):
+                    self._shared.requests.refused(clock.monotonic(), error.wait)
                     patience = self._policy.timeout
                     wait = max(error.wait, 0.05) if error.wait is not None else wait
                 if clock.monotonic() - began + wait > patience:
@@ -257,16 +318,18 @@ class Life:
             if clock.monotonic() >= deadline and left < wait:
                 raise StillRunning(f"still {job.status} after {self._policy.timeout:g} seconds of waiting")
             wait = next_poll(interval, clock.jitter())
+            await self._shared.turn(self._shared.polls)
             try:
                 answer = await self._shared.gateway.poll(job.request_id)
             except Busy as error:
+                self._shared.requests.refused(clock.monotonic(), error.wait)
                 wait = error.wait if error.wait is not None else backoff(1, clock.jitter()) + interval
                 continue
             except (NetworkError, GatewayError):
                 failing_since = failing_since if failing_since is not None else clock.monotonic()
                 if job.status in TERMINAL:
                     break  # its URLs are known, and may still be good
-                if clock.monotonic() - failing_since > PATIENCE:
+                if clock.monotonic() - failing_since > POLL_PATIENCE:
                     raise
                 wait = min(wait, backoff(1, clock.jitter()))
                 continue
@@ -274,7 +337,8 @@ class Life:
                 missing += 1
                 if job.status in TERMINAL:
                     break
-                if missing >= MISSING_ANSWERS:
+                is_new = job.submitted_at and (clock.now() - job.submitted_at).total_seconds() < NEW_SECONDS
+                if missing >= MISSING_ANSWERS or not is_new:
                     raise
                 continue
             failing_since, missing = None, 0
@@ -290,6 +354,8 @@ class Life:
         """Record another state of the job."""
         if answer.status in TERMINAL or answer.status != job.status:
             changed = answer.status != job.status
+            if not job.id:  # submitted elsewhere: known from now on, so that its delivery can be resumed
+                job = await self._ledger.adopt(job)
             job = self._job = await self._ledger.record(job, answer)
             if changed:
                 self._tell(Changed(self._item, answer.status, job.request_id))

@@ -94,6 +94,7 @@ class Item:
     request: Request | None = None
     job: Job | None = None
     line: str | None = None  # where it stood in a list, e.g. `urls.txt:3`
+    raw: str | None = None  # and the line itself, for --failed-file
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +151,11 @@ class Finished:
     outcome: Outcome
 
 
-Event = Started | Changed | Received | Notice | Finished
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Items of a list whose files stand whole under the names that are asked for: their paths."""
+
+    paths: tuple[str, ...]
+
+
+Event = Skipped | Started | Changed | Received | Notice | Finished

@@ -3,15 +3,17 @@
 from decimal import Decimal, InvalidOperation
 
 MICROS_PER_USD = 1_000_000
+# Dollars; more is a slip of the finger, and cannot be counted exactly.
+LARGEST_AMOUNT = 10**9
 
 
 def parse_usd(text: str) -> int:
-    """Millionths of a dollar from `0.05` or `$0.05`; ValueError for anything else, or below zero."""
+    """Millionths of a dollar from `0.05` or `$0.05`; ValueError for anything else, below zero, or beyond all money."""
     try:
         amount = Decimal(text.strip().removeprefix("$"))
     except InvalidOperation as error:
         raise ValueError(f"{text!r} is not an amount in US dollars") from error
-    if not amount.is_finite() or amount < 0:
+    if not amount.is_finite() or not 0 <= amount <= LARGEST_AMOUNT:
         raise ValueError(f"{text!r} is not an amount in US dollars")
     return int(amount * MICROS_PER_USD)
 

@@ -1,5 +1,6 @@
 """What a result is called: templates, safe names, numbers against collisions."""
 
+import functools
 import itertools
 import os
 import re
@@ -41,6 +42,8 @@ _PARAMETER_FIELDS = {
 LONGEST_PART = 150
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]')
+# A URL whose last part is a safe name as it stands: most are, and a list may have a million of them.
+_SIMPLE_NAME = re.compile(r"https://[^/?#]+/(?:[^?#]*/)?([A-Za-z0-9][A-Za-z0-9_-]{4,80}\.[A-Za-z0-9]{1,5})(?:[?#]|\Z)")
 _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
@@ -107,19 +110,35 @@ def render_name(
     """The path of a result, before numbers. `name` is the source's file name, `ext` that of the bytes with its dot."""
     if output.kind == "file":
         return output.template
-    values: dict[str, Any] = {
-        "stem": os.path.splitext(name)[0] or name,
-        "ext": ext,
-        "name": name,
-        "request_id": safe_name(request_id),
-        "endpoint": endpoint,
-        "index": index,
-        "date": f"{submitted_at:%Y-%m-%d}" if submitted_at else "",
-    }
-    for field, wire in _PARAMETER_FIELDS.items():
-        value = params.get(wire, "")
-        values[field] = value if isinstance(value, int) else safe_name(f"{value}", fallback="")
-    return string.Formatter().vformat(output.template, (), values)
+    parts = []
+    for literal, field, width in _pieces(output.template):
+        parts.append(literal)
+        match field:
+            case None:
+                continue
+            case "stem":
+                parts.append(os.path.splitext(name)[0] or name)
+            case "ext":
+                parts.append(ext)
+            case "name":
+                parts.append(name)
+            case "request_id":
+                parts.append(safe_name(request_id))
+            case "endpoint":
+                parts.append(endpoint)
+            case "index":
+                parts.append(format(index, width))
+            case "date":
+                parts.append(f"{submitted_at:%Y-%m-%d}" if submitted_at else "")
+            case _:
+                parts.append(safe_name(f"{params.get(_PARAMETER_FIELDS[field], '')}", fallback=""))
+    return "".join(parts)
+
+
+@functools.lru_cache(maxsize=256)
+def _pieces(template: str) -> tuple[tuple[str, str | None, str], ...]:
+    """A template taken apart: text, the field after it, the field's width."""
+    return tuple((literal, field, form or "") for literal, field, form, _ in string.Formatter().parse(template))
 
 
 class Names:
@@ -149,6 +168,8 @@ class Names:
 
 def source_name(url: str, fallback: str) -> str:
     """The file name in a URL, made safe."""
+    if simple := _SIMPLE_NAME.match(url):
+        return simple[1]
     try:
         path = urlsplit(url).path
     except ValueError:

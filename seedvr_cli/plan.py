@@ -1,28 +1,53 @@
 """From SOURCE words to items: which files and URLs, for which endpoint, under which name. Nothing is sent."""
 
 import hashlib
+import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from seedvr_cli.catalog import Endpoint, is_allowed_url
+from seedvr_cli.catalog import ENDPOINTS, Endpoint, check, is_allowed_url
 from seedvr_cli.errors import UsageError
+from seedvr_cli.lists import Entry
 from seedvr_cli.media import SOURCE_EXTENSIONS, sniff_file
 from seedvr_cli.models import Item, Job
-from seedvr_cli.naming import parse_output, safe_name, source_name
-from seedvr_cli.request import Source, build_request
+from seedvr_cli.naming import Output, parse_output, safe_name, source_name
+from seedvr_cli.request import (
+    KEY_LENGTH,
+    SIZE_FLAGS,
+    Request,
+    Source,
+    build_request,
+    canonical,
+    choose_endpoint,
+    nearest,
+)
 
 # Bytes; the gateway gives no limit, this is what fits a URL line of any server.
 LONGEST_URL = 8192
+# Recipes that are kept: a list may give every line options of its own.
+LARGEST_COOKBOOK = 1024
+# What an item of a list may set for itself: the request's flags, and where its result goes.
+ITEM_OPTIONS = frozenset(
+    {"model", "output", "param", "webhook", "webhook-mode"}
+    | {parameter.flag for endpoint in ENDPOINTS.values() for parameter in endpoint.parameters if parameter.flag}
+)
+
+# An https URL that needs no closer look: a list may have a million of them.
+_PLAIN_URL = re.compile(r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?(?:/[!-~]*)?\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the command line asks for every source. `options` by flag name; `output` as given to -o."""
+    """What the command line asks for every source.
+
+    `options` by flag name, `defaults` those of the profile, `output` as given to -o.
+    """
 
     endpoint: Endpoint
     options: Mapping[str, Any]
@@ -30,28 +55,165 @@ class Wishes:
     output: str | None = None
     recursive: bool = False
     local_files: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
-def plan(words: Iterable[str], wishes: Wishes) -> list[Item]:
-    """All items, checked. Raises UsageError for anything that could not be sent or written."""
-    sources = [source for word in words for source in expand(word, wishes)]
-    if not sources:
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All of a request but its source: the same for most lines of a list, and so made and checked once."""
+
+    request: Request
+    output: Output
+    digest: "hashlib._Hash"
+
+    def key(self, source: str) -> str:
+        """The key of the request for the source with this identity; see `request.identity`."""
+        digest = self.digest.copy()
+        digest.update(source.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()[:KEY_LENGTH]
+
+
+@dataclass(slots=True, eq=False)
+class Prospect:
+    """Something to do, before it is worth a whole item: one line of a list, or one SOURCE.
+
+    `where` names it for error messages; `entry` is its line; `problem` what is wrong with that.
+    """
+
+    index: int
+    source: Source
+    recipe: Recipe
+    entry: Entry | None = None
+    where: str | None = None
+    problem: str | None = None
+
+    def item(self) -> Item:
+        """The item, with everything that its life needs."""
+        template = self.recipe.request
+        request = Request(template.endpoint, self.source, template.params, template.notify, template.headers)
+        name = template.endpoint.name
+        return Item(
+            self.index,
+            self.source.text,
+            self.source.name,
+            name,
+            self.recipe.output,
+            request,
+            None,
+            self.where,
+            self.entry.raw if self.entry else None,
+        )
+
+
+class Planner:
+    """Makes prospects of SOURCE words and lines of lists. `gateway` is its identity in the ledger."""
+
+    def __init__(self, wishes: Wishes, gateway: str = "") -> None:
+        self.wishes = wishes
+        self._gateway = gateway
+        self._recipes: dict[str, Recipe] = {}
+        self._count = 0
+
+    def word(self, word: str) -> Iterator[Prospect]:
+        """The prospects of one SOURCE; UsageError where there are none, or they are wrong."""
+        recipe = self.recipe({})
+        for source in expand(word, self.wishes):
+            self._count += 1
+            yield Prospect(self._count, source, recipe)
+
+    def line(self, entry: Entry, name: str) -> Iterator[Prospect]:
+        """The prospects of one line of the list `name`; one with a `problem` where the line is wrong."""
+        where = f"{name}:{entry.number}"
+        try:
+            if entry.problem is not None:
+                raise UsageError(entry.problem)  # noqa: TRY301 - one way for all that is wrong with a line
+            recipe = self.recipe(entry.options)
+            for source in expand(entry.source, self.wishes):
+                self._count += 1
+                yield Prospect(self._count, source, recipe, entry, where)
+        except UsageError as error:
+            self._count += 1
+            text = entry.source or entry.raw[:200]
+            source = Source(text, text, text, safe_name(text))
+            yield Prospect(self._count, source, self.recipe({}), entry, where, error.message)
+
+    def recipe(self, own: Mapping[str, Any]) -> Recipe:
+        """The recipe for an item's own options (by flag name); UsageError says what is wrong with them."""
+        known = json.dumps(own, sort_keys=True) if own else ""
+        recipe = self._recipes.get(known)
+        if recipe is None:
+            recipe = self._recipes[known] = self._make(own)
+            if len(self._recipes) > LARGEST_COOKBOOK:
+                del self._recipes[next(iter(self._recipes))]
+        return recipe
+
+    def _make(self, own: Mapping[str, Any]) -> Recipe:
+        wishes = self.wishes
+        options, extra, chosen = dict(wishes.options), list(wishes.extra), dict[str, Any]()
+        for written, value in own.items():
+            flag = written.strip().lower().replace("_", "-")
+            if flag == "param" and isinstance(value, dict):
+                extra += [f"{key}={json.dumps(given)}" for key, given in value.items()]
+            elif flag in ITEM_OPTIONS:
+                chosen[flag] = value
+            else:
+                raise UsageError(f"{written!r} is no option of an item{nearest(flag, ITEM_OPTIONS)}")
+        kind, model, output = wishes.endpoint.kind, chosen.pop("model", None), chosen.pop("output", None)
+        if output is not None and (not isinstance(output, str) or output == "-"):
+            raise UsageError(f"output: {output!r} is not a file, a folder or a template")
+        if model is not None and not isinstance(model, str):
+            raise UsageError(f"model: {model!r} is not a model")
+        endpoint = choose_endpoint(kind, model) if model else wishes.endpoint
+        if any(flag in SIZE_FLAGS for flag in chosen):
+            options = {flag: value for flag, value in options.items() if flag not in SIZE_FLAGS}
+        options = with_defaults(wishes.defaults, endpoint, {**options, **chosen})
+        request = build_request(endpoint, Source("", "", "", ""), options, extra)
+        digest = hashlib.sha256(f"{self._gateway}\n{endpoint.name}\n{canonical(request.params)}\n".encode())
+        return Recipe(request, parse_output(output if output is not None else wishes.output, request.params), digest)
+
+
+def plan(words: Iterable[str], wishes: Wishes, gateway: str = "") -> list[Prospect]:
+    """All prospects, checked. Raises UsageError for anything that could not be sent or written."""
+    planner = Planner(wishes, gateway)
+    prospects = [prospect for word in words for prospect in planner.word(word)]
+    if not prospects:
         raise UsageError("no SOURCE: give a URL, a file or a folder", hint=f"'seedvr {wishes.endpoint.kind} --help'")
-    items = [make_item(index, source, wishes) for index, source in enumerate(sources, start=1)]
-    if len(items) > 1 and items[0].output.kind != "template":
-        what = "standard output takes one source" if items[0].output.kind == "stdout" else "one file name"
-        raise UsageError(f"-o {wishes.output}: {what}, and there are {len(items)} sources",
+    output = prospects[0].recipe.output
+    if len(prospects) > 1 and output.kind != "template":
+        what = "standard output takes one source" if output.kind == "stdout" else "one file name"
+        raise UsageError(f"-o {wishes.output}: {what}, and there are {len(prospects)} sources",
                          hint="give a folder or a template such as '{stem}-{index}{ext}'")  # fmt: skip
-    for folder in {os.path.dirname(os.path.abspath(item.output.template)) for item in items}:
-        check_folder(folder.partition("{")[0])
-    return items
+    check_output_folder(output)
+    return prospects
 
 
-def make_item(index: int, source: Source, wishes: Wishes) -> Item:
-    """One source's item, checked against the catalog."""
-    request = build_request(wishes.endpoint, source, wishes.options, wishes.extra)
-    output = parse_output(wishes.output, request.params)
-    return Item(index, source.text, source.name, wishes.endpoint.name, output, request)
+def with_defaults(defaults: Mapping[str, Any], endpoint: Endpoint, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The request's options with the profile's defaults where they fit this endpoint."""
+    chosen = dict(options)
+    sized = any(options.get(flag) is not None for flag in SIZE_FLAGS)
+    for flag, value in defaults.items():
+        if chosen.get(flag) not in {None, False} or (flag in SIZE_FLAGS and sized):
+            continue
+        parameter = endpoint.by_flag(flag)
+        if parameter is not None:
+            try:
+                check(parameter, value, flag, endpoint)
+            except UsageError:
+                continue  # it is another endpoint's default
+        elif flag not in {"webhook", "webhook-mode"}:
+            continue
+        chosen[flag] = value
+    if chosen.get("target") and chosen.get("scale") and not sized:
+        chosen["scale"] = None  # both are stored: the resolution says more
+    if not chosen.get("webhook") and not options.get("webhook-mode"):
+        chosen["webhook-mode"] = None
+    return chosen
+
+
+def check_output_folder(output: Output) -> None:
+    """UsageError where results could not be written, before anything is paid."""
+    if output.kind != "stdout":
+        check_folder(os.path.dirname(os.path.abspath(output.template)).partition("{")[0])
 
 
 def attach_item(index: int, job: Job, output: str | None) -> Item:
@@ -63,7 +225,9 @@ def attach_item(index: int, job: Job, output: str | None) -> Item:
 
 def expand(word: str, wishes: Wishes) -> Iterator[Source]:
     """The sources that a SOURCE word names; UsageError says what is wrong with it."""
-    if "://" in word or word.startswith("data:"):
+    if _PLAIN_URL.match(word) and len(word) <= LONGEST_URL:
+        yield Source(word, word, word, source_name(word, wishes.endpoint.kind))
+    elif "://" in word or word.startswith("data:"):
         yield _url_source(word, wishes.endpoint)
     elif os.path.isdir(word):
         yield from _folder_sources(word, wishes)

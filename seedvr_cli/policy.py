@@ -10,7 +10,10 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The user's wishes for a run. Lengths in seconds, `max_cost` in millionths of a dollar."""
+    """The user's wishes for a run. Lengths in seconds, costs in millionths of a dollar, `rate` submissions a second.
+
+    `skim` passes over delivered items of a list without a closer look than name, size and time.
+    """
 
     jobs: int = 16
     poll_interval: float = 5.0
@@ -21,6 +24,10 @@ class Policy:
     retry_failed: bool = False
     overwrite: bool = False
     max_cost: int | None = None
+    max_cost_per_day: int | None = None
+    rate: float | None = None
+    fail_fast: bool = False
+    skim: bool = False
     profile: str = "default"
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from seedvr_cli.catalog import (
     DEFAULT_BASE_URL,
@@ -124,16 +125,19 @@ def build_request(
     for word in extra:
         _add_extra(endpoint, body, word)
     _settle_size(endpoint, body)
+    _check_json(body)
     params = {key: value for key, value in body.items() if key not in NOTIFICATION_KEYS}
     notify = {key: value for key, value in body.items() if key in NOTIFICATION_KEYS}
     return Request(endpoint, source, params, notify, headers)
 
 
 def check_base_url(url: str, where: str) -> str:
-    """The URL without a trailing slash; UsageError where it is neither https nor this machine."""
+    """The URL in the one form that the ledger knows it by; UsageError where it is neither https nor this machine."""
     if not is_allowed_url(url) or "?" in url or "#" in url or "@" in url:
         raise UsageError(f"{where}: {url!r} is not an https URL such as {DEFAULT_BASE_URL}")
-    return url.rstrip("/")
+    parts = urlsplit(url)
+    host = parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
+    return f"{parts.scheme}://{host}{parts.path}".rstrip("/")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -165,8 +169,17 @@ def json_or_text(text: str, where: str) -> Any:
 
     try:
         return json.loads(text, parse_constant=refuse)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
+
+
+def _check_json(body: Mapping[str, Any]) -> None:
+    """A number without end, or bytes of a command line that are no text, could not be sent: better known now."""
+    for key, value in body.items():
+        try:
+            json.dumps({key: value}, allow_nan=False, ensure_ascii=False).encode()
+        except ValueError as error:
+            raise UsageError(f"-p {key}: that cannot be written as JSON") from error
 
 
 def _settle_size(endpoint: Endpoint, body: dict[str, Any]) -> None:

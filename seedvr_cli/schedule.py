@@ -10,7 +10,9 @@ LONGEST_BACKOFF = 30.0
 # A Retry-After beyond this is a mistake of the server, or as good as a refusal.
 LONGEST_RETRY_AFTER = 900.0
 
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s?)?(?:(\d+(?:\.\d+)?)ms)?")
+_DURATION = re.compile(
+    r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)(?:s|\Z))?(?:(\d+(?:\.\d+)?)ms)?"
+)
 
 
 def parse_duration(text: str) -> float:
@@ -21,6 +23,15 @@ def parse_duration(text: str) -> float:
         raise ValueError(f"{text!r} is not a duration such as 90s, 30m or 2h")
     hours, minutes, seconds, milliseconds = (float(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
+
+
+def parse_rate(text: str) -> float:
+    """How many a second, from `5`, `5/s`, `30/m` or `100/h`; ValueError otherwise, or for none at all."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/([smh]))?", text.strip())
+    rate = float(match[1]) / {"s": 1, "m": 60, "h": 3600}[match[2] or "s"] if match else 0.0
+    if rate <= 0:
+        raise ValueError(f"{text!r} is not a rate such as 5/s or 30/m")
+    return rate
 
 
 def show_duration(seconds: float) -> str:
@@ -75,9 +86,9 @@ def parse_timestamp(text: object) -> datetime | None:
         return None
     try:
         instant = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 def iso(instant: datetime) -> str:

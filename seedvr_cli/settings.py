@@ -13,7 +13,7 @@ from seedvr_cli.catalog import ENDPOINTS, WEBHOOK_MODES, check, is_allowed_url
 from seedvr_cli.errors import KeyMissing, UsageError
 from seedvr_cli.money import parse_usd
 from seedvr_cli.request import check_base_url, nearest
-from seedvr_cli.schedule import parse_duration
+from seedvr_cli.schedule import parse_duration, parse_rate
 
 APP = "seedvr"
 KEY_NAMES = ("api-key", "api-key-command")
@@ -199,7 +199,13 @@ def _run_key_command(command: str) -> str:
 
     try:
         done = subprocess.run(  # noqa: S602 - the user's own file names the command, as git's config does
-            command, shell=True, check=True, stdout=subprocess.PIPE, text=True, timeout=KEY_COMMAND_SECONDS
+            command,
+            shell=True,
+            check=True,
+            stdin=subprocess.DEVNULL,  # standard input may be somebody's list
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=KEY_COMMAND_SECONDS,
         )
     except subprocess.CalledProcessError as error:
         raise KeyMissing(f"api_key_command ended with exit code {error.returncode}") from error
@@ -282,6 +288,11 @@ def _usd(value: Any) -> Any:
     return value
 
 
+def _rate(value: Any) -> Any:
+    parse_rate(str(value))
+    return value
+
+
 def _text(value: Any) -> Any:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{value!r} is not a text")
@@ -316,6 +327,8 @@ SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "poll-interval": _positive_duration,
     "timeout": _duration,
     "max-cost": _usd,
+    "max-cost-per-day": _usd,
+    "rate": _rate,
     "json": _boolean,
     "quiet": _boolean,
     "verbose": _boolean,

@@ -65,11 +65,9 @@ class Common:
     @property
     def is_live(self) -> bool:
         """Whether rows are drawn on standard error."""
-        if self.talk.quiet:
+        if self.talk.quiet or self.progress not in {"auto", "live"}:
             return False
-        if self.progress == "auto":
-            return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        return self.progress == "live" and sys.stderr.isatty()
+        return sys.stderr.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
 
     def choose(self, flag: str, value: Any, default: Any = None) -> Any:
         """The flag's value, else the profile's, else the default."""

@@ -6,11 +6,17 @@ from typing import Annotated
 import typer
 
 from seedvr_cli.cli import options as o
+from seedvr_cli.cli.completion import setting_names, setting_words
 
 config = typer.Typer(
     help="Your key and defaults, by profile: get, set, unset, list, path.", no_args_is_help=True, rich_markup_mode=None
 )
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A flag's name, such as 'scale', or 'api-key'.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="A flag's name, such as 'scale', or 'api-key'.", autocompletion=setting_names
+    ),
+]  # fmt: skip
 
 
 @config.command("get")
@@ -31,7 +37,8 @@ def get(name: Name, profile: o.Profile = None) -> None:
 def set_(
     name: Name,
     value: Annotated[
-        str | None, typer.Argument(metavar="[VALUE]", help="Left out for api-key: it is asked for.")
+        str | None,
+        typer.Argument(metavar="[VALUE]", help="Left out for api-key: it is asked for.", autocompletion=setting_words),
     ] = None,
     profile: o.Profile = None,
     quiet: o.Quiet = False,

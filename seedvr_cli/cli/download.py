@@ -51,19 +51,18 @@ def download(
         raise UsageError("-o -: standard output takes one request id")
     check_stdout(common, output)
     policy = make_policy(common, "video", run)
-    from seedvr_cli.cli.session import run_items
+    from seedvr_cli.cli.session import Workload, run_work
 
-    async def find_items(session: "Session") -> Sequence["Item"]:
-        return await _find_items(session, ids, output)
+    async def find_work(session: "Session") -> Workload:
+        return Workload.of(await _find_items(session, ids, output))
 
     form = "bytes" if output == "-" else result_form(common, run)
-    raise typer.Exit(run_items(common, policy, form, find_items))
+    raise typer.Exit(run_work(common, policy, form, find_work))
 
 
 async def _find_items(session: "Session", ids: Sequence[str], output: str | None) -> list["Item"]:
+    from seedvr_cli.cli.status import stranger
     from seedvr_cli.errors import UsageError
-    from seedvr_cli.models import Job
-    from seedvr_cli.naming import safe_name
     from seedvr_cli.plan import attach_item
 
     name = session.common.gateway_name
@@ -71,14 +70,7 @@ async def _find_items(session: "Session", ids: Sequence[str], output: str | None
         jobs = []
         for request_id in ids:
             job = await session.ledger.find(request_id, name)
-            if job is None:  # submitted elsewhere: known from now on, so that its delivery can be resumed
-                stranger = Job(
-                    id=0, key=f"request:{request_id}", gateway=name, endpoint=None, source=None,
-                    name=safe_name(request_id), params={}, output=None, price=None,
-                    profile=session.common.settings.profile, state="running", request_id=request_id,
-                )  # fmt: skip
-                job = await session.ledger.adopt(stranger)
-            jobs.append(job)
+            jobs.append(job or stranger(request_id, session.common))
     else:
         jobs = await session.ledger.pending(name)
         if not jobs:

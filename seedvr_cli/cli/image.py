@@ -23,6 +23,8 @@ def image(
     body_webhook: o.BodyWebhook = None,
     body_webhook_events: o.BodyWebhookEvents = None,
     param: o.Param = None,
+    from_: o.From = None,
+    shard: o.Shard = None,
     recursive: o.Recursive = False,
     output: o.Output = None,
     overwrite: o.Overwrite = False,
@@ -34,6 +36,9 @@ def image(
     new: o.New = False,
     retry_failed: o.RetryFailed = False,
     max_cost: o.MaxCost = None,
+    rate: o.Rate = None,
+    fail_fast: o.FailFast = False,
+    yes: o.Yes = False,
     dry_run: o.DryRun = False,
     failed_file: o.FailedFile = None,
     json: o.Json = False,
@@ -51,7 +56,7 @@ def image(
     The same command again pays for nothing twice.
     """
     from seedvr_cli.cli.common import Common
-    from seedvr_cli.cli.upscale import RunOptions, upscale
+    from seedvr_cli.cli.upscale import ListOptions, RunOptions, upscale
 
     common = Common.resolve(
         json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
@@ -74,10 +79,12 @@ def image(
     }
     run = RunOptions(
         output=output, overwrite=overwrite, jobs=jobs, poll_interval=poll_interval, timeout=timeout, no_wait=no_wait,
-        no_download=no_download, new=new, retry_failed=retry_failed, max_cost=max_cost,
+        no_download=no_download, new=new, retry_failed=retry_failed, max_cost=max_cost, rate=rate,
+        fail_fast=fail_fast,
     )  # fmt: skip
+    lists = ListOptions(lists=from_ or (), shard=shard, failed_file=failed_file, yes=yes)
     code = upscale(
-        "image", common, sources or (), request, run, model=model, extra=param or (), recursive=recursive,
-        dry_run=dry_run, failed_file=failed_file,
+        "image", common, sources or (), request, run, lists, model=model, extra=param or (), recursive=recursive,
+        dry_run=dry_run,
     )  # fmt: skip
     raise typer.Exit(code)

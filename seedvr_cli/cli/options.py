@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from seedvr_cli.catalog import ENDPOINTS, SECOND_SPELLINGS, WEBHOOK_MODES
+from seedvr_cli.cli.completion import profiles, request_ids
 
 PROGRESS_FORMS = ("auto", "live", "plain", "none")
 
@@ -26,7 +27,9 @@ Sources = Annotated[
     list[str] | None,
     typer.Argument(metavar="SOURCE...", help="https URLs, local files or folders.", show_default=False),
 ]
-RequestIds = Annotated[list[str] | None, typer.Argument(metavar="[REQUEST_ID]...", show_default=False)]
+RequestIds = Annotated[
+    list[str] | None, typer.Argument(metavar="[REQUEST_ID]...", show_default=False, autocompletion=request_ids)
+]
 
 # The request.
 Model = Annotated[str | None, typer.Option(metavar="7b|3b", help="Which model.", autocompletion=_words("7b", "3b"))]
@@ -103,6 +106,16 @@ MaxCost = Annotated[str | None, typer.Option(metavar="USD", help="Submit nothing
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the requests and the list price; send nothing.")]
 FailedFile = Annotated[str | None, typer.Option(metavar="PATH", help="Where to list what did not succeed.")]
 
+From = Annotated[
+    list[str] | None, typer.Option("--from", metavar="FILE", help="A list of sources; '-' is standard input.")
+]
+Shard = Annotated[
+    str | None, typer.Option(metavar="I/N", help="Only the I-th of N shares of the list; 'auto' asks the cluster.")
+]
+Rate = Annotated[str | None, typer.Option(metavar="N/s", help="Submissions a second, at the most.")]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="After a failure, submit nothing more.")]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask before a run that costs more than a dollar.")]
+
 # Every command.
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Nothing but errors on standard error.")]
@@ -115,5 +128,7 @@ Progress = Annotated[
 ]  # fmt: skip
 BaseUrl = Annotated[str | None, typer.Option(metavar="URL", help="Another gateway.")]
 Sandbox = Annotated[bool, typer.Option("--sandbox", help="A gateway on this machine: no key, no charge, no SeedVR2.")]
-Profile = Annotated[str | None, typer.Option(metavar="NAME", help="Of the config file.")]
+Profile = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of the config file.", autocompletion=profiles)
+]  # fmt: skip
 ApiKeyFile = Annotated[str | None, typer.Option(metavar="PATH", help="Read the key there; '-' is standard input.")]

@@ -5,7 +5,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,11 @@ from typing import Any
 
 from seedvr_cli.cli.common import Common
 from seedvr_cli.cli.failures import Failures
-from seedvr_cli.engine import Engine
+from seedvr_cli.engine import Engine, Work, in_one_chunk
 from seedvr_cli.errors import Interrupted, worst_exit_code
 from seedvr_cli.gateway import Gateway
 from seedvr_cli.ledger import Ledger
-from seedvr_cli.models import Finished, Item, Notice
+from seedvr_cli.models import Finished, Notice, Skipped
 from seedvr_cli.policy import Policy
 from seedvr_cli.render.human import Tally
 from seedvr_cli.render.reporter import PlainReporter, Reporter
@@ -39,7 +39,21 @@ class Session:
     ledger: Ledger
 
 
-FindItems = Callable[[Session], Awaitable[Sequence[Item]]]
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What a run is to do: `total` items where that is known; `checked` are all of them, where they are few."""
+
+    chunks: AsyncIterable[Sequence[Work]]
+    total: int | None
+    checked: Sequence[Work] = ()
+
+    @classmethod
+    def of(cls, work: Sequence[Work]) -> "Workload":
+        """Work that is known from the start."""
+        return cls(in_one_chunk(work), len(work), work)
+
+
+FindWork = Callable[[Session], Awaitable[Workload]]
 
 
 @asynccontextmanager
@@ -59,33 +73,36 @@ async def open_session(common: Common) -> AsyncIterator[Session]:
         yield Session(common, gateway, ledger)
 
 
-def run_items(
-    common: Common, policy: Policy, form: Form, find_items: FindItems, *, failed_file: str | None = None
-) -> int:
-    """Do all items and report; returns the exit code. `find_items` gives them once the session is open."""
-    return asyncio.run(_run_items(common, policy, form, find_items, failed_file))
+def run_work(
+    common: Common, policy: Policy, form: Form, find_work: FindWork, failures: Failures | None = None
+) -> int:  # fmt: skip
+    """Do all the work and report; returns the exit code. `find_work` gives it once the session is open."""
+    return asyncio.run(_run_work(common, policy, form, find_work, failures or Failures(None)))
 
 
-async def _run_items(common: Common, policy: Policy, form: Form, find_items: FindItems, failed_file: str | None) -> int:
-    results, tally, codes, failures = Results(form), Tally(), set[int](), Failures(failed_file)
+async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindWork, failures: Failures) -> int:
+    results, tally, codes = Results(form), Tally(), set[int]()
     async with open_session(common) as session:
-        items = await find_items(session)
+        work = await find_work(session)
         spool = os.path.join(state_folder(), "spool")
         engine = Engine(session.gateway, session.ledger, policy, name=common.gateway_name, spool=spool)
-        await engine.check_outputs(items)
-        reporter = _reporter(common, tally, len(items))
+        await engine.check_outputs(work.checked)
+        reporter = _reporter(common, tally, work.total)
         if common.sandbox:
             reporter.handle(Notice("sandbox: enlarged on this machine, not by SeedVR2; nothing is charged"))
         with _signals(engine):
             ticker = asyncio.create_task(_tick(reporter))
             try:
-                async with aclosing(engine.run(items)) as events:
+                async with aclosing(engine.run(work.chunks)) as events:
                     async for event in events:
                         if isinstance(event, Finished):
                             tally.add(event.outcome)
                             codes.add(event.outcome.error.exit_code if event.outcome.error else 0)
                             failures.add(event.outcome)
                             reporter.result(lambda outcome=event.outcome: results.write(outcome))  # type: ignore[misc]
+                        elif isinstance(event, Skipped):
+                            tally.skip(len(event.paths))
+                            reporter.result(lambda paths=event.paths: results.write_paths(paths))  # type: ignore[misc]
                         reporter.handle(event)
             except BrokenPipeError:
                 _forget_stdout()
@@ -102,6 +119,8 @@ async def _run_items(common: Common, policy: Policy, form: Form, find_items: Fin
         if engine.interrupted is not None:
             codes.add(engine.interrupted.exit_code)
             common.talk.error(f"seedvr: interrupted; what is paid for is in the ledger; go on with: {continuation()}")
+        elif tally.left and tally.total > 1:
+            common.talk.say(f"seedvr: the rest, and only the rest: {continuation()}")
     if PIPE_CLOSED in codes:
         return PIPE_CLOSED
     return worst_exit_code(codes)
@@ -122,7 +141,7 @@ async def _sandbox() -> AsyncIterator[str]:
         yield sandbox.url
 
 
-def _reporter(common: Common, tally: Tally, total: int) -> Reporter:
+def _reporter(common: Common, tally: Tally, total: int | None) -> Reporter:
     if common.progress == "none":
         common.talk.quiet = True
     if common.is_live:

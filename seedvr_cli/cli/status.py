@@ -45,6 +45,18 @@ def status(
     raise typer.Exit(code)
 
 
+def stranger(request_id: str, common: "Common") -> "Job":
+    """A job that another machine or program submitted: all we have is its id."""
+    from seedvr_cli.models import Job
+    from seedvr_cli.naming import safe_name
+
+    return Job(
+        id=0, key=f"request:{request_id}", gateway=common.gateway_name, endpoint=None, source=None,
+        name=safe_name(request_id), params={}, output=None, price=None, profile=common.settings.profile,
+        state="running", request_id=request_id,
+    )  # fmt: skip
+
+
 async def _ask(common: "Common", ids: Sequence[str]) -> int:
     from seedvr_cli.cli.session import open_session
     from seedvr_cli.errors import worst_exit_code
@@ -61,16 +73,13 @@ async def _ask(common: "Common", ids: Sequence[str]) -> int:
 async def _ask_one(session: "Session", request_id: str) -> "Outcome":
     """One poll; what is learned of an own job is recorded."""
     from seedvr_cli.errors import SeedvrError
-    from seedvr_cli.models import Job, Outcome
+    from seedvr_cli.models import Outcome
     from seedvr_cli.render.human import error_line
 
     common = session.common
     job = await session.ledger.find(request_id, common.gateway_name)
     own = job is not None
-    job = job or Job(
-        id=0, key="", gateway=common.gateway_name, endpoint=None, source=None, name=request_id, params={},
-        output=None, price=None, profile="", state="running", request_id=request_id,
-    )  # fmt: skip
+    job = job or stranger(request_id, common)
     error = None
     try:
         answer = await session.gateway.poll(request_id)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from seedvr_cli.catalog import COMPLETED
-from seedvr_cli.errors import SeedvrError
+from seedvr_cli.errors import CostCapReached, NotSubmitted, SeedvrError
 from seedvr_cli.models import File, Item, Job, Outcome
 from seedvr_cli.money import show_usd
 from seedvr_cli.schedule import show_duration
@@ -58,6 +58,7 @@ def summary_line(outcomes: "Tally", seconds: float) -> str:
         (outcomes.running, "still running"),
         (outcomes.unknown, "unknown"),
         (outcomes.failed, "failed"),
+        (outcomes.held, "not submitted"),
     ]
     words = ", ".join(f"{count} {word}" for count, word in counts if count) or "nothing done"
     return f"seedvr: {words}; list price {show_usd(outcomes.price)}; {show_duration(seconds)}"
@@ -67,8 +68,7 @@ class Tally:
     """Counts of a run. `price` is what this run's jobs cost by the list, in millionths of a dollar."""
 
     def __init__(self) -> None:
-        self.done = self.skipped = self.failed = self.running = self.unknown = self.price = 0
-        self.exit_codes: set[int] = set()
+        self.done = self.skipped = self.failed = self.running = self.unknown = self.held = self.price = 0
 
     def add(self, outcome: Outcome) -> None:
         """Count one more."""
@@ -79,17 +79,27 @@ class Tally:
             else:
                 self.done += 1
         else:
-            self.exit_codes.add(error.exit_code)
             kind = {6: "running", 7: "unknown"}.get(error.exit_code, "failed")
+            if isinstance(error, NotSubmitted | CostCapReached):
+                kind = "held"
             setattr(self, kind, getattr(self, kind) + 1)
         job = outcome.job
         if not outcome.resumed and job and job.price is not None and job.charge in {"listed", "maybe", "unknown"}:
             self.price += job.price
 
+    def skip(self, count: int) -> None:
+        """Count items that were delivered before."""
+        self.skipped += count
+
+    @property
+    def left(self) -> int:
+        """How many are not done and may yet be."""
+        return self.failed + self.running + self.held
+
     @property
     def total(self) -> int:
         """How many ended."""
-        return self.done + self.skipped + self.failed + self.running + self.unknown
+        return self.done + self.skipped + self.failed + self.running + self.unknown + self.held
 
 
 def job_rows(jobs: Iterable[Job]) -> list[tuple[str, ...]]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from seedvr_cli.errors import NotSubmitted
 from seedvr_cli.models import Changed, Event, Finished, Notice, Outcome, Started
 from seedvr_cli.render.human import Tally, clean, outcome_line, summary_line
 
@@ -36,6 +37,8 @@ class Talk:
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
         self.verbose = verbose
+        # The live display puts its own in its place.
+        self.write: Callable[[str], None] = _print_line
 
     def say(self, text: str) -> None:
         """A line unless -q."""
@@ -44,7 +47,11 @@ class Talk:
 
     def error(self, text: str) -> None:
         """A line in any case."""
-        print(clean(text), file=sys.stderr, flush=True)
+        self.write(clean(text))
+
+
+def _print_line(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 class PlainReporter:
@@ -64,8 +71,10 @@ class PlainReporter:
             case Started(item):
                 self._states[item.index] = "waiting"
             case Changed(item, state, request_id):
-                self._states[item.index] = state
-                if not self._many and state != "submitting":
+                if state == "submitting":  # it lasts as long as one request
+                    return
+                before, self._states[item.index] = self._states.get(item.index), state
+                if not self._many and state != before:
                     suffix = f" ({request_id})" if request_id else ""
                     self._talk.say(f"seedvr: {item.source or item.label}: {state}{suffix}")
             case Notice(text, verbose):
@@ -96,7 +105,8 @@ class PlainReporter:
 
     def _finish(self, outcome: Outcome) -> None:
         if outcome.error is not None:
-            self._talk.error(outcome_line(outcome))
+            if not (self._many and isinstance(outcome.error, NotSubmitted) and self._tally.held > 1):
+                self._talk.error(outcome_line(outcome))  # of many that were not submitted, the first says why
         elif not self._many:
             text = outcome_line(outcome)
             self._talk.say(f"seedvr: {text}")

@@ -2,10 +2,12 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Literal
 
 from seedvr_cli.models import Outcome
 from seedvr_cli.render import machine
+from seedvr_cli.render.human import clean
 
 Form = Literal["paths", "ids", "urls", "json", "bytes"]
 
@@ -25,6 +27,15 @@ class Results:
         for text in self.lines(outcome):
             write_line(text)
 
+    def write_paths(self, paths: Sequence[str]) -> None:
+        """Many paths at once."""
+        if sys.stdout.isatty():
+            for path in paths:
+                write_line(path)
+            return
+        sys.stdout.buffer.write(b"".join(os.fsencode(path) + b"\n" for path in paths))
+        sys.stdout.buffer.flush()
+
     def lines(self, outcome: Outcome) -> list[str]:
         """The outcome's lines: none where it has no result."""
         job = outcome.job
@@ -32,9 +43,9 @@ class Results:
             case "json":
                 return [machine.line(machine.outcome_object(outcome))]
             case "ids":
-                return [job.request_id] if job and job.request_id and outcome.error is None else []
+                return [clean(job.request_id)] if job and job.request_id and outcome.error is None else []
             case "urls":
-                return list(job.media_url) if job and outcome.error is None else []
+                return [clean(url) for url in job.media_url] if job and outcome.error is None else []
             case _:
                 return [file.path for file in outcome.files]
 
@@ -42,8 +53,6 @@ class Results:
 def write_line(text: str) -> None:
     """One line of data, exact: a path's odd bytes survive a pipe; a terminal gets no control character."""
     if sys.stdout.isatty():
-        from seedvr_cli.render.human import clean
-
         text = clean(text)
     sys.stdout.buffer.write(os.fsencode(text) + b"\n")
     sys.stdout.buffer.flush()

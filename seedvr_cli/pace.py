@@ -1,0 +1,65 @@
+"""How fast requests may go: evenly spaced, slower after a 429, faster again while all is well. Arithmetic only."""
+
+from collections import deque
+
+# Seconds over which the rate of a run is measured, and in which several refusals count as one.
+WINDOW = 1.0
+# A refusal leaves this share of the rate; each quiet second adds this share of the rate that was refused.
+DECREASE = 0.5
+INCREASE = 0.05
+# Requests a second that are never undercut.
+SLOWEST = 0.5
+# Seconds to wait after a refusal that names no Retry-After.
+USUAL_WAIT = 1.0
+
+
+class Pace:
+    """Slots for requests. `rate` is the most a second, None for no limit of our own; instants are in seconds."""
+
+    def __init__(self, rate: float | None = None) -> None:
+        self._limit = rate
+        self._rate = rate
+        self._refused_rate = 0.0
+        self._next = 0.0
+        self._closed_until = 0.0
+        self._last_decrease = float("-inf")
+        self._last_increase = 0.0
+        self._recent: deque[float] = deque()
+
+    @property
+    def rate(self) -> float | None:
+        """Requests a second that go now; None while nothing limits them."""
+        return self._rate
+
+    def take(self, now: float) -> float:
+        """Reserve the next slot; returns the seconds until it."""
+        self._speed_up(now)
+        start = max(now, self._next, self._closed_until)
+        if self._rate is not None:
+            self._next = start + 1.0 / self._rate
+        self._recent.append(start)
+        while self._recent and self._recent[0] < now - WINDOW:
+            self._recent.popleft()
+        return start - now
+
+    def refused(self, now: float, retry_after: float | None) -> None:
+        """A 429 came: everybody waits as long as it says, and then goes slower."""
+        self._closed_until = max(self._closed_until, now + (USUAL_WAIT if retry_after is None else retry_after))
+        if now - self._last_decrease < WINDOW:
+            return
+        self._last_decrease = self._last_increase = now
+        measured = max(1.0, sum(1 for start in self._recent if now - WINDOW <= start <= now) / WINDOW)
+        before = measured if self._rate is None else min(self._rate, measured)
+        self._refused_rate = before
+        self._rate = max(SLOWEST, before * DECREASE)
+
+    def _speed_up(self, now: float) -> None:
+        if self._rate is None or not self._refused_rate:
+            return
+        quiet = now - max(self._last_increase, self._closed_until)
+        if quiet < WINDOW:
+            return
+        self._last_increase = now
+        self._rate += max(1.0, self._refused_rate * INCREASE) * quiet
+        if self._limit is not None and self._rate >= self._limit:
+            self._rate, self._refused_rate = self._limit, 0.0
