@@ -288,7 +288,8 @@ def _rename(part: str, path: str, *, overwrite: bool) -> None:
             raise FileExistsError(path) from None
         os.rename(part, path)
         return
-    os.unlink(part)
+    with suppress(FileNotFoundError):
+        os.unlink(part)
 
 
 def _flush_folder(folder: str) -> None:

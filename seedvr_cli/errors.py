@@ -95,7 +95,7 @@ class StillRunning(SeedvrError):
 class OutcomeUnknown(SeedvrError):
     code = "unknown_outcome"
     exit_code = 7
-    hint = "it may have been charged, and is not sent again without --new"
+    hint = "it may have been charged, and is not sent again without --new or 'seedvr forget'"
 
 
 class RequestRefused(SeedvrError):

@@ -17,7 +17,7 @@ import httpx
 
 from seedvr_cli import __version__
 from seedvr_cli.catalog import KEY_HEADER, STATUS_PATH, is_allowed_url
-from seedvr_cli.clients import LIMITS, Clients
+from seedvr_cli.clients import LIMITS, Clients, fast_transport
 from seedvr_cli.errors import (
     BalanceError,
     DeliveryError,
@@ -64,7 +64,8 @@ class Busy(GatewayError):
 class Gateway:
     """A client of one gateway. The key goes to its origin alone, and only in `submit` and `poll`.
 
-    `base_url` is https, or http on this machine. `observe` is told of every exchange; `transport` is for tests.
+    `base_url` is https, or http on this machine. `observe` is told of every exchange; `fast` is for
+    large batches: GETs go through aiohttp, if it is installed. `transport` is for tests.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Gateway:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         observe: Callable[[str], None] | None = None,
+        fast: bool = False,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._base_url = base_url
@@ -81,19 +83,18 @@ class Gateway:
         self._key = key
         self._observe = observe
         self._transport = transport
+        self._fast = fast
         scheme = base_url.partition(":")[0]
-        self._api = Clients(lambda: self._client(scheme, {KEY_HEADER: key}))
-        self._media = {
-            scheme: Clients(partial(self._client, scheme, {"Accept-Encoding": "identity"}))
-            for scheme in ("https", "http")
-        }
+        secret = {KEY_HEADER: key}
+        self._submissions = Clients(partial(self._client, scheme, secret))
+        self._polls = self._getters(scheme, secret) if fast else self._submissions
+        self._media = {scheme: self._getters(scheme, {"Accept-Encoding": "identity"}) for scheme in ("https", "http")}
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._api.aclose()
-        for clients in self._media.values():
+        for clients in (self._submissions, self._polls, *self._media.values()):
             await clients.aclose()
 
     async def submit(self, request: Request) -> Answer:
@@ -107,7 +108,7 @@ class Gateway:
         headers = {"Cache-Control": "no-cache", **request.headers}
         url = self._base_url + request.endpoint.path
         try:
-            with self._api.lend() as client:
+            with self._submissions.lend() as client:
                 response = await client.post(url, json=request.body, headers=headers, timeout=timeout)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise NotSent(f"cannot reach {self._base_url}: {_reason(error)}") from error
@@ -133,7 +134,7 @@ class Gateway:
         url = self._base_url + STATUS_PATH + quote(request_id, safe="")
         timeout = httpx.Timeout(POLL_SECONDS, connect=CONNECT_SECONDS, pool=None)
         try:
-            with self._api.lend() as client:
+            with self._polls.lend() as client:
                 response = await client.get(url, timeout=timeout)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NetworkError(f"cannot reach {self._base_url}: {_reason(error)}") from error
@@ -193,10 +194,24 @@ class Gateway:
         """Loading the certificates takes a while: once, and not for a gateway on this machine."""
         return httpx.create_ssl_context()
 
-    def _client(self, scheme: str, headers: dict[str, str]) -> httpx.AsyncClient:
+    def _getters(self, scheme: str, headers: dict[str, str]) -> Clients:
+        """Clients for GETs alone."""
+
+        def make() -> httpx.AsyncClient:
+            return self._client(scheme, headers, fast_transport(self._verify(scheme)))
+
+        is_fast = self._fast and self._transport is None and fast_transport(tls=False) is not None
+        return Clients(make, largest=1) if is_fast else Clients(partial(self._client, scheme, headers))
+
+    def _verify(self, scheme: str) -> ssl.SSLContext | bool:
+        return self._tls if scheme == "https" else False  # no client follows a redirect by itself
+
+    def _client(
+        self, scheme: str, headers: dict[str, str], transport: httpx.AsyncBaseTransport | None = None
+    ) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            transport=self._transport,
-            verify=self._tls if scheme == "https" else False,  # no redirect is followed by the client itself
+            transport=self._transport or transport,
+            verify=self._verify(scheme),
             limits=LIMITS,
             headers={"User-Agent": f"seedvr-cli/{__version__}", **headers},
             event_hooks={"response": [self._report]} if self._observe else {},

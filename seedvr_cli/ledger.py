@@ -7,7 +7,7 @@ around the rename of a delivered file; each step leaves a state from which the n
     reserved    known not to be in the air; belongs to a run that waits to send it
     submitting  the POST may be in the air; its run gone, the outcome is unknown
     running     accepted, the gateway works on it       completed, failed, error   terminal
-    unknown     the answer was lost
+    unknown     the answer was lost                     forgotten  and the user has settled it: may be submitted again
 """
 
 import asyncio
@@ -62,11 +62,34 @@ class Claim:
     """What the ledger answers to "may I submit this?".
 
     `submit`: yes, and `job` is the record. `attach`: it is paid for, `job` goes on or is done. `busy`: another run is
-    at it now. `unknown`, `failed`: `job` ended so, and is not submitted again.
+    at it now. `unknown`, `failed`: `job` ended so, and is not submitted again. `capped`: the day's money is spent.
     """
 
-    verdict: Literal["submit", "attach", "busy", "unknown", "failed"]
+    verdict: Literal["submit", "attach", "busy", "unknown", "failed", "capped"]
     job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What jobs of a day, endpoint and profile cost by the list, in millionths of a dollar, by what is known of it."""
+
+    day: str
+    endpoint: str
+    profile: str
+    jobs: int
+    listed: int
+    not_charged: int
+    maybe: int
+    unknown: int
+
+
+# The states behind each word of `charge`, in the order of Spending's fields.
+_CHARGES = {
+    "listed": "'completed'",
+    "not_charged": "'error'",
+    "maybe": "'running', 'failed'",
+    "unknown": "'reserved', 'submitting', 'unknown', 'forgotten'",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +157,13 @@ class Ledger:
     # What a job costs: before the POST, after it, at its end.
 
     async def claim(
-        self, draft: Job, *, new: bool = False, retry_failed: bool = False, only_ask: bool = False
-    ) -> Claim:
+        self, draft: Job, *, new: bool = False, retry_failed: bool = False, only_ask: bool = False,
+        day_cap: int | None = None,
+    ) -> Claim:  # fmt: skip
         """Ask to submit `draft` (its `id` is ignored), and record that the POST may now be in the air.
 
-        With `only_ask` nothing is recorded: the answer `submit` then means that it would have been.
+        With `only_ask` nothing is recorded: the answer `submit` then means that it would have been. `day_cap` is the
+        most, in millionths of a dollar, that all runs together may submit on a day (UTC), jobs in flight included.
         """
         run = self._lock.take()
 
@@ -153,6 +178,8 @@ class Ledger:
                     return Claim("failed", job)
                 if job.state in {"running", "completed"}:
                     return Claim("attach", job)
+            if day_cap is not None and _spent_today(connection, draft.gateway) + (draft.price or 0) > day_cap:
+                return Claim("capped", draft)
             return Claim("submit", draft if only_ask else _insert(connection, draft, "submitting", run))
 
         return await self._write(operation)
@@ -223,7 +250,9 @@ class Ledger:
     async def paid_keys(self, keys: list[str]) -> set[str]:
         """Of these keys, those that would not be submitted again."""
         marks = ",".join("?" * len(keys))
-        query = f"SELECT DISTINCT key FROM jobs WHERE key IN ({marks}) AND state NOT IN ('error', 'reserved')"  # noqa: S608 - marks only
+        query = (
+            f"SELECT DISTINCT key FROM jobs WHERE key IN ({marks}) AND state NOT IN ('error', 'reserved', 'forgotten')"  # noqa: S608 - marks only
+        )
         return await self._read(lambda connection: {row[0] for row in connection.execute(query, keys)})
 
     async def list_jobs(self, gateway: str) -> list[Job]:
@@ -245,13 +274,41 @@ class Ledger:
         """Seconds that jobs of this endpoint took lately (the median), or None before the first."""
         rows = await self._read(
             lambda connection: connection.execute(
-                "SELECT completed_at - submitted_at FROM jobs WHERE gateway = ? AND endpoint = ?"
+                "SELECT completed_at - submitted_at"  # the gateway cuts some of its stamps to whole seconds
+                " + CASE WHEN completed_at = CAST(completed_at AS INTEGER) THEN 0.5 ELSE 0 END"
+                " FROM jobs WHERE gateway = ? AND endpoint = ?"
                 " AND state = 'completed' AND submitted_at IS NOT NULL ORDER BY id DESC LIMIT ?",
                 (gateway, endpoint, RECENT_JOBS),
             ).fetchall()
         )
         durations = sorted(max(0.0, row[0]) for row in rows)
         return durations[len(durations) // 2] if durations else None
+
+    async def unknown(self, gateway: str) -> list[Job]:
+        """The jobs whose submission was never answered, oldest first, those of dead runs settled."""
+        return [job for job in await self.list_jobs(gateway) if job.state == "unknown"]
+
+    async def forget(self, jobs: Iterable[Job]) -> None:
+        """Settle unknown outcomes: these may be submitted again."""
+        rows = [(job.id,) for job in jobs]
+        query = "UPDATE jobs SET state = 'forgotten' WHERE id = ? AND state = 'unknown'"
+        await self._write(lambda connection: connection.executemany(query, rows))
+
+    async def spending(self, gateway: str, since: float) -> list[Spending]:
+        """List prices by day (UTC), endpoint and profile, of jobs submitted since that instant."""
+
+        def operation(connection: sqlite3.Connection) -> list[Spending]:
+            sums = ", ".join(
+                f"coalesce(sum(CASE WHEN state IN ({states}) THEN price END), 0)" for states in _CHARGES.values()
+            )
+            rows = connection.execute(
+                "SELECT date(submitted_at, 'unixepoch'), coalesce(endpoint, '-'), profile, count(*), "  # noqa: S608 - ours
+                f"{sums} FROM jobs WHERE gateway = ? AND submitted_at >= ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+                (gateway, since),
+            )
+            return [Spending(*row) for row in rows]
+
+        return await self._read(operation)
 
     # Deliveries: which file a job's media became.
 
@@ -289,12 +346,13 @@ class Ledger:
 
     async def place(
         self, job: Job, position: int, base: str, *, first: int = 1, held: frozenset[int] = frozenset(),
-        exact: bool = False, overwrite: bool = False,
+        known: frozenset[str] = frozenset(), exact: bool = False, overwrite: bool = False,
     ) -> str | None:  # fmt: skip
         """Choose and record the path of a file that is about to be written, before its `.part` exists.
 
         `base` is absolute; numbers count from `first`, passing over those `held` by other items. None where `exact`
-        (an explicit name) is taken, or where another run is delivering this very job now.
+        (an explicit name) is taken; an empty text where another run delivers this very job now, or has done so since
+        the caller saw the `known` files of it.
         """
         run = self._lock.take()
 
@@ -302,18 +360,35 @@ class Ledger:
             number = first
             while True:
                 path = numbered(base, number)
-                verdict = self._may_place(connection, job, path, run, overwrite=overwrite)
+                verdict = self._may_place(connection, job, path, run, known, overwrite=overwrite)
                 if verdict == "yes":
                     connection.execute(
                         "INSERT OR REPLACE INTO deliveries (job, position, path, run, replaces) VALUES (?, ?, ?, ?, ?)",
                         (job.id, position, path, run, int(overwrite and os.path.lexists(path))),
                     )
                     return path
-                if exact or verdict == "busy":
+                if verdict == "busy":
+                    return ""
+                if exact:
                     return None
                 number += 1
                 while number in held:
                     number += 1
+
+        return await self._write(operation)
+
+    async def take_over(self, job: Job, position: int, path: str) -> bool:
+        """Go on with a file that an earlier run began; False where another live run is at it."""
+        run = self._lock.take()
+
+        def operation(connection: sqlite3.Connection) -> bool:
+            where = "job = ? AND position = ? AND path = ?"
+            query = f"SELECT run, done_at FROM deliveries WHERE {where}"  # noqa: S608 - our own text
+            row = connection.execute(query, (job.id, position, path)).fetchone()
+            if row is None or row["done_at"] is not None or (row["run"] != run and self._is_alive(row["run"])):
+                return False
+            connection.execute(f"UPDATE deliveries SET run = ? WHERE {where}", (run, job.id, position, path))  # noqa: S608
+            return True
 
         return await self._write(operation)
 
@@ -443,13 +518,14 @@ class Ledger:
         return run is not None and (run == self._lock.run or is_run_alive(self._lock.folder, run))
 
     def _may_place(
-        self, connection: sqlite3.Connection, job: Job, path: str, run: str, *, overwrite: bool
+        self, connection: sqlite3.Connection, job: Job, path: str, run: str, known: frozenset[str], *, overwrite: bool
     ) -> Literal["yes", "no", "busy"]:
         rows = connection.execute("SELECT job, run, done_at FROM deliveries WHERE path = ?", (path,)).fetchall()
         for row in rows:
             alive = self._is_alive(row["run"])
             if row["job"] == job.id:
-                if row["done_at"] is None and alive and row["run"] != run:
+                is_done = row["done_at"] is not None
+                if path not in known if is_done else alive and row["run"] != run:
                     return "busy"
             elif alive and (row["done_at"] is None or row["run"] == run):
                 return "no"
@@ -520,6 +596,12 @@ def _resolve(results: Iterable[tuple["asyncio.Future[Any]", Any, Exception | Non
             future.set_result(result)
         else:
             future.set_exception(error)
+
+
+def _spent_today(connection: sqlite3.Connection, gateway: str) -> int:
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+    query = "SELECT coalesce(sum(price), 0) FROM jobs WHERE submitted_at >= ? AND gateway = ? AND state != 'error'"
+    return int(connection.execute(query, (midnight, gateway)).fetchone()[0])
 
 
 def _settle(connection: sqlite3.Connection, job: int, state: str) -> None:

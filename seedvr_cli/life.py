@@ -105,6 +105,10 @@ class Shared:
             await self.pause(wait)
 
 
+class _DeliveredElsewhere(Exception):
+    """Another run is at this very file: it may be there when we look again."""
+
+
 class Life:
     """An item from its request to its outcome."""
 
@@ -240,13 +244,23 @@ class Life:
         while True:
             only_ask = refusal is not None or self._shared.stopping.is_set()
             claim = await self._ledger.claim(
-                draft, new=self._pay_again, retry_failed=policy.retry_failed, only_ask=only_ask
+                draft,
+                new=self._pay_again,
+                retry_failed=policy.retry_failed,
+                only_ask=only_ask,
+                day_cap=policy.max_cost_per_day,
             )
             if claim.verdict != "busy":
                 break
             await self._shared.pause(LEDGER_INTERVAL)
             if self._shared.stopping.is_set():
                 raise Interrupted("stopped")
+        if claim.verdict == "capped":
+            cap = show_usd(policy.max_cost_per_day or 0)
+            raise refusal or CostCapReached(
+                f"not submitted: its list price of {show_usd(price)} could take this day past {cap}",
+                hint="raise max-cost-per-day with 'seedvr config set', or run the rest tomorrow (UTC)",
+            )
         if claim.verdict == "submit":
             if refusal is not None:
                 raise refusal
@@ -405,19 +419,30 @@ class Life:
         self._job = await self._ledger.find_by_id(job.id)
 
     async def _deliver_one(self, job: Job, position: int, url: str) -> File:
-        while await self._ledger.is_delivering(job):
-            await self._shared.clock.sleep(LEDGER_INTERVAL)
-        recorded = [entry for entry in await self._ledger.deliveries(job) if entry.position == position]
+        while True:
+            while await self._ledger.is_delivering(job):
+                await self._shared.clock.sleep(LEDGER_INTERVAL)
+            recorded = await self._recorded(job, position)
+            whole = await asyncio.to_thread(self._find_whole, job, recorded, position)
+            if whole:
+                return whole
+            try:
+                return await self._fetch(job, position, url, recorded)
+            except _DeliveredElsewhere:
+                continue
+
+    async def _recorded(self, job: Job, position: int) -> list[Delivery]:
+        """What the ledger knows of this file, after what earlier runs did not live to record."""
         if self._item.output.kind == "stdout":
-            return await self._fetch(job, position, url, [])
+            return []
+        recorded = [entry for entry in await self._ledger.deliveries(job) if entry.position == position]
         for entry in recorded:
             if not entry.done and not entry.replaces:
                 found = await asyncio.to_thread(recover, Destination(entry.path))
                 if found:
                     await self._record(job, position, *found)
-                    recorded = [e for e in await self._ledger.deliveries(job) if e.position == position]
-        whole = await asyncio.to_thread(self._find_whole, job, recorded, position)
-        return whole or await self._fetch(job, position, url, recorded)
+                    return await self._recorded(job, position)
+        return recorded
 
     async def _fetch(self, job: Job, position: int, url: str, recorded: list[Delivery]) -> File:
         """Bring the file: from a whole copy on this machine, or from the media URL, resumed where that began."""
@@ -430,7 +455,7 @@ class Life:
             if self._item.output.kind == "stdout":
                 return Destination(os.path.join(self._shared.spool, uuid.uuid4().hex))
             shown = self._path(job, media_type, position)
-            return Destination(await self._place(job, position, os.path.abspath(shown)), policy.overwrite)
+            return Destination(await self._place(job, position, os.path.abspath(shown), recorded), policy.overwrite)
 
         async def note_etag(path: str, etag: str) -> None:
             if self._item.output.kind != "stdout":
@@ -451,6 +476,8 @@ class Life:
             file, mtime_ns = await deliver(copy, read_file, hooks)
         else:
             begun = self._resumable(job, position, recorded)
+            if begun and not await self._ledger.take_over(job, position, begun.path):
+                raise _DeliveredElsewhere
             resume = Destination(begun.path, policy.overwrite) if begun else None
             etag = begun.etag if begun else None
             file, mtime_ns = await deliver(url, self._shared.gateway.fetch, hooks, resume=resume, etag=etag)
@@ -466,23 +493,23 @@ class Life:
                 return entry
         return None
 
-    async def _place(self, job: Job, position: int, base: str) -> str:
+    async def _place(self, job: Job, position: int, base: str, recorded: list[Delivery]) -> str:
         exact = self._item.output.kind == "file"
-        while True:
-            path = await self._ledger.place(
-                job,
-                position,
-                base,
-                first=1 if exact or position else self._number,
-                held=frozenset() if exact else self._shared.names.others(self._base, self._number),
-                exact=exact,
-                overwrite=self._policy.overwrite,
-            )
-            if path is not None:
-                return path
-            if not await self._ledger.is_delivering(job):
-                raise DeliveryError(f"{base} is in the way", hint="choose another name, or --overwrite")
-            await self._shared.clock.sleep(LEDGER_INTERVAL)
+        path = await self._ledger.place(
+            job,
+            position,
+            base,
+            first=1 if exact or position else self._number,
+            held=frozenset() if exact else self._shared.names.others(self._base, self._number),
+            known=frozenset(entry.path for entry in recorded if entry.done),
+            exact=exact,
+            overwrite=self._policy.overwrite,
+        )
+        if path is None:
+            raise DeliveryError(f"{base} is in the way", hint="choose another name, or --overwrite")
+        if not path:
+            raise _DeliveredElsewhere
+        return path
 
     async def _record(self, job: Job, position: int, file: File, mtime_ns: int) -> None:
         """The file stands under its name. A video's price is that of its resolution."""

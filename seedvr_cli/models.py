@@ -10,7 +10,7 @@ from seedvr_cli.errors import SeedvrError
 from seedvr_cli.naming import Output
 from seedvr_cli.request import Request
 
-State = Literal["reserved", "submitting", "running", "completed", "failed", "error", "unknown"]
+State = Literal["reserved", "submitting", "running", "completed", "failed", "error", "unknown", "forgotten"]
 Charge = Literal["none", "listed", "not_charged", "maybe", "unknown"]
 
 
@@ -77,7 +77,7 @@ class Job:
     @property
     def charge(self) -> Charge:
         """What is known of the charge (cli.md, The JSON object)."""
-        if self.state in {"reserved", "submitting", "unknown"}:
+        if self.state in {"reserved", "submitting", "unknown", "forgotten"}:
             return "unknown" if self.state != "reserved" else "none"
         return "listed" if self.status == COMPLETED else "not_charged" if self.status == ERROR else "maybe"
 

@@ -51,7 +51,8 @@ class Pace:
         measured = max(1.0, sum(1 for start in self._recent if now - WINDOW <= start <= now) / WINDOW)
         before = measured if self._rate is None else min(self._rate, measured)
         self._refused_rate = before
-        self._rate = max(SLOWEST, before * DECREASE)
+        slowest = SLOWEST if self._limit is None else min(SLOWEST, self._limit)
+        self._rate = max(slowest, before * DECREASE)
 
     def _speed_up(self, now: float) -> None:
         if self._rate is None or not self._refused_rate:

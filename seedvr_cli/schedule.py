@@ -1,7 +1,7 @@
 """When to poll, when to try again, how long to wait: arithmetic only. All lengths are seconds."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 # After a failure: the first wait, doubled each time, up to the longest.
@@ -23,6 +23,18 @@ def parse_duration(text: str) -> float:
         raise ValueError(f"{text!r} is not a duration such as 90s, 30m or 2h")
     hours, minutes, seconds, milliseconds = (float(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
+
+
+def parse_since(text: str, now: datetime) -> datetime:
+    """An instant from a date such as 2026-11-01, or so long ago: 12h, 7d; ValueError otherwise."""
+    if days := re.fullmatch(r"(\d{1,5})d", text.strip()):
+        return now - timedelta(days=int(days[1]))
+    if instant := parse_timestamp(text):
+        return instant
+    try:
+        return now - timedelta(seconds=parse_duration(text))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r} is neither a date such as 2026-11-01 nor a time such as 7d") from error
 
 
 def parse_rate(text: str) -> float:

@@ -24,6 +24,9 @@ MODELS = tuple(endpoint.model for endpoint in ENDPOINTS.values() if endpoint.kin
 # Seconds that an api-key-command may take: it may ask for a passphrase.
 KEY_COMMAND_SECONDS = 60
 
+# Keys that this process has held: whatever it logs must not show them.
+seen_keys: set[str] = set()
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -85,7 +88,7 @@ def check_setting(name: str, value: Any, where: str) -> Any:
 def find_key(settings: Settings, key_file: str | None = None) -> tuple[str, str]:
     """The API key and where it comes from, in the order of cli.md; KeyMissing where there is none."""
     if key_file is not None:
-        return check_key(_read_key_file(key_file), "--api-key-file"), "--api-key-file"
+        return check_key(_read_key_file(key_file, "--api-key-file"), "--api-key-file"), "--api-key-file"
     for variable in KEY_VARIABLES:
         if os.environ.get(variable):
             return check_key(os.environ[variable], variable), variable
@@ -95,7 +98,7 @@ def find_key(settings: Settings, key_file: str | None = None) -> tuple[str, str]
         return check_key(_run_key_command(command), "api_key_command"), "api_key_command"
     vendor = os.path.expanduser(VENDOR_KEY_FILE)
     if os.path.isfile(vendor):
-        return check_key(_read_key_file(vendor), VENDOR_KEY_FILE), VENDOR_KEY_FILE
+        return check_key(_read_key_file(vendor, VENDOR_KEY_FILE), VENDOR_KEY_FILE), VENDOR_KEY_FILE
     raise KeyMissing("no API key")
 
 
@@ -105,6 +108,7 @@ def check_key(text: object, where: str) -> str:
     key = lines[0].strip() if lines else ""
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise UsageError(f"{where}: that is no API key (one line of plain characters without spaces)")
+    seen_keys.add(key)
     return key
 
 
@@ -181,17 +185,17 @@ def _write(path: str, text: str) -> None:
         raise UsageError(f"{path}: {error.strerror}") from error
 
 
-def _read_key_file(path: str) -> str:
+def _read_key_file(path: str, where: str) -> str:
     import sys
 
-    if path == "-":
-        return sys.stdin.readline()
     try:
+        if path == "-":
+            return sys.stdin.readline()
         with open(os.path.expanduser(path), encoding="utf-8") as file:
             return file.readline(4096)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise UsageError(f"--api-key-file: {path}: {reason}") from error
+        raise UsageError(f"{where}: {path}: {reason}") from error
 
 
 def _run_key_command(command: str) -> str:

@@ -12,8 +12,10 @@ from seedvr_cli import __version__
 from seedvr_cli.cli.completion import completion
 from seedvr_cli.cli.config import config
 from seedvr_cli.cli.download import download
+from seedvr_cli.cli.forget import forget
 from seedvr_cli.cli.image import image
 from seedvr_cli.cli.sandbox import sandbox
+from seedvr_cli.cli.spend import spend
 from seedvr_cli.cli.status import status
 from seedvr_cli.cli.video import video
 from seedvr_cli.errors import SeedvrError
@@ -30,6 +32,8 @@ app.command()(image)
 app.command()(video)
 app.command()(status)
 app.command()(download)
+app.command()(spend)
+app.command()(forget)
 app.add_typer(config, name="config")
 app.command()(sandbox)
 app.command(hidden=True)(completion)
@@ -87,9 +91,10 @@ def _refuse(error: TyperException) -> int:
 
 def _log(error: Exception, arguments: list[str]) -> str:
     """Keep the traceback, without secrets, where it can be sent from; the line for the user."""
+    from seedvr_cli.render.human import clean
     from seedvr_cli.settings import state_folder
 
-    head = f"seedvr: unforeseen error: {type(error).__name__}: {error}".splitlines()[0]
+    head = clean(f"seedvr: unforeseen error: {type(error).__name__}: {error}".splitlines()[0])
     try:
         path = os.path.join(state_folder(), "errors.log")
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -106,17 +111,16 @@ def _without_secrets(text: str) -> str:
     import re
 
     from seedvr_cli.catalog import KEY_HEADER
-    from seedvr_cli.settings import KEY_VARIABLES, find_key, load
+    from seedvr_cli.settings import KEY_VARIABLES, find_key, load, seen_keys
 
-    secrets = [os.environ.get(name, "") for name in KEY_VARIABLES]
     try:
         settings = load()
-        secrets.append(str(settings.values.get("api-key", "")))
         if "api-key-command" not in settings.values:
-            secrets.append(find_key(settings)[0])
+            find_key(settings)
     except SeedvrError:
         pass
-    for secret in secrets:
+    secrets = {*seen_keys, *(os.environ.get(name, "") for name in KEY_VARIABLES)}
+    for secret in sorted(secrets, key=len, reverse=True):
         if secret:
             text = text.replace(secret, "***")
     text = re.sub(rf"(?i)({KEY_HEADER}['\"]?\s*[:=,]\s*b?['\"]?)[^'\"\s,)]+", r"\1***", text)

@@ -24,6 +24,8 @@ from seedvr_cli.render.reporter import PlainReporter, Reporter
 from seedvr_cli.render.results import Form, Results
 from seedvr_cli.settings import find_key, state_folder
 
+# Jobs in flight from which on the faster transport is worth its loading.
+MANY_JOBS = 64
 # Seconds between two looks at the clock by the reporter.
 TICK_SECONDS = 0.1
 # Exit code of a command whose reader went away: 128 + SIGPIPE, as a shell reports it.
@@ -57,7 +59,7 @@ FindWork = Callable[[Session], Awaitable[Workload]]
 
 
 @asynccontextmanager
-async def open_session(common: Common) -> AsyncIterator[Session]:
+async def open_session(common: Common, *, fast: bool = False) -> AsyncIterator[Session]:
     """The ledger, and the gateway with its key; the sandbox is started where it is asked for."""
     async with AsyncExitStack() as stack:
         if common.sandbox:
@@ -69,7 +71,7 @@ async def open_session(common: Common) -> AsyncIterator[Session]:
         if common.talk.verbose:
             common.talk.say(f"seedvr: gateway {common.gateway_name}; key from {origin}; ledger {ledger.path}")
         observe = (lambda text: common.talk.say(f"seedvr: {text}")) if common.talk.verbose else None
-        gateway = await stack.enter_async_context(Gateway(url, key, observe=observe))
+        gateway = await stack.enter_async_context(Gateway(url, key, observe=observe, fast=fast))
         yield Session(common, gateway, ledger)
 
 
@@ -82,7 +84,7 @@ def run_work(
 
 async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindWork, failures: Failures) -> int:
     results, tally, codes = Results(form), Tally(), set[int]()
-    async with open_session(common) as session:
+    async with open_session(common, fast=policy.jobs >= MANY_JOBS) as session:
         work = await find_work(session)
         spool = os.path.join(state_folder(), "spool")
         engine = Engine(session.gateway, session.ledger, policy, name=common.gateway_name, spool=spool)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def status(
     *,
     request_ids: o.RequestIds = None,
+    unknown: Annotated[bool, typer.Option("--unknown", help="List submissions that were never answered.")] = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
@@ -31,7 +32,8 @@ def status(
     """Ask the gateway how jobs stand; without ids, list your own jobs from the ledger.
 
     The columns are request id, status, endpoint, time of submission and source. With ids the exit code is 0 where
-    every job is COMPLETED, 1 where one ended otherwise, 6 where one still runs.
+    every job is COMPLETED, 1 where one ended otherwise, 6 where one still runs. Submissions that were never answered
+    have no id: --unknown lists them, and 'seedvr forget' settles them.
     """
     import asyncio
 
@@ -41,7 +43,7 @@ def status(
         json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
         profile=profile, api_key_file=api_key_file,
     )  # fmt: skip
-    code = asyncio.run(_ask(common, request_ids) if request_ids else _list(common))
+    code = asyncio.run(_ask(common, request_ids) if request_ids else _list(common, only_unknown=unknown))
     raise typer.Exit(code)
 
 
@@ -98,19 +100,20 @@ async def _ask_one(session: "Session", request_id: str) -> "Outcome":
     return Outcome(_item(job), job, files, error or _failure(job), resumed=own, price=job.price)
 
 
-async def _list(common: "Common") -> int:
+async def _list(common: "Common", *, only_unknown: bool) -> int:
     from seedvr_cli.ledger import Ledger
     from seedvr_cli.models import Outcome
     from seedvr_cli.settings import state_folder
 
     async with Ledger(state_folder()) as ledger:
-        jobs = await ledger.list_jobs(common.gateway_name)
+        jobs = await (ledger.unknown if only_unknown else ledger.list_jobs)(common.gateway_name)
         outcomes = []
         for job in jobs:
             files = await ledger.files(job) if common.json else ()
             outcomes.append(Outcome(_item(job), job, files, _failure(job), resumed=True, price=job.price))
     if not outcomes:
-        common.talk.say(f"seedvr: the ledger has no job for {common.gateway_name}")
+        what = "no submission without an answer" if only_unknown else "no job"
+        common.talk.say(f"seedvr: the ledger has {what} for {common.gateway_name}")
     _show(common, outcomes)
     return 0
 

@@ -36,7 +36,8 @@ def outcome_line(outcome: Outcome) -> str:
     if outcome.resumed:
         words.append("paid for before")
     elif job and job.status == COMPLETED and job.submitted_at and job.completed_at:
-        words[0] += f" in {show_duration(max(0.0, (job.completed_at - job.submitted_at).total_seconds()))}"
+        seconds = (job.completed_at - job.submitted_at).total_seconds()  # of stamps that may be whole seconds
+        words[0] += f" in {show_duration(seconds)}" if seconds >= 1 else " in about a second"
     words += [size for size in map(_size, outcome.files) if size]
     if outcome.price is not None and not outcome.resumed and job and job.status == COMPLETED:
         words.append(show_usd(outcome.price))

@@ -1,0 +1,67 @@
+"""`seedvr forget`."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seedvr_cli.cli import options as o
+
+if TYPE_CHECKING:
+    from seedvr_cli.cli.common import Common
+
+
+def forget(
+    *,
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="[SOURCE]...", help="As 'status --unknown' shows them.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    quiet: o.Quiet = False,
+    json: o.Json = False,
+    verbose: o.Verbose = False,
+    progress: o.Progress = None,
+    base_url: o.BaseUrl = None,
+    sandbox: o.Sandbox = False,
+    profile: o.Profile = None,
+    api_key_file: o.ApiKeyFile = None,
+) -> None:
+    """Settle submissions that were never answered: the next run may submit them again, and pay for them.
+
+    Look first on the gateway's own pages whether they were charged. The sources that are settled are printed.
+    """
+    import asyncio
+
+    from seedvr_cli.cli.common import Common
+    from seedvr_cli.errors import UsageError
+
+    common = Common.resolve(
+        json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
+        profile=profile, api_key_file=api_key_file,
+    )  # fmt: skip
+    if bool(sources) == everything:
+        raise UsageError("forget: give the SOURCEs to settle, or --all", hint="'seedvr status --unknown' lists them")
+    asyncio.run(_forget(common, sources or ()))
+
+
+async def _forget(common: "Common", sources: Sequence[str]) -> None:
+    from seedvr_cli.errors import UsageError
+    from seedvr_cli.ledger import Ledger
+    from seedvr_cli.models import Outcome
+    from seedvr_cli.plan import attach_item
+    from seedvr_cli.render import machine
+    from seedvr_cli.render.results import write_line
+    from seedvr_cli.settings import state_folder
+
+    async with Ledger(state_folder()) as ledger:
+        jobs = await ledger.unknown(common.gateway_name)
+        missing = set(sources) - {job.source for job in jobs}
+        if missing:
+            raise UsageError(f"forget: no submission of {min(missing)} is without an answer",
+                             hint="'seedvr status --unknown' lists them")  # fmt: skip
+        chosen = [job for job in jobs if not sources or job.source in sources]
+        await ledger.forget(chosen)
+    for job in chosen:
+        outcome = Outcome(attach_item(1, job, None), job, resumed=True)
+        write_line(machine.line(machine.outcome_object(outcome)) if common.json else str(job.source))
+    common.talk.say(f"seedvr: {len(chosen)} settled; the same command again submits them")

@@ -1,0 +1,86 @@
+"""`seedvr spend`."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seedvr_cli.cli import options as o
+
+if TYPE_CHECKING:
+    from seedvr_cli.cli.common import Common
+    from seedvr_cli.ledger import Spending
+
+COLUMNS = ("day", "endpoint", "profile", "jobs", "listed", "not_charged", "maybe", "unknown")
+
+
+def spend(
+    *,
+    since: Annotated[str, typer.Option(metavar="WHEN", help="A date, or so long ago: 2026-11-01, 7d, 12h.")] = "30d",
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    progress: o.Progress = None,
+    base_url: o.BaseUrl = None,
+    sandbox: o.Sandbox = False,
+    profile: o.Profile = None,
+    api_key_file: o.ApiKeyFile = None,
+) -> None:
+    """What was spent by the list, from the ledger: by day (UTC), endpoint and profile.
+
+    Each apart: listed (completed), not_charged (ERROR), maybe (FAILED, or still running) and unknown (never answered).
+    """
+    import asyncio
+
+    from seedvr_cli.cli.common import Common
+
+    common = Common.resolve(
+        json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
+        profile=profile, api_key_file=api_key_file,
+    )  # fmt: skip
+    rows = asyncio.run(_ask(common, since))
+    _show(common, rows)
+
+
+async def _ask(common: "Common", since: str) -> "list[Spending]":
+    from datetime import UTC, datetime
+
+    from seedvr_cli.errors import UsageError
+    from seedvr_cli.ledger import Ledger
+    from seedvr_cli.schedule import parse_since
+    from seedvr_cli.settings import state_folder
+
+    try:
+        begin = parse_since(since, datetime.now(UTC))
+    except ValueError as error:
+        raise UsageError(f"--since: {error}") from error
+    async with Ledger(state_folder()) as ledger:
+        return await ledger.spending(common.gateway_name, begin.timestamp())
+
+
+def _show(common: "Common", rows: "list[Spending]") -> None:
+    from dataclasses import asdict
+
+    from seedvr_cli.money import as_usd, show_usd
+    from seedvr_cli.render import machine
+    from seedvr_cli.render.human import table
+    from seedvr_cli.render.results import write_line
+
+    amounts = COLUMNS[4:]
+    if common.json:
+        for row in rows:
+            value = asdict(row)
+            sums = {f"{name}_usd": as_usd(value.pop(name)) for name in amounts}
+            write_line(machine.line({"v": machine.VERSION, **value, **sums}))
+        return
+    is_screen = sys.stdout.isatty()
+    lines = [
+        (row.day, row.endpoint, row.profile, str(row.jobs), *(show_usd(getattr(row, name)) for name in amounts))
+        for row in rows
+    ]
+    if is_screen and lines:
+        lines.insert(0, COLUMNS)
+    for text in table(lines, aligned=is_screen) if lines else ():
+        write_line(text)
+    totals = ", ".join(f"{show_usd(sum(getattr(row, name) for row in rows))} {name}" for name in amounts)
+    common.talk.say(f"seedvr: {sum(row.jobs for row in rows)} jobs: {totals}")

@@ -1,0 +1,81 @@
+"""The pace of requests is arithmetic."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seedvr_cli.pace import Pace
+
+rates = st.floats(min_value=0.01, max_value=500)
+gaps = st.lists(st.floats(min_value=0, max_value=0.5), min_size=1, max_size=200)
+
+
+@given(rates, gaps, st.floats(min_value=0.01, max_value=5))
+def test_no_window_holds_more_than_its_share(rate, gaps, window):
+    """Over any window of time no more requests go than the rate allows, and one for the window's edge."""
+    pace, now, starts = Pace(rate), 0.0, []
+    for gap in gaps:
+        now += gap
+        starts.append(now + pace.take(now))
+    assert starts == sorted(starts)
+    for index, begin in enumerate(starts):
+        inside = sum(1 for start in starts[index:] if start < begin + window - 1e-9)
+        assert inside <= rate * window + 1.000001
+
+
+def test_nothing_is_limited_before_a_refusal():
+    """Without a rate and without a 429, every request goes at once."""
+    pace = Pace()
+    assert [pace.take(now / 100) for now in range(500)] == [0.0] * 500
+
+
+def test_everybody_waits_as_long_as_a_refusal_says():
+    """After a Retry-After no request goes before it is over."""
+    pace = Pace()
+    pace.take(0.0)
+    pace.refused(1.0, 7.0)
+    assert pace.take(2.0) == 6.0
+
+
+def test_a_refusal_halves_the_rate_once():
+    """Refusals of one burst halve the measured rate once; another a second later halves it again."""
+    pace = Pace()
+    for request in range(100):
+        pace.take(request / 100)
+    for _ in range(30):
+        pace.refused(1.0, 0.0)
+    assert pace.rate == 50.0
+    pace.refused(2.5, 0.0)
+    assert pace.rate is not None
+    assert pace.rate < 50.0
+
+
+def test_quiet_seconds_speed_it_up_again():
+    """Without further refusals the rate grows by the same step each second, and never past the user's own."""
+    pace = Pace(100.0)
+    now = 0.0
+    for _ in range(100):
+        now += 0.01
+        pace.take(now)
+    pace.refused(now, 0.0)
+    slow = pace.rate
+    seen = []
+    for _ in range(60):
+        now += 1.0
+        pace.take(now)
+        seen.append(pace.rate)
+    assert slow is not None
+    assert seen == sorted(seen)
+    assert seen[2] - seen[1] == seen[1] - seen[0] > 0
+    assert seen[-1] == 100.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.booleans(), st.floats(0, 5)), max_size=60), rates)
+def test_refusals_never_raise_the_rate_past_its_limit(steps, rate):
+    """Whatever happens, the rate stays between the slowest and the user's own."""
+    pace, now = Pace(rate), 0.0
+    for gap, is_refused, wait in steps:
+        now += gap
+        assert pace.take(now) >= 0
+        if is_refused:
+            pace.refused(now, wait)
+        assert min(0.5, rate) <= pace.rate <= rate
