@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
@@ -56,19 +57,17 @@ class Clients:
         return self._busy.index(min(self._busy))
 
 
-def fast_transport(tls: "ssl.SSLContext | bool") -> httpx.AsyncBaseTransport | None:
-    """aiohttp's connections behind httpx's face, for GETs of large batches; None where the extra is not installed.
+def has_fast_transport() -> bool:
+    """Whether aiohttp can carry GETs: it is an extra, and it does not know httpx's proxies."""
+    return not getproxies() and find_spec("httpx_aiohttp") is not None
+
+
+def fast_transport(tls: "ssl.SSLContext | bool") -> httpx.AsyncBaseTransport:
+    """aiohttp's connections behind httpx's face, for the GETs of large batches.
 
     Never for a submission: it says "never connected" of a connection that died after the POST was read, and taken at
-    its word that would pay twice. It does not know httpx's proxies either, and stands back where one is set.
+    its word that would pay twice.
     """
-    if getproxies():
-        return None
-    try:
-        import aiohttp
-        from httpx_aiohttp import AiohttpTransport
-    except ImportError:
-        return None
-    return AiohttpTransport(
-        client=lambda: aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=LARGEST, ssl=tls))
-    )
+    from httpx_aiohttp import AiohttpTransport
+
+    return AiohttpTransport(verify=tls, limits=httpx.Limits(max_connections=LARGEST))

@@ -59,7 +59,8 @@ async def deliver(
     """
     partial = Partial(resume, etag)
     try:
-        await asyncio.to_thread(partial.reopen)
+        if resume is not None:
+            await asyncio.to_thread(partial.reopen)
         if url.startswith("data:"):
             partial.restart()
             await partial.take(decode_data_uri(url), hooks)
@@ -67,10 +68,9 @@ async def deliver(
             total: int | None = partial.done
         else:
             total = await _fetch_all(url, fetch, partial, hooks)
-        await asyncio.to_thread(partial.check, total)
         while True:
             try:
-                return await asyncio.to_thread(partial.publish)
+                return await asyncio.to_thread(partial.publish, total)
             except FileExistsError:  # something got in the way meanwhile
                 partial.move_to(await hooks.place(partial.media_type))
     except OSError as error:
@@ -158,8 +158,9 @@ class Partial:
         if total is None and not is_whole(self.destination.part, self.media_type):
             raise DeliveryError("the media server's body ends before the file does")
 
-    def publish(self) -> tuple[File, int]:
-        """Give the file its name. Raises FileExistsError where something got in the way meanwhile."""
+    def publish(self, total: int | None) -> tuple[File, int]:
+        """Check the file and give it its name. Raises FileExistsError where something got in the way meanwhile."""
+        self.check(total)
         assert self.destination is not None
         path, part = self.destination.path, self.destination.part
         size = measure(part, self.media_type)

@@ -17,7 +17,7 @@ import httpx
 
 from seedvr_cli import __version__
 from seedvr_cli.catalog import KEY_HEADER, STATUS_PATH, is_allowed_url
-from seedvr_cli.clients import LIMITS, Clients, fast_transport
+from seedvr_cli.clients import LIMITS, Clients, fast_transport, has_fast_transport
 from seedvr_cli.errors import (
     BalanceError,
     DeliveryError,
@@ -200,7 +200,7 @@ class Gateway:
         def make() -> httpx.AsyncClient:
             return self._client(scheme, headers, fast_transport(self._verify(scheme)))
 
-        is_fast = self._fast and self._transport is None and fast_transport(tls=False) is not None
+        is_fast = self._fast and self._transport is None and has_fast_transport()
         return Clients(make, largest=1) if is_fast else Clients(partial(self._client, scheme, headers))
 
     def _verify(self, scheme: str) -> ssl.SSLContext | bool:

@@ -1,7 +1,6 @@
 """The ledger: every job that was paid for or may have been, and every file that was made of it.
 
-SQLite, shared by all processes of a user. A thread of its own does the work, and commits together whatever waits, so
-that many jobs cost few disk flushes. It is written before the POST, after its answer, at the terminal status, and
+SQLite, shared by all processes of a user. It is written before the POST, after its answer, at the terminal status, and
 around the rename of a delivered file; each step leaves a state from which the next run knows what to do:
 
     reserved    known not to be in the air; belongs to a run that waits to send it
@@ -13,28 +12,20 @@ around the rename of a delivered file; each step leaves a state from which the n
 import asyncio
 import json
 import os
-import queue
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Self, TypeVar
 
 from seedvr_cli.catalog import COMPLETED, ERROR, FAILED
-from seedvr_cli.errors import LedgerError
+from seedvr_cli.database import Database
 from seedvr_cli.locks import RunLock, is_run_alive
 from seedvr_cli.models import Answer, File, Job, State
 from seedvr_cli.naming import number_of, numbered
 
-# Seconds to wait for another process that writes; a group commit takes milliseconds.
-BUSY_SECONDS = 60.0
 # Jobs whose durations tell what to expect of the next one.
 RECENT_JOBS = 20
-# Write-ahead logging may corrupt a database with several writers in SQLite before this version.
-FIRST_SAFE_WAL = (3, 51, 3)
-# Operations in one transaction: enough to spread the flush, few enough to let other processes in.
-LARGEST_GROUP = 256
 
 SCHEMA_VERSION = 1
 SCHEMA = """
@@ -54,7 +45,6 @@ CREATE INDEX IF NOT EXISTS deliveries_by_path ON deliveries (path);
 """
 
 T = TypeVar("T")
-Operation = Callable[[sqlite3.Connection], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,25 +124,20 @@ class Ledger:
     def __init__(self, folder: str) -> None:
         self.path = os.path.join(folder, "ledger.sqlite3")
         self._folder = folder
-        self._operations: queue.SimpleQueue[tuple[Operation, bool, asyncio.Future[Any]] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._database = Database(self.path, SCHEMA, SCHEMA_VERSION)
         self._lock = RunLock(os.path.join(folder, "runs"))
 
     async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
-        opened: asyncio.Future[Any] = self._loop.create_future()
-        self._thread = threading.Thread(target=self._work, args=(opened,), name="ledger", daemon=True)
-        self._thread.start()
-        await opened
+        await self._database.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._lock.taken:
-            await self._write(self._settle_run)
-        self._operations.put(None)
-        if self._thread:
-            await asyncio.to_thread(self._thread.join)
-        self._lock.release()
+        try:
+            if self._lock.taken:
+                await self._write(self._settle_run)
+        finally:
+            await self._database.close()
+            self._lock.release()
 
     # What a job costs: before the POST, after it, at its end.
 
@@ -228,10 +213,6 @@ class Ledger:
         """The job with this request id."""
         rows = await self._jobs("request_id = ? AND gateway = ? ORDER BY id DESC LIMIT 1", (request_id, gateway))
         return rows[0] if rows else None
-
-    async def find_by_id(self, number: int) -> Job:
-        """The job's record as it stands now."""
-        return (await self._jobs("id = ?", (number,)))[0]
 
     async def delivered_files(self, keys: list[str]) -> dict[str, tuple[str, int, int, str]]:
         """Of these keys, those whose last job is delivered as one file: path, bytes, mtime_ns, media type."""
@@ -401,23 +382,24 @@ class Ledger:
             )
         )
 
-    async def delivered(self, job: Job, position: int, file: File, *, mtime_ns: int, price: int | None = None) -> None:
+    async def delivered(self, job: Job, position: int, file: File, *, mtime_ns: int, price: int | None = None) -> Job:
         """Record that the file stands under its final name; a result that came inside an answer is let go."""
         run = self._lock.take()
 
-        def operation(connection: sqlite3.Connection) -> None:
+        def operation(connection: sqlite3.Connection) -> Job:
             connection.execute(
                 "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, 0, NULL, ?, ?, ?, ?, ?, ?, ?)",
                 (job.id, position, file.path, run, file.bytes, file.sha256, mtime_ns, file.media_type,
                  file.width, file.height, _now()),
             )  # fmt: skip
-            if price is not None:
-                connection.execute("UPDATE jobs SET price = ? WHERE id = ?", (price, job.id))
+            changes: dict[str, Any] = {} if price in {None, job.price} else {"price": price}
             if any(url.startswith("data:") for url in job.media_url):
-                short = json.dumps([url[:64] if url.startswith("data:") else url for url in job.media_url])
-                connection.execute("UPDATE jobs SET media_url = ? WHERE id = ?", (short, job.id))
+                changes["media_url"] = json.dumps(
+                    [url[:64] if url.startswith("data:") else url for url in job.media_url]
+                )
+            return _set(connection, job.id, **changes) if changes else job
 
-        await self._write(operation)
+        return await self._write(operation)
 
     async def is_delivering(self, job: Job) -> bool:
         """Whether another live run is writing this job's files now."""
@@ -429,18 +411,13 @@ class Ledger:
         )
         return any(row[0] != run and is_run_alive(self._lock.folder, row[0]) for row in rows)
 
-    # The thread.
+    # Below.
 
     async def _read(self, operation: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._submit(operation, write=False)
+        return await self._database.read(operation)
 
     async def _write(self, operation: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._submit(operation, write=True)
-
-    async def _submit(self, operation: Callable[[sqlite3.Connection], T], *, write: bool) -> T:
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._operations.put((operation, write, future))
-        return await future
+        return await self._database.write(operation)
 
     async def _jobs(self, where: str, values: tuple[Any, ...]) -> list[Job]:
         return await self._read(
@@ -449,46 +426,6 @@ class Ledger:
                 for row in connection.execute(f"SELECT * FROM jobs WHERE {where}", values)  # noqa: S608 - our own text
             ]
         )
-
-    def _work(self, opened: "asyncio.Future[Any]") -> None:
-        try:
-            connection = open_database(self.path)
-        except LedgerError as error:
-            self._loop.call_soon_threadsafe(_resolve, [(opened, None, error)])
-            return
-        self._loop.call_soon_threadsafe(_resolve, [(opened, None, None)])
-        open_for_business = True
-        while open_for_business:
-            group = [self._operations.get()]
-            while len(group) < LARGEST_GROUP and not self._operations.empty():
-                group.append(self._operations.get())
-            open_for_business = None not in group
-            results = self._run_group(connection, [entry for entry in group if entry is not None])
-            if results:
-                self._loop.call_soon_threadsafe(_resolve, results)
-        connection.close()
-
-    def _run_group(
-        self, connection: sqlite3.Connection, group: list[tuple[Operation, bool, "asyncio.Future[Any]"]]
-    ) -> list[tuple["asyncio.Future[Any]", Any, Exception | None]]:
-        """One transaction for the whole group: all of it is on disk, or none of it is."""
-        writes = any(write for _, write, _ in group)
-        results: list[tuple[asyncio.Future[Any], Any, Exception | None]] = []
-        try:
-            if writes:
-                connection.execute("BEGIN IMMEDIATE")
-            results.extend((future, operation(connection), None) for operation, _, future in group)
-            if writes:
-                connection.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - whoever asked must hear of it, and the thread must go on
-            was_open = connection.in_transaction
-            if was_open:
-                connection.rollback()
-            if was_open and len(group) > 1:  # one operation's failure is not the others'
-                return [result for entry in group for result in self._run_group(connection, [entry])]
-            failure = _translate(error, self.path) if isinstance(error, (sqlite3.Error, OSError)) else error
-            return [(future, None, failure) for _, _, future in group]
-        return results
 
     def _latest(self, connection: sqlite3.Connection, key: str) -> Job | None:
         """The record that counts for a key, after what dead runs left behind is settled."""
@@ -533,69 +470,6 @@ class Ledger:
         if os.path.lexists(f"{path}.part") and not own:
             return "no"
         return "no" if os.path.lexists(path) and not overwrite else "yes"
-
-
-def open_database(path: str) -> sqlite3.Connection:
-    """The ledger's database, made if need be. A damaged one is set aside, and never silently replaced."""
-    folder = os.path.dirname(path)
-    aside = f"{path}.damaged"
-    if os.path.exists(aside):
-        raise LedgerError(
-            f"the ledger was damaged and stands aside as {aside}; without it, what it knew would be paid again",
-            hint="restore ledger.sqlite3 from a backup, or delete the damaged file to begin a new ledger",
-        )
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        os.chmod(path, 0o600)
-        connection.row_factory = sqlite3.Row
-        journal = "WAL" if sqlite3.sqlite_version_info >= FIRST_SAFE_WAL else "DELETE"
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        connection.execute("PRAGMA synchronous = FULL")
-        if version > SCHEMA_VERSION:
-            raise LedgerError(f"{path} was written by a newer seedvr", hint="update seedvr")
-        if version < SCHEMA_VERSION:
-            connection.execute(f"PRAGMA journal_mode = {journal}")
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in SCHEMA.split(";\n"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            connection.execute("COMMIT")
-        else:
-            connection.execute("SELECT count(*) FROM (SELECT 1 FROM jobs LIMIT 1)")
-    except (sqlite3.Error, OSError) as error:
-        raise _translate(error, path) from error
-    return connection
-
-
-def _translate(error: Exception, path: str) -> LedgerError:
-    text = str(error)
-    is_damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-    if is_damaged and ("not a database" in text or "malformed" in text or "encrypted" in text):
-        try:
-            os.rename(path, f"{path}.damaged")
-        except OSError:
-            return LedgerError(f"the ledger {path} is damaged ({text})", hint="move it away to begin a new one")
-        return LedgerError(
-            f"the ledger was damaged ({text}) and is set aside as {path}.damaged; nothing was submitted",
-            hint="restore it from a backup, or delete the damaged file to begin a new one: its jobs may be paid again",
-        )
-    if "locked" in text:
-        return LedgerError(
-            f"the ledger {path} has been locked by another process for {BUSY_SECONDS:.0f} seconds",
-            hint="end that process, then run the same command again",
-        )
-    return LedgerError(f"the ledger {path} cannot be used: {text}", hint="free or repair the disk, then try again")
-
-
-def _resolve(results: Iterable[tuple["asyncio.Future[Any]", Any, Exception | None]]) -> None:
-    for future, result, error in results:
-        if future.cancelled():
-            continue
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
 
 
 def _spent_today(connection: sqlite3.Connection, gateway: str) -> int:

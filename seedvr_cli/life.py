@@ -4,6 +4,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,6 +47,8 @@ LEDGER_INTERVAL = 0.2
 # Answers of 404 in a row before a job counts as unknown to the gateway: a new job may not be visible at once.
 MISSING_ANSWERS = 3
 NEW_SECONDS = 60.0
+# Seconds for which a look at how long jobs took lately is good.
+EXPECTATION_SECONDS = 1.0
 # Seconds between two events about the bytes of one download.
 PROGRESS_SECONDS = 0.1
 
@@ -67,6 +70,7 @@ class Shared:
     submissions: Pace = field(default_factory=Pace)
     polls: Pace = field(default_factory=Pace)
     requests: Pace = field(default_factory=Pace)
+    expectations: dict[str, tuple[float, float | None]] = field(default_factory=dict)
     lives: dict[str, "asyncio.Future[Outcome]"] = field(default_factory=dict)
     posts: set["asyncio.Task[None]"] = field(default_factory=set)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -376,15 +380,28 @@ class Life:
         return job
 
     async def _expected(self) -> float | None:
-        endpoint = self._item.endpoint
-        return await self._ledger.expected(self._shared.name, endpoint) if endpoint else None
+        """How long jobs of this endpoint took lately; what was looked up a moment ago will do."""
+        endpoint, now = self._item.endpoint, self._shared.clock.monotonic()
+        if endpoint is None:
+            return None
+        known = self._shared.expectations.get(endpoint)
+        if known is None or now - known[0] > EXPECTATION_SECONDS:
+            self._shared.expectations[endpoint] = (now, known[1] if known else None)  # one look is enough
+            known = (now, await self._ledger.expected(self._shared.name, endpoint))
+            self._shared.expectations[endpoint] = known
+        return known[1]
 
     # Delivering.
 
     async def _is_delivered(self) -> bool:
         """Whether every file of a completed job stands whole under the name that is asked for."""
         job = self._job
-        if job is None or job.state != "completed" or not (self._policy.wait and self._policy.download):
+        if (
+            job is None
+            or not self._resumed
+            or job.state != "completed"
+            or not (self._policy.wait and self._policy.download)
+        ):
             return False
         if self._item.output.kind == "stdout":
             return False
@@ -416,9 +433,11 @@ class Life:
         self._tell(Changed(self._item, "downloading", job.request_id))
         for position, url in enumerate(job.media_url):
             self._files.append(await self._deliver_one(job, position, url))
-        self._job = await self._ledger.find_by_id(job.id)
 
     async def _deliver_one(self, job: Job, position: int, url: str) -> File:
+        if not self._resumed:  # nobody else can know of it yet; should somebody, `place` says so
+            with suppress(_DeliveredElsewhere):
+                return await self._fetch(job, position, url, [])
         while True:
             while await self._ledger.is_delivering(job):
                 await self._shared.clock.sleep(LEDGER_INTERVAL)
@@ -518,7 +537,7 @@ class Life:
         if endpoint and file.width and file.height:
             price = endpoint.price(size=(file.width, file.height))
         recorded = replace(file, path="-") if self._item.output.kind == "stdout" else file
-        await self._ledger.delivered(job, position, recorded, mtime_ns=mtime_ns, price=price)
+        self._job = await self._ledger.delivered(job, position, recorded, mtime_ns=mtime_ns, price=price)
 
     def _path(self, job: Job, media_type: str, position: int) -> str:
         """The name that is asked for, as it is shown."""
