@@ -65,7 +65,7 @@ async def deliver(
             partial.restart()
             await partial.take(decode_data_uri(url), hooks)
             await partial.end(hooks)
-            total: int | None = partial.done
+            total: int | None = None
         else:
             total = await _fetch_all(url, fetch, partial, hooks)
         while True:
@@ -240,6 +240,7 @@ def recover(destination: Destination) -> tuple[File, int] | None:
 async def _fetch_all(url: str, fetch: Fetch, partial: Partial, hooks: Hooks) -> int | None:
     """Stream the body into the partial file, taken up again where it broke off; returns its full length if known."""
     breaks = 0
+    furthest = partial.done
     while True:
         if not partial.media_type:
             partial.restart()
@@ -249,6 +250,8 @@ async def _fetch_all(url: str, fetch: Fetch, partial: Partial, hooks: Hooks) -> 
             async with fetch(url, partial.done if partial.etag else 0, partial.etag) as stream:
                 if stream.offset != partial.done:
                     partial.restart()
+                if partial.done == 0:
+                    partial.etag = None  # it belonged to other bytes
                 total = stream.total
                 async for chunk in stream.chunks:
                     await partial.take(chunk, hooks)
@@ -267,7 +270,8 @@ async def _fetch_all(url: str, fetch: Fetch, partial: Partial, hooks: Hooks) -> 
             partial.etag = None
             partial.restart()
         except NetworkError as error:
-            breaks = breaks + 1 if partial.done <= before else 1
+            breaks = breaks + 1 if partial.done <= furthest else 1
+            furthest = max(furthest, partial.done)
             if breaks >= FRUITLESS_BREAKS:
                 raise DeliveryError(str(error)) from error
             if partial.etag is None:

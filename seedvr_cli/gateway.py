@@ -8,9 +8,10 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote, urljoin
 
 import httpx
@@ -47,6 +48,12 @@ _KNOWN_FIELDS = frozenset(
 )
 
 
+SECRET_LENGTH = 8
+GET_ERRORS = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)
+
+T = TypeVar("T", str, None, str | None)
+
+
 class NotSent(NetworkError):
     """The connection was never made: nothing was submitted."""
 
@@ -65,7 +72,7 @@ class Gateway:
     """A client of one gateway. The key goes to its origin alone, and only in `submit` and `poll`.
 
     `base_url` is https, or http on this machine. `observe` is told of every exchange; `fast` is for
-    large batches: GETs go through aiohttp, if it is installed. `transport` is for tests.
+    large batches: polls go through aiohttp, if it is installed. `transport` is for tests.
     """
 
     def __init__(
@@ -83,12 +90,15 @@ class Gateway:
         self._key = key
         self._observe = observe
         self._transport = transport
-        self._fast = fast
         scheme = base_url.partition(":")[0]
         secret = {KEY_HEADER: key}
         self._submissions = Clients(partial(self._client, scheme, secret))
-        self._polls = self._getters(scheme, secret) if fast else self._submissions
-        self._media = {scheme: self._getters(scheme, {"Accept-Encoding": "identity"}) for scheme in ("https", "http")}
+        self._get_errors: tuple[type[Exception], ...] = GET_ERRORS
+        self._polls = self._pollers(scheme, secret) if fast else self._submissions
+        self._media = {
+            scheme: Clients(partial(self._client, scheme, {"Accept-Encoding": "identity"}))
+            for scheme in ("https", "http")
+        }
 
     async def __aenter__(self) -> Self:
         return self
@@ -112,39 +122,38 @@ class Gateway:
                 response = await client.post(url, json=request.body, headers=headers, timeout=timeout)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise NotSent(f"cannot reach {self._base_url}: {_reason(error)}") from error
-        except (httpx.ProxyError, httpx.LocalProtocolError) as error:
+        except (httpx.ProxyError, httpx.LocalProtocolError, UnicodeError) as error:
             raise NotSent(f"cannot send to {self._base_url}: {_reason(error)}") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise OutcomeUnknown(f"the gateway's answer to the submission was lost: {_reason(error)}") from error
         if response.is_success:
             answer = parse_answer(_json(response))
             if answer is None:
-                raise OutcomeUnknown(f"the gateway accepted the submission (HTTP {response.status_code}) but its answer"
-                                     f" cannot be read: {_excerpt(response.text)}")  # fmt: skip
-            return answer
+                text = _excerpt(self._hide(response.text))
+                raise OutcomeUnknown(f"the gateway accepted the submission, but its answer cannot be read: {text}")
+            return replace(answer, error=self._hide(answer.error))
         self._raise_refusal(response)
         if response.status_code == 500:
-            raise GatewayError(
-                _describe(response), hint="it may have been accepted, and is not sent again without --new"
-            )
-        raise OutcomeUnknown(_describe(response))
+            hint = "it may have been accepted, and is not sent again without --new or 'seedvr forget'"
+            raise GatewayError(self._describe(response), hint=hint)
+        raise OutcomeUnknown(self._describe(response))
 
     async def poll(self, request_id: str) -> Answer:
         """One GET of a job's status. Raises NetworkError, Busy, GatewayError, KeyRefused or RequestRefused (404)."""
-        url = self._base_url + STATUS_PATH + quote(request_id, safe="")
+        url = self._base_url + STATUS_PATH + quote(request_id.encode("utf-8", "replace"), safe="")
         timeout = httpx.Timeout(POLL_SECONDS, connect=CONNECT_SECONDS, pool=None)
         try:
             with self._polls.lend() as client:
                 response = await client.get(url, timeout=timeout)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except self._get_errors as error:
             raise NetworkError(f"cannot reach {self._base_url}: {_reason(error)}") from error
         if response.is_success:
             answer = parse_answer(_json(response))
             if answer is None:
-                raise GatewayError(f"the gateway's answer cannot be read: {_excerpt(response.text)}")
-            return answer
+                raise GatewayError(f"the gateway's answer cannot be read: {_excerpt(self._hide(response.text))}")
+            return replace(answer, error=self._hide(answer.error))
         self._raise_refusal(response)
-        raise GatewayError(_describe(response))
+        raise GatewayError(self._describe(response))
 
     @asynccontextmanager
     async def fetch(self, url: str, offset: int = 0, etag: str | None = None) -> AsyncIterator[Stream]:
@@ -164,7 +173,7 @@ class Gateway:
                 if response.status_code not in {200, 206}:
                     raise DeliveryError(f"the media server answered HTTP {response.status_code} for {url[:200]}")
                 yield _stream(response, offset)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, UnicodeError) as error:
             raise NetworkError(f"the download broke: {_reason(error)}") from error
 
     @asynccontextmanager
@@ -177,14 +186,14 @@ class Gateway:
             with self._media[url.partition(":")[0].lower()].lend() as client:
                 try:
                     request = client.build_request("GET", url, headers=headers, timeout=timeout)
-                except httpx.InvalidURL as error:
+                except (httpx.InvalidURL, UnicodeError) as error:
                     raise DeliveryError(f"the gateway names a media URL that cannot be read: {url[:200]}") from error
                 response = await client.send(request, stream=True)
                 try:
                     if not response.has_redirect_location:
                         yield response
                         return
-                    url = urljoin(url, response.headers["Location"])
+                    url = _join(url, response.headers["Location"])
                 finally:
                     await response.aclose()
         raise DeliveryError(f"the media server redirects more than {REDIRECTS} times")
@@ -194,14 +203,14 @@ class Gateway:
         """Loading the certificates takes a while: once, and not for a gateway on this machine."""
         return httpx.create_ssl_context()
 
-    def _getters(self, scheme: str, headers: dict[str, str]) -> Clients:
-        """Clients for GETs alone."""
+    def _pollers(self, scheme: str, headers: dict[str, str]) -> Clients:
+        """Clients for polls: not for media, whose signed URLs aiohttp would quote anew."""
+        if self._transport is not None or not has_fast_transport():
+            return self._submissions
+        import aiohttp
 
-        def make() -> httpx.AsyncClient:
-            return self._client(scheme, headers, fast_transport(self._verify(scheme)))
-
-        is_fast = self._fast and self._transport is None and has_fast_transport()
-        return Clients(make, largest=1) if is_fast else Clients(partial(self._client, scheme, headers))
+        self._get_errors = (*GET_ERRORS, aiohttp.ClientError)  # not all of them are translated on the way
+        return Clients(lambda: self._client(scheme, headers, fast_transport(self._verify(scheme))), largest=1)
 
     def _verify(self, scheme: str) -> ssl.SSLContext | bool:
         return self._tls if scheme == "https" else False  # no client follows a redirect by itself
@@ -223,10 +232,23 @@ class Gateway:
         if self._observe:
             self._observe(f"{request.method} {request.url} -> HTTP {response.status_code}")
 
+    def _describe(self, response: httpx.Response) -> str:
+        """What a refusal says, in one line: the gateway's own words where there are any."""
+        body = _json(response)
+        words = []
+        if isinstance(body, dict):
+            words = [body[key] for key in ("error", "message", "detail") if isinstance(body.get(key), str)]
+        text = _excerpt(self._hide(": ".join(dict.fromkeys(words)) or response.text))
+        return f"the gateway answered HTTP {response.status_code}" + (f": {text}" if text else "")
+
+    def _hide(self, text: T) -> T:
+        """The text without the key, should it hold it; a very short key is no secret."""
+        return text.replace(self._key, "***") if text and len(self._key) >= SECRET_LENGTH else text
+
     def _raise_refusal(self, response: httpx.Response) -> None:
         """For the answers that say the request was provably not accepted."""
         status = response.status_code
-        message = _describe(response, secret=self._key)
+        message = self._describe(response)
         wait = retry_after(response.headers.get("Retry-After"), self._now())
         if status == 429 or (status == 503 and wait is not None):
             raise Busy(message, wait)
@@ -244,24 +266,23 @@ def parse_answer(body: Any) -> Answer | None:
     """An Answer from the JSON that submissions, polls and callbacks share; None where it is nothing of the kind."""
     if not isinstance(body, dict):
         return None
-    request_id, status, output = body.get("request_id"), body.get("status"), body.get("output")
-    if not isinstance(status, str):
-        status = "QUEUED" if isinstance(request_id, str) else None
+    request_id, status, output = _text(body.get("request_id")), _text(body.get("status")), body.get("output")
+    if status is None and request_id:
+        status = "QUEUED"
     if status is None:
         return None
     output = output if isinstance(output, dict) else {}
     media = output.get("media_url")
-    media = [media] if isinstance(media, str) else media if isinstance(media, list) else []
+    media = media if isinstance(media, list) else [media]
     error = body.get("error")
     extra = {key: value for key, value in body.items() if key not in _KNOWN_FIELDS}
     rest = {key: value for key, value in output.items() if key not in {"media_url", "media_type"}}
-    media_type = output.get("media_type")
     return Answer(
-        request_id=request_id if isinstance(request_id, str) and request_id else None,
+        request_id=request_id or None,
         status=status.strip().upper(),
-        media_url=tuple(url for url in media if isinstance(url, str)),
-        media_type=media_type if isinstance(media_type, str) else None,
-        error=error if isinstance(error, str) or error is None else json.dumps(error),
+        media_url=tuple(url for url in map(_text, media) if url),
+        media_type=_text(output.get("media_type")),
+        error=_text(error) if isinstance(error, str) or error is None else json.dumps(error),
         created_at=parse_timestamp(body.get("created_at")),
         completed_at=parse_timestamp(body.get("completed_at")),
         extra={**extra, **({"output": rest} if rest else {})},
@@ -283,7 +304,7 @@ def _stream(response: httpx.Response, offset: int) -> Stream:
         begin = offset
         total = int(size) if size.isdigit() else None if total is None else total + offset
     etag = headers.get("ETag")
-    strong = etag if etag and not etag.startswith("W/") else None
+    strong = etag if etag and not etag.startswith("W/") and not encoded else None
     chunks = response.aiter_bytes() if encoded else response.aiter_raw()
     return Stream(begin, total, strong, chunks)
 
@@ -291,20 +312,20 @@ def _stream(response: httpx.Response, offset: int) -> Stream:
 def _json(response: httpx.Response) -> Any:
     try:
         return json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
-def _describe(response: httpx.Response, *, secret: str | None = None) -> str:
-    """What a refusal says, in one line: the gateway's own words where there are any."""
-    body = _json(response)
-    words = []
-    if isinstance(body, dict):
-        words = [body[key] for key in ("error", "message", "detail") if isinstance(body.get(key), str)]
-    text = ": ".join(dict.fromkeys(words)) or _excerpt(response.text)
-    if secret and len(secret) > 3:
-        text = text.replace(secret, "***")
-    return f"the gateway answered HTTP {response.status_code}" + (f": {_excerpt(text)}" if text else "")
+def _join(url: str, place: str) -> str:
+    try:
+        return urljoin(url, place)
+    except ValueError as error:
+        raise DeliveryError(f"the media server redirects to what is no URL: {place[:200]!r}") from error
+
+
+def _text(value: Any) -> str | None:
+    """A text that can be written down: JSON may carry half a character."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
 
 
 def _excerpt(text: str) -> str:

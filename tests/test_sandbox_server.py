@@ -17,7 +17,7 @@ from PIL import Image
 
 from seedvr_cli.catalog import ENDPOINTS
 from seedvr_cli.media import is_whole, measure, sniff_file
-from seedvr_cli.sandbox import sources
+from seedvr_cli.sandbox import sources, webhooks
 from seedvr_cli.sandbox.connection import LARGEST_BODY, Connection, Request, Response
 from seedvr_cli.sandbox.outbound import Outbound
 from seedvr_cli.sandbox.server import TINY_FOLDER, Sandbox
@@ -87,17 +87,28 @@ async def raw(client: httpx.AsyncClient, content: bytes) -> bytes:
 
 
 class Site:
-    """Another server on this machine, which records what it is asked and answers what it is told."""
+    """Another server on this machine, which records what it is asked and answers what it is told.
+
+    While `silent`, its answers wait until it is `released`.
+    """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.answers: list[Response] = []
+        self.silent = False
+        self.released = asyncio.Event()
         self._changed = asyncio.Event()
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         self.requests.append(request)
         self._changed.set()
+        if self.silent:
+            return self._later()
         return self.answers.pop(0) if self.answers else Response(200)
+
+    async def _later(self) -> Response:
+        await self.released.wait()
+        return Response(404)
 
     def bodies(self) -> list[dict[str, Any]]:
         return [json.loads(request.body) for request in self.requests]
@@ -371,9 +382,11 @@ def test_a_client_that_no_longer_waits(tmp_path):
         lines: list[str] = []
         async with sandbox(tmp_path, latency=9999, lines=lines) as client:
             body = {"image_url": EXAMPLE, "sync_mode": True}
-            with pytest.raises(httpx.ReadTimeout):
-                await client.post(SUBMIT["3b-image"], json=body, timeout=0.05)
-            assert (await client.get("/sandbox/accepted")).json()["accepted"] == 1
+            held = asyncio.create_task(client.post(SUBMIT["3b-image"], json=body))
+            while not (await client.get("/sandbox/accepted")).json()["accepted"]:  # noqa: ASYNC110 - the other side of a network
+                await asyncio.sleep(0.001)
+            held.cancel()
+            await asyncio.wait([held])
         assert not any(line.startswith("POST") for line in lines)
 
     run(main())
@@ -971,14 +984,40 @@ def test_a_webhook_of_a_sandbox_that_ended(tmp_path):
     async def main():
         source = picture(tmp_path / "a.png")
         async with site() as (hook, url):
-            async with sandbox(tmp_path / "s", instant=False) as client:
+            async with sandbox(tmp_path / "s", instant=False, latency=9999) as client:
                 request_id = await submit(client, headers={"X-Webhook-URL": url}, image_url=source)
             assert not hook.requests
+            store = JobStore(str(tmp_path / "s"))
+            job = store[request_id]
+            job.due_at = job.created_at
+            store[request_id] = job
             for _ in range(2):
                 async with sandbox(tmp_path / "s", instant=False) as client:
                     await finished(client, request_id)
                     await hook.asked(1)
             assert len(hook.requests) == 1
+
+    run(main())
+
+
+def test_nothing_is_finished_while_it_closes(tmp_path, monkeypatch):
+    """A sandbox that closes gives a call under way its time, and leaves unfinished jobs and their calls to the next."""
+    monkeypatch.setattr(webhooks, "GRACE", 0.5)
+
+    async def main():
+        async with site() as (hook, hook_url), site() as (origin, origin_url):
+            hook.silent = origin.silent = True
+            async with sandbox(tmp_path, instant=False) as client:
+                headers = {"X-Webhook-URL": hook_url}
+                await submit(client, headers=headers, image_url="file:///none.png")
+                await hook.asked(1)
+                request_id = await submit(client, headers=headers, image_url=origin_url)
+                await origin.asked(1)
+                # The second source comes while the first call is still waited for.
+                asyncio.get_running_loop().call_later(0.1, origin.released.set)
+        job = JobStore(str(tmp_path))[request_id]
+        assert (job.finished_at, job.announced) == (None, False)
+        assert len(hook.requests) == 1
 
     run(main())
 
@@ -1047,7 +1086,8 @@ def test_sources_that_cannot_be_had(tmp_path, monkeypatch):
             assert "larger than 200 MB" in await line(url)
             origin.answers += [Response(302, {"Location": "/"})] * 99
             assert "redirect" in await line(url)
-            monkeypatch.setattr(sources, "LONGEST_FETCH", 0.0)
+            monkeypatch.setattr(sources, "LONGEST_FETCH", 0.5)
+            origin.silent = True
             assert "seconds" in await line(url)
         monkeypatch.setattr(sources, "LONGEST_FETCH", 30.0)
         assert "cannot be fetched" in await line("http://127.0.0.1:9/a.png")

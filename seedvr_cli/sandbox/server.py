@@ -87,8 +87,9 @@ class Sandbox:
         connections = list(self._connections)
         for connection in connections:
             connection.close()
-        await self._herald.close()
+        # In this order: a job that is finished now would be told of, and nobody would wait for that.
         await self._workshop.close()
+        await self._herald.close()
         await self._outbound.close()
         await asyncio.gather(*(connection.closed for connection in connections))
         await self._server.wait_closed()
