@@ -1,5 +1,6 @@
 """The command `seedvr`. What needs no command line does not wait for one to be loaded."""
 
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -14,9 +15,12 @@ def main() -> None:
         with suppress(BrokenPipeError):  # nobody reads it any more
             os.write(1, f"seedvr {__version__}\n".encode())
         return
+    gc.disable()  # nothing that is loaded here is ever garbage; a batch turns it on again
     from seedvr_cli.cli.app import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # nor does the exit need to look for any
+    sys.exit(code)
 
 
 def _open_missing_streams() -> None:

@@ -66,7 +66,7 @@ class Engine:
             path = os.path.abspath(item.output.template)
             owner = await self._ledger.owner_key(path)
             key = item.request.key(self._shared.name) if item.request else item.job.key if item.job else None
-            if owner != key or not await self._ledger.is_own(path):
+            if self._policy.new or owner != key or not await self._ledger.is_own(path):
                 raise UsageError(
                     f"-o {item.output.template}: this file is in the way, and not this job's own",
                     hint="choose another name, or --overwrite",

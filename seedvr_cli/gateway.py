@@ -117,21 +117,28 @@ class Gateway:
         timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS, pool=None)
         headers = {"Cache-Control": "no-cache", **request.headers}
         url = self._base_url + request.endpoint.path
-        try:
-            with self._submissions.lend() as client:
-                response = await client.post(url, json=request.body, headers=headers, timeout=timeout)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
-            raise NotSent(f"cannot reach {self._base_url}: {_reason(error)}") from error
-        except (httpx.ProxyError, httpx.LocalProtocolError, UnicodeError) as error:
-            raise NotSent(f"cannot send to {self._base_url}: {_reason(error)}") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise OutcomeUnknown(f"the gateway's answer to the submission was lost: {_reason(error)}") from error
+        with self._submissions.lend() as client:
+            try:
+                post = client.build_request("POST", url, json=request.body, headers=headers, timeout=timeout)
+                _ = post.url.host
+            except (httpx.InvalidURL, UnicodeError) as error:
+                raise NotSent(f"cannot send to {self._base_url}: {_reason(error)}") from error
+            try:
+                response = await client.send(post)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+                raise NotSent(f"cannot reach {self._base_url}: {_reason(error)}") from error
+            except (httpx.ProxyError, httpx.LocalProtocolError) as error:
+                raise NotSent(f"cannot send to {self._base_url}: {_reason(error)}") from error
+            except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # httpx looks at a redirect's place, too
+                raise OutcomeUnknown(f"the gateway's answer to the submission was lost: {_reason(error)}") from error
         if response.is_success:
             answer = parse_answer(_json(response))
             if answer is None:
                 text = _excerpt(self._hide(response.text))
                 raise OutcomeUnknown(f"the gateway accepted the submission, but its answer cannot be read: {text}")
             return replace(answer, error=self._hide(answer.error))
+        if response.status_code in {301, 302, 303}:  # a redirect that may follow on a POST that was done
+            raise OutcomeUnknown(f"{self._describe(response)}: it redirects, which is not followed")
         self._raise_refusal(response)
         if response.status_code == 500:
             hint = "it may have been accepted, and is not sent again without --new or 'seedvr forget'"

@@ -251,8 +251,8 @@ class Ledger:
             (gateway,),
         )
 
-    async def expected(self, gateway: str, endpoint: str) -> float | None:
-        """Seconds that jobs of this endpoint took lately (the median), or None before the first."""
+    async def durations(self, gateway: str, endpoint: str) -> list[float]:
+        """Seconds that the latest jobs of this endpoint took, shortest first."""
         rows = await self._read(
             lambda connection: connection.execute(
                 "SELECT completed_at - submitted_at"  # the gateway cuts some of its stamps to whole seconds
@@ -262,8 +262,7 @@ class Ledger:
                 (gateway, endpoint, RECENT_JOBS),
             ).fetchall()
         )
-        durations = sorted(max(0.0, row[0]) for row in rows)
-        return durations[len(durations) // 2] if durations else None
+        return sorted(max(0.0, row[0]) for row in rows)
 
     async def unknown(self, gateway: str) -> list[Job]:
         """The jobs whose submission was never answered, oldest first, those of dead runs settled."""

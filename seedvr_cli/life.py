@@ -3,7 +3,7 @@
 import asyncio
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -36,7 +36,7 @@ from seedvr_cli.naming import Names, numbered, render_name
 from seedvr_cli.pace import Pace
 from seedvr_cli.policy import Clock, Policy
 from seedvr_cli.request import Request
-from seedvr_cli.schedule import backoff, first_poll, next_poll
+from seedvr_cli.schedule import backoff, early, first_poll, usual
 
 # Seconds without a connection before a submission is given up: nothing is lost by it.
 SUBMIT_PATIENCE = 10.0
@@ -70,7 +70,7 @@ class Shared:
     submissions: Pace = field(default_factory=Pace)
     polls: Pace = field(default_factory=Pace)
     requests: Pace = field(default_factory=Pace)
-    expectations: dict[str, tuple[float, float | None]] = field(default_factory=dict)
+    durations: dict[str, tuple[float, Sequence[float]]] = field(default_factory=dict)
     lives: dict[str, "asyncio.Future[Outcome]"] = field(default_factory=dict)
     posts: set["asyncio.Task[None]"] = field(default_factory=set)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -158,7 +158,7 @@ class Life:
         error: SeedvrError | None = None
         try:
             async with self._shared.in_flight:
-                self._tell(Started(self._item, await self._expected()))
+                self._tell(Started(self._item, usual(await self._durations())))
                 if self._job is None:
                     await self._check_name()
                     await self._submit()
@@ -189,7 +189,7 @@ class Life:
         if self._number == 1 and not os.path.lexists(path):
             return
         key = request.key(self._shared.name)
-        if await self._ledger.owner_key(path) != key or not await self._ledger.is_own(path):
+        if self._pay_again or await self._ledger.owner_key(path) != key or not await self._ledger.is_own(path):
             raise UsageError(f"{output.template} is in the way, and not this job's own", hint="choose another name")
 
     async def _submit(self) -> None:
@@ -203,14 +203,17 @@ class Life:
         request = self._item.request
         assert request is not None
         price = request.price()
+        if self._policy.max_cost is not None:  # what is paid for already is no cost of this run
+            await self._claim(request, price, only_ask=True)
+            if self._job is not None:
+                return
         refusal = self._shared.reserve(price)
-        try:
-            job = await self._claim(request, price, refusal)
-        finally:
-            if self._job is not None and refusal is None:
-                self._shared.committed -= price  # it was paid for before
+        job = await self._claim(request, price, only_ask=refusal is not None)
         if job is None:
+            self._shared.committed -= price if refusal is None else 0
             return
+        if refusal is not None:
+            raise refusal
         self._job = job
         try:
             answer = await self._post(request, job)
@@ -229,8 +232,11 @@ class Life:
             raise
         await self._accept(job, answer)
 
-    async def _claim(self, request: Request, price: int, refusal: SeedvrError | None) -> Job | None:
-        """The record of a job that may be submitted now, or None where `_job` is one to attach to."""
+    async def _claim(self, request: Request, price: int, *, only_ask: bool) -> Job | None:
+        """The record of a job that may be submitted now, or None where `_job` is one to attach to.
+
+        With `only_ask` nothing is recorded.
+        """
         item, policy = self._item, self._policy
         draft = Job(
             id=0,
@@ -246,7 +252,7 @@ class Life:
             state="submitting",
         )
         while True:
-            only_ask = refusal is not None or self._shared.stopping.is_set()
+            only_ask = only_ask or self._shared.stopping.is_set()
             claim = await self._ledger.claim(
                 draft,
                 new=self._pay_again,
@@ -261,14 +267,12 @@ class Life:
                 raise Interrupted("stopped")
         if claim.verdict == "capped":
             cap = show_usd(policy.max_cost_per_day or 0)
-            raise refusal or CostCapReached(
+            raise CostCapReached(
                 f"not submitted: its list price of {show_usd(price)} could take this day past {cap}",
                 hint="raise max-cost-per-day with 'seedvr config set', or run the rest tomorrow (UTC)",
             )
         if claim.verdict == "submit":
-            if refusal is not None:
-                raise refusal
-            if only_ask:
+            if self._shared.stopping.is_set():
                 raise Interrupted("stopped")
             return claim.job
         self._job, self._resumed = claim.job, True
@@ -325,17 +329,19 @@ class Life:
         clock, interval = self._shared.clock, self._policy.poll_interval
         deadline = clock.monotonic() + self._policy.timeout
         needs_answer = self._resumed and job.request_id is not None
-        wait = 0.0 if self._resumed else first_poll(await self._expected(), interval)
+        wait = 0.0 if self._resumed else first_poll(early(await self._durations()), interval, clock.jitter())
         failing_since: float | None = None
         missing = 0
+        is_over = False
         while job.status not in TERMINAL or needs_answer:
             if job.request_id is None:
                 raise OutcomeUnknown("the gateway's answer names no request id, so the job cannot be followed")
-            left = deadline - clock.monotonic()
-            await clock.sleep(max(0.0, min(wait, left)))
-            if clock.monotonic() >= deadline and left < wait:
+            if is_over:
                 raise StillRunning(f"still {job.status} after {self._policy.timeout:g} seconds of waiting")
-            wait = next_poll(interval, clock.jitter())
+            left = deadline - clock.monotonic()
+            is_over = left <= wait  # one more look, and then no more
+            await clock.sleep(max(0.0, min(wait, left)))
+            wait = interval
             await self._shared.turn(self._shared.polls)
             try:
                 answer = await self._shared.gateway.poll(job.request_id)
@@ -379,16 +385,16 @@ class Life:
                 self._tell(Changed(self._item, answer.status, job.request_id))
         return job
 
-    async def _expected(self) -> float | None:
+    async def _durations(self) -> Sequence[float]:
         """How long jobs of this endpoint took lately; what was looked up a moment ago will do."""
         endpoint, now = self._item.endpoint, self._shared.clock.monotonic()
         if endpoint is None:
-            return None
-        known = self._shared.expectations.get(endpoint)
+            return ()
+        known = self._shared.durations.get(endpoint)
         if known is None or now - known[0] > EXPECTATION_SECONDS:
-            self._shared.expectations[endpoint] = (now, known[1] if known else None)  # one look is enough
-            known = (now, await self._ledger.expected(self._shared.name, endpoint))
-            self._shared.expectations[endpoint] = known
+            self._shared.durations[endpoint] = (now, known[1] if known else ())  # one look is enough
+            known = (now, await self._ledger.durations(self._shared.name, endpoint))
+            self._shared.durations[endpoint] = known
         return known[1]
 
     # Delivering.
@@ -420,9 +426,13 @@ class Life:
             if delivery.position != position or delivery.file is None:
                 continue
             shown = self._path(job, delivery.file.media_type, position)
-            if accepts(delivery.path, os.path.abspath(shown)) and delivery.is_whole():
+            if self._accepts(delivery.path, os.path.abspath(shown)) and delivery.is_whole():
                 return replace(delivery.file, path=_beside(shown, delivery.path))
         return None
+
+    def _accepts(self, path: str, base: str) -> bool:
+        """Whether a recorded path is what is asked for: an explicit name is exact, others may be numbered."""
+        return path == base if self._item.output.kind == "file" else accepts(path, base)
 
     async def _deliver(self) -> None:
         job = self._known_job()
@@ -508,7 +518,7 @@ class Life:
         for entry in recorded:
             media_type = next((kind for kind, ext in EXTENSIONS.items() if entry.path.endswith(ext)), "")
             base = os.path.abspath(self._path(job, media_type, position))
-            if not entry.done and os.path.isfile(f"{entry.path}.part") and accepts(entry.path, base):
+            if not entry.done and os.path.isfile(f"{entry.path}.part") and self._accepts(entry.path, base):
                 return entry
         return None
 

@@ -41,10 +41,12 @@ _PARAMETER_FIELDS = {
 # Bytes of a name's part that comes from outside: file systems end at 255, and `-2x.png.part` wants its room.
 LONGEST_PART = 150
 
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]')
+_UNSAFE = re.compile(
+    r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udc7f\udd00-\udfff]'
+)
 # A URL whose last part is a safe name as it stands: most are, and a list may have a million of them.
 _SIMPLE_NAME = re.compile(r"https://[^/?#]+/(?:[^?#]*/)?([A-Za-z0-9][A-Za-z0-9_-]{4,80}\.[A-Za-z0-9]{1,5})(?:[?#]|\Z)")
-_WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *(\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,19 @@ class Output:
         """The same for a later command in another folder; None where the default was meant."""
         if self.text is None or self.kind == "stdout":
             return None
-        absolute = os.path.abspath(self.text)
-        return absolute + os.sep if self.text.endswith(("/", os.sep)) or os.path.isdir(self.text) else absolute
+        return os.path.normpath(os.path.join(_literal(os.getcwd()), self.template))
+
+    @property
+    def folder(self) -> str:
+        """The folder of all results, as far as it is known before there are any."""
+        if self.kind == "file":
+            return os.path.dirname(self.template)
+        known = ""
+        for literal, field, _ in _pieces(self.template):
+            known += literal
+            if field is not None:
+                break
+        return os.path.dirname(known)
 
 
 def parse_output(text: str | None, params: Mapping[str, Any]) -> Output:
@@ -74,14 +87,18 @@ def parse_output(text: str | None, params: Mapping[str, Any]) -> Output:
     if text == "":
         raise UsageError("-o: the name is empty")
     if text.endswith(("/", os.sep)) or os.path.isdir(text):
-        literal = text if not os.path.isdir(text) else text.replace("{", "{{").replace("}", "}}")
-        template = os.path.join(literal, name)
+        template = os.path.join(_literal(text) if os.path.isdir(text) else text, name)
     elif "{" in text or "}" in text:
         template = text
     else:
         return Output("file", text, text)
     _check_template(template, params)
     return Output("template", template, text)
+
+
+def _literal(text: str) -> str:
+    """The template that stands for the text as it is."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def default_template(params: Mapping[str, Any]) -> str:
@@ -179,7 +196,7 @@ def source_name(url: str, fallback: str) -> str:
 
 def safe_name(text: str, *, fallback: str = "_") -> str:
     """A single path part that is legal everywhere, hides nothing and leads nowhere else."""
-    name = _UNSAFE.sub("_", text).strip(" ").lstrip(".").rstrip(". ")
+    name = _UNSAFE.sub("_", text).strip(". ")
     if _WINDOWS_DEVICES.fullmatch(name):
         name = f"_{name}"
     stem, ext = os.path.splitext(name)
@@ -188,7 +205,7 @@ def safe_name(text: str, *, fallback: str = "_") -> str:
     room = LONGEST_PART - len(ext.encode("utf-8", "surrogateescape"))
     while len(stem.encode("utf-8", "surrogateescape")) > room:
         stem = stem[:-1]
-    return (stem + ext) or fallback
+    return (stem + ext).rstrip(". ") or fallback
 
 
 def numbered(path: str, number: int) -> str:

@@ -213,7 +213,7 @@ def with_defaults(defaults: Mapping[str, Any], endpoint: Endpoint, options: Mapp
 def check_output_folder(output: Output) -> None:
     """UsageError where results could not be written, before anything is paid."""
     if output.kind != "stdout":
-        check_folder(os.path.dirname(os.path.abspath(output.template)).partition("{")[0])
+        check_folder(output.folder)
 
 
 def attach_item(index: int, job: Job, output: str | None) -> Item:

@@ -1,6 +1,5 @@
 """What a run may do, and the time and chance it is handed."""
 
-import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -31,11 +30,17 @@ class Policy:
     profile: str = "default"
 
 
+async def _sleep(seconds: float) -> None:
+    import asyncio  # late: a command that waits for nothing need not load it
+
+    await asyncio.sleep(seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """Handed in, so that tests need neither to sleep nor to be lucky. `jitter` gives 0-1."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    sleep: Callable[[float], Awaitable[None]] = _sleep
     jitter: Callable[[], float] = random.random

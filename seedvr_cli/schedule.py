@@ -1,8 +1,8 @@
 """When to poll, when to try again, how long to wait: arithmetic only. All lengths are seconds."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 # After a failure: the first wait, doubled each time, up to the longest.
 FIRST_BACKOFF = 0.5
@@ -72,6 +72,8 @@ def retry_after(header: str | None, now: datetime) -> float | None:
     if re.fullmatch(r"\d+(\.\d+)?", text):
         wait = float(text)
     else:
+        from email.utils import parsedate_to_datetime  # late: few servers send a date
+
         try:
             instant = parsedate_to_datetime(text)
         except ValueError:
@@ -80,16 +82,24 @@ def retry_after(header: str | None, now: datetime) -> float | None:
     return min(max(wait, 0.0), LONGEST_RETRY_AFTER)
 
 
-def first_poll(expected: float | None, interval: float) -> float:
-    """How long after the submission to ask first: when a job of its kind is likely done, if that is known."""
+def usual(durations: Sequence[float]) -> float | None:
+    """How long a job usually takes: the median of the latest ones, shortest first; None before the first."""
+    return durations[len(durations) // 2] if durations else None
+
+
+def early(durations: Sequence[float]) -> float | None:
+    """When a job may well be done: three of four took longer. To ask later would keep too many waiting."""
+    return durations[len(durations) // 4] if durations else None
+
+
+def first_poll(expected: float | None, interval: float, jitter: float = 0.0) -> float:
+    """How long after the submission to ask first: when a job of its kind is likely done, if that is known.
+
+    `jitter` in 0-1 spreads jobs that were submitted together over a quarter of the interval.
+    """
     if expected is None:
         return interval
-    return max(expected, interval / 10)
-
-
-def next_poll(interval: float, jitter: float) -> float:
-    """The wait between polls: the interval, spread by a tenth so that many jobs do not come in waves."""
-    return interval * (0.9 + 0.2 * jitter)
+    return max(expected, interval / 10) + interval / 4 * jitter
 
 
 def parse_timestamp(text: object) -> datetime | None:

@@ -14,7 +14,8 @@ import threading
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -119,6 +120,16 @@ class Bench:
             pytest.fail(f"{args} did not end\nstdout: {out!r}\nstderr: {err.decode()}")
         return Done(process.returncode, out, err.decode())
 
+    def run_all(self, *commands: Sequence[Any], **how: Any) -> list[Done]:
+        """Run commands that do not mind each other, as many at once as there are cores; a dict at the end adds how."""
+
+        def one(words: Sequence[Any]) -> Done:
+            *plain, last = words
+            return self.run(*plain, **{**how, **last}) if isinstance(last, dict) else self.run(*words, **how)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(one, commands))
+
     def start(
         self,
         *args: Any,
@@ -136,11 +147,13 @@ class Bench:
         words = [str(word) for word in args]
         if to is not None:
             words += ["--base-url", to.url]
-            words += ["--poll-interval", "0.1"] if words[0] != "status" and "--poll-interval" not in words else []
+            words += ["--poll-interval", "0.05"] if words[0] != "status" and "--poll-interval" not in words else []
         environment = self.environment(key=key, env=env)
         if inject:
             self._site.mkdir(exist_ok=True)
-            (self._site / "sitecustomize.py").write_text(inject)
+            part = self._site / f"{uuid.uuid4()}.part"
+            part.write_text(inject)
+            part.replace(self._site / "sitecustomize.py")
             environment["PYTHONPATH"] = os.pathsep.join([str(self._site), environment["PYTHONPATH"]])
         process = subprocess.Popen(
             [sys.executable, "-m", "seedvr_cli", *words],

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from seedvr_cli.catalog import ENDPOINTS, Endpoint
+from seedvr_cli.catalog import ENDPOINTS, Endpoint, Parameter
 from seedvr_cli.money import show_usd
 
 README = Path(__file__).parent.parent / "README.md"
@@ -17,7 +17,7 @@ def table() -> str:
             f"| **`{endpoint.name}`** | `{_command(endpoint)}` | `{endpoint.source_key}` | {_prices(endpoint)} | |"
         )
         rows += [
-            f"| | `--{parameter.flag}` | `{parameter.wire}` | {parameter.allowed.replace('*', '`*`')} | {parameter.note} |"
+            f"| | `--{parameter.flag}` | `{parameter.wire}` | {_takes(parameter)} | {parameter.note} |"
             for parameter in endpoint.parameters
             if parameter.flag
         ]
@@ -29,6 +29,10 @@ def with_table(text: str) -> str:
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return before + BEGIN + table() + END + after
+
+
+def _takes(parameter: Parameter) -> str:
+    return parameter.allowed.replace("*", "`*`")
 
 
 def _command(endpoint: Endpoint) -> str:

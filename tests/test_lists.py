@@ -36,7 +36,9 @@ def test_json_lines_carry_their_own_options(tmp_path):
 
 def test_bad_json_lines_are_named_and_the_rest_is_read(tmp_path):
     """A line that is no JSON, or no object with a source, is a problem of its own."""
-    _, entries = read(tmp_path, '{"source": "https://a/1.png"}\n{nope\n[1]\n{"scale": 2}\n{"source": "https://a/2.png"}\n')
+    _, entries = read(
+        tmp_path, '{"source": "https://a/1.png"}\n{nope\n[1]\n{"scale": 2}\n{"source": "https://a/2.png"}\n'
+    )
     assert [problem is None for _, _, _, problem in entries] == [True, False, False, False, True]
     assert entries[-1][0] == 5
 

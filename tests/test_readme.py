@@ -19,7 +19,7 @@ def test_every_flag_in_the_readme_exists():
     """Each --flag that the README shows is an option of some command."""
     from typer.main import get_command
 
-    from seedvr_cli.cli.app import app
+    from seedvr_cli.cli.app import make_app
 
     def flags(command):
         found = {option for parameter in command.params for option in parameter.opts}
@@ -29,7 +29,7 @@ def test_every_flag_in_the_readme_exists():
 
     shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README.read_text(encoding="utf-8")))
     foreign = {"--raw-output", "--help", "--version", "--array"}
-    assert shown - flags(get_command(app)) - foreign == set()
+    assert shown - flags(get_command(make_app())) - foreign == set()
 
 
 def test_every_linked_file_exists():
@@ -44,7 +44,7 @@ def test_every_exit_code_is_listed():
 
     listed = {
         int(code)
-        for row in re.findall(r"^\| ([\d, ]+) \|", README.read_text(encoding="utf-8"), re.M)
+        for row in re.findall(r"^\| ([\d, ]+) \|", README.read_text(encoding="utf-8"), re.MULTILINE)
         for code in row.split(",")
     }
     assert listed == {0, *PRECEDENCE}

@@ -3,43 +3,51 @@
 import os
 import sys
 import traceback
+from importlib import import_module
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from seedvr_cli import __version__
-from seedvr_cli.cli.completion import completion
-from seedvr_cli.cli.config import config
-from seedvr_cli.cli.download import download
-from seedvr_cli.cli.forget import forget
-from seedvr_cli.cli.image import image
-from seedvr_cli.cli.sandbox import sandbox
-from seedvr_cli.cli.spend import spend
-from seedvr_cli.cli.status import status
-from seedvr_cli.cli.video import video
 from seedvr_cli.errors import SeedvrError
 
-app = typer.Typer(
-    name="seedvr",
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,  # Rich takes longer to load than the rest of --help together
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(image)
-app.command()(video)
-app.command()(status)
-app.command()(download)
-app.command()(spend)
-app.command()(forget)
-app.add_typer(config, name="config")
-app.command()(sandbox)
-app.command(hidden=True)(completion)
+# Set by a shell that asks what may come next: then all commands are needed.
+COMPLETION = "_SEEDVR_COMPLETE"
+# Where each command is, in the order of --help. Only the one that is asked for is loaded.
+COMMANDS = {
+    "image": "seedvr_cli.cli.image",
+    "video": "seedvr_cli.cli.video",
+    "status": "seedvr_cli.cli.status",
+    "download": "seedvr_cli.cli.download",
+    "spend": "seedvr_cli.cli.spend",
+    "forget": "seedvr_cli.cli.forget",
+    "config": "seedvr_cli.cli.config",
+    "sandbox": "seedvr_cli.cli.sandbox",
+    "completion": "seedvr_cli.cli.completion",
+}
 
 
-@app.callback()
+def make_app(only: str | None = None) -> typer.Typer:
+    """The command line; with `only`, as much of it as that command needs."""
+    app = typer.Typer(
+        name="seedvr",
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,  # Rich takes longer to load than the rest of --help together
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(seedvr)
+    for name in [only] if only in COMMANDS else COMMANDS:
+        command = getattr(import_module(COMMANDS[name]), name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(hidden=name == "completion")(command)
+    return app
+
+
 def seedvr(
     *,
     version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.", is_eager=True)] = False,
@@ -57,6 +65,7 @@ def seedvr(
 def run(arguments: list[str]) -> int:
     """Run a command line; returns the exit code. No exception gets out."""
     try:
+        app = make_app(arguments[0] if arguments and COMPLETION not in os.environ else None)
         code = typer.main.get_command(app).main(args=arguments, prog_name="seedvr", standalone_mode=False)
         sys.stdout.flush()
     except TyperException as error:

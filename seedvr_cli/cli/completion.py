@@ -51,13 +51,14 @@ ZSH = r"""
 # zsh completion for seedvr
 
 _seedvr() {
-    local line expl
+    local line word meaning
     local -a lines described
     lines=("${(@f)$(_SEEDVR_WORDS="${(pj:\x1f:)${(@Q)words[1,CURRENT]}}" _SEEDVR_COMPLETE=complete_zsh \
         ${~words[1]} 2>/dev/null)}")
     [[ $PREFIX == --*=* ]] && compset -P '*='
     for line in "${(@)lines[2,-1]}"; do
-        described+=("${${${line%%$'\t'*}//:/\\:}}${${line#*$'\t'}:+:${line#*$'\t'}}")
+        word=${line%%$'\t'*} meaning=${line#*$'\t'}
+        described+=("${word//:/\\:}${meaning:+:$meaning}")
     done
     (( $#described )) && _describe -V seedvr described
     [[ $lines[1] == files ]] && _files

@@ -20,8 +20,20 @@ Name = Annotated[
 
 
 @config.command("get")
-def get(name: Name, profile: o.Profile = None) -> None:
+def get(
+    name: Name,
+    *,
+    json: o.Json = False,
+    quiet: o.Quiet = False,  # noqa: ARG001 - as on every command
+    verbose: o.Verbose = False,  # noqa: ARG001 - as on every command
+    progress: o.Progress = None,  # noqa: ARG001 - as on every command
+    base_url: o.BaseUrl = None,  # noqa: ARG001 - as on every command
+    sandbox: o.Sandbox = False,  # noqa: ARG001 - as on every command
+    profile: o.Profile = None,
+    api_key_file: o.ApiKeyFile = None,  # noqa: ARG001 - as on every command
+) -> None:
     """Print a stored value; exit code 1 where there is none. A key is not shown whole."""
+    from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
     from seedvr_cli.settings import load, mask, setting_name
 
@@ -30,7 +42,8 @@ def get(name: Name, profile: o.Profile = None) -> None:
     if key not in values:
         print(f"seedvr: {key} is not set", file=sys.stderr)
         raise typer.Exit(1)
-    write_line(mask(values[key]) if key == "api-key" else show(values[key]))
+    value = mask(values[key]) if key == "api-key" else values[key]
+    write_line(machine.line(value) if json else show(value))
 
 
 @config.command("set")
@@ -40,8 +53,15 @@ def set_(
         str | None,
         typer.Argument(metavar="[VALUE]", help="Left out for api-key: it is asked for.", autocompletion=setting_words),
     ] = None,
-    profile: o.Profile = None,
+    *,
+    json: o.Json = False,  # noqa: ARG001 - as on every command
     quiet: o.Quiet = False,
+    verbose: o.Verbose = False,  # noqa: ARG001 - as on every command
+    progress: o.Progress = None,  # noqa: ARG001 - as on every command
+    base_url: o.BaseUrl = None,  # noqa: ARG001 - as on every command
+    sandbox: o.Sandbox = False,  # noqa: ARG001 - as on every command
+    profile: o.Profile = None,
+    api_key_file: o.ApiKeyFile = None,  # noqa: ARG001 - as on every command
 ) -> None:
     """Store a default. 'config set api-key' asks without echo, or reads standard input when that is a pipe."""
     import os
@@ -65,7 +85,18 @@ def set_(
 
 
 @config.command("unset")
-def unset(name: Name, profile: o.Profile = None, quiet: o.Quiet = False) -> None:
+def unset(
+    name: Name,
+    *,
+    json: o.Json = False,  # noqa: ARG001 - as on every command
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,  # noqa: ARG001 - as on every command
+    progress: o.Progress = None,  # noqa: ARG001 - as on every command
+    base_url: o.BaseUrl = None,  # noqa: ARG001 - as on every command
+    sandbox: o.Sandbox = False,  # noqa: ARG001 - as on every command
+    profile: o.Profile = None,
+    api_key_file: o.ApiKeyFile = None,  # noqa: ARG001 - as on every command
+) -> None:
     """Remove a stored value."""
     from seedvr_cli.settings import load, setting_name, store
 
@@ -78,7 +109,17 @@ def unset(name: Name, profile: o.Profile = None, quiet: o.Quiet = False) -> None
 
 
 @config.command("list")
-def list_(profile: o.Profile = None, json: o.Json = False) -> None:
+def list_(
+    *,
+    json: o.Json = False,
+    quiet: o.Quiet = False,  # noqa: ARG001 - as on every command
+    verbose: o.Verbose = False,  # noqa: ARG001 - as on every command
+    progress: o.Progress = None,  # noqa: ARG001 - as on every command
+    base_url: o.BaseUrl = None,  # noqa: ARG001 - as on every command
+    sandbox: o.Sandbox = False,  # noqa: ARG001 - as on every command
+    profile: o.Profile = None,
+    api_key_file: o.ApiKeyFile = None,
+) -> None:
     """Print what is stored, and where the key comes from. A key is never shown whole."""
     from seedvr_cli.errors import KeyMissing
     from seedvr_cli.render import machine
@@ -96,7 +137,7 @@ def list_(profile: o.Profile = None, json: o.Json = False) -> None:
         origin = "the key comes from api_key_command, if the environment has none"
     else:
         try:
-            key, where = find_key(settings)
+            key, where = find_key(settings, api_key_file)
             origin = f"the key {mask(key)} comes from {where}"
         except KeyMissing as error:
             origin = f"{error.message}; {error.hint}"
@@ -104,7 +145,17 @@ def list_(profile: o.Profile = None, json: o.Json = False) -> None:
 
 
 @config.command("path")
-def path() -> None:
+def path(
+    *,
+    json: o.Json = False,  # noqa: ARG001 - as on every command
+    quiet: o.Quiet = False,  # noqa: ARG001 - as on every command
+    verbose: o.Verbose = False,  # noqa: ARG001 - as on every command
+    progress: o.Progress = None,  # noqa: ARG001 - as on every command
+    base_url: o.BaseUrl = None,  # noqa: ARG001 - as on every command
+    sandbox: o.Sandbox = False,  # noqa: ARG001 - as on every command
+    profile: o.Profile = None,  # noqa: ARG001 - as on every command
+    api_key_file: o.ApiKeyFile = None,  # noqa: ARG001 - as on every command
+) -> None:
     """Print the path of the config file."""
     from seedvr_cli.render.results import write_line
     from seedvr_cli.settings import config_file

@@ -1,6 +1,7 @@
 """The composition root: a run's gateway, ledger, engine and reporter, and how it ends."""
 
 import asyncio
+import gc
 import os
 import shlex
 import signal
@@ -83,6 +84,8 @@ def run_work(
 
 
 async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindWork, failures: Failures) -> int:
+    gc.freeze()
+    gc.enable()  # a batch makes garbage; what was loaded until here is none
     results, tally, codes = Results(form), Tally(), set[int]()
     async with open_session(common, fast=policy.jobs >= MANY_JOBS) as session:
         work = await find_work(session)

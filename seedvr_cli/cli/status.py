@@ -127,7 +127,8 @@ def _show(common: "Common", outcomes: "Sequence[Outcome]") -> None:
         for outcome in outcomes:
             write_line(machine.line(machine.outcome_object(outcome)))
         return
-    rows = job_rows(outcome.job for outcome in outcomes if outcome.job)
+    known = (outcome.job for outcome in outcomes if outcome.resumed or (outcome.job and outcome.job.status))
+    rows = job_rows(job for job in known if job)
     for text in table(rows, aligned=sys.stdout.isatty()) if rows else ():
         write_line(text)
 

@@ -37,7 +37,7 @@ def outcome_object(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def line(value: dict[str, Any]) -> str:
+def line(value: Any) -> str:
     """One line; plain ASCII, so that no terminal is fooled by it."""
     return json.dumps(value)
 

@@ -1,0 +1,68 @@
+"""A large result by `seedvr download`, against curl on the same server and disk; and the memory that it takes."""
+
+import os
+import shutil
+import struct
+from collections.abc import Iterator
+from statistics import median
+
+from measure import Bench, Figure, Spent, middle
+
+ROUNDS = 5
+BYTES = 1_000_000_000
+# The share of curl's throughput.
+LEAST = 0.7
+# Bytes resident.
+MOST_MEMORY = 80_000_000
+
+GATEWAY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "gateway.py")
+
+
+def figures(bench: Bench) -> Iterator[Figure]:
+    curl, sync = shutil.which("curl"), shutil.which("sync")
+    if curl is None or sync is None:
+        raise RuntimeError("this benchmark needs curl and sync")
+    film, result = (os.path.join(bench.folder, name) for name in ("film.mp4", "result.mp4"))
+    make_film(film)
+    with bench.serving(bench.python, GATEWAY, film) as url:
+        by_curl = (curl, "-s", "-o", result, f"{url}/media/film.mp4")
+        commands = {
+            "curl": by_curl,
+            "seedvr": (bench.seedvr, "download", "request", "--base-url", url, "-q", "-o", result),
+            "curl and sync": ("/bin/sh", "-c", '"$@" && exec "$0" "$4"', sync, *by_curl),
+        }
+        spent: dict[str, list[Spent]] = {name: [] for name in commands}
+        for number in range(ROUNDS + 1):
+            for name, command in commands.items():
+                took = bench.spend(*command, SEEDVR_HOME=os.path.join(bench.folder, f"home-{number}"))
+                if os.path.getsize(result) != BYTES:
+                    raise RuntimeError(f"{name} brought {os.path.getsize(result)} of {BYTES} bytes")
+                os.unlink(result)
+                os.sync()  # what one leaves to the disk is not the next one's burden
+                if number:  # the first of each wrote bytecode, and read the film into memory
+                    spent[name].append(took)
+    ours = middle(spent["seedvr"])
+    for name, least in (("curl", LEAST), ("curl and sync", None)):
+        peer = middle(spent[name])
+        text = (
+            f"1 GB: {BYTES / ours / 1e6:.0f} MB/s, {peer / ours:.2f}x {name} ({BYTES / peer / 1e6:.0f} MB/s); "
+            f"processor {median(s.processor for s in spent['seedvr']):.2f} s, "
+            f"{name} {median(s.processor for s in spent[name]):.2f} s"
+        )
+        yield Figure(text, f"at least {least}x", None if least is None else peer / ours >= least)
+    peak = max(took.peak for took in spent["seedvr"])
+    yield Figure(f"1 GB: {peak / 1e6:.0f} MB of memory", f"below {MOST_MEMORY / 1e6:.0f} MB", peak < MOST_MEMORY)
+
+
+def make_film(path: str) -> None:
+    """An MP4 of `BYTES` by its boxes: an index with one 1080p track, and nothing on its pictures."""
+    header = b"ftypisom" + struct.pack(">I", 512) + b"isomiso2mp41"
+    track = bytes(84 - 8) + struct.pack(">II", 1920 << 16, 1080 << 16)
+    boxes = box(header) + box(b"moov" + box(b"trak" + box(b"tkhd" + track)))
+    with open(path, "wb") as file:
+        file.write(boxes + struct.pack(">I4s", BYTES - len(boxes), b"mdat"))
+        file.truncate(BYTES)
+
+
+def box(content: bytes) -> bytes:
+    return struct.pack(">I", len(content) + 4) + content  # the length counts itself

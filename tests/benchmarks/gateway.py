@@ -1,0 +1,123 @@
+"""A gateway for measurements: it does no work, and keeps its own clock of when each job became COMPLETED.
+
+    python gateway.py [FILM]     serves until it is ended; prints its URL
+
+A source `.../after-2900ms.png` is completed that long after its submission, `.../behind-2-0.png` one millisecond after
+its second poll was answered, which is the worst moment for whoever polls. Any other request id is a job whose result
+is FILM. `GET /completed` gives, by the source's name, the instants at which jobs became COMPLETED (`time.monotonic`,
+which all processes of a machine share).
+"""
+
+import asyncio
+import json
+import re
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BytesIO
+
+from PIL import Image
+
+STATUS = "/v2/requests/status/"
+MEDIA = "/media/"
+# Seconds between the answer to a poll and the completion, at the worst moment.
+BEHIND = 0.001
+
+
+@dataclass
+class Job:
+    name: str
+    began: float = field(default_factory=time.time)
+    completed: float | None = None
+    completes_behind_poll: int = 0
+    polls: int = 0
+
+
+class Gateway:
+    def __init__(self, film: str | None) -> None:
+        self._film = film
+        self._jobs: dict[str, Job] = {}
+        picture = BytesIO()
+        Image.new("RGB", (64, 64)).save(picture, "PNG")
+        self._picture = picture.getvalue()
+
+    async def serve(self) -> None:
+        server = await asyncio.start_server(self._converse, "127.0.0.1", 0)
+        self._url = "http://{}:{}".format(*server.sockets[0].getsockname())
+        print(self._url, flush=True)
+        await server.serve_forever()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                length = re.search(r"(?i)content-length: *(\d+)", head)
+                body = await reader.readexactly(int(length[1]) if length else 0)
+                await self._answer(*head.split(" ", 2)[:2], body, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def _answer(self, method: str, path: str, body: bytes, writer: asyncio.StreamWriter) -> None:
+        if method == "POST":
+            self._json(writer, 202, self._submit(body))
+        elif path.startswith(STATUS):
+            self._json(writer, 200, self._poll(path.removeprefix(STATUS)))
+        elif path == "/completed":
+            self._json(writer, 200, {job.name: job.completed for job in self._jobs.values()})
+        elif path == f"{MEDIA}film.mp4" and self._film:
+            with open(self._film, "rb") as film:
+                self._head(writer, 200, "application/octet-stream", film.seek(0, 2))
+                await writer.drain()
+                await asyncio.get_running_loop().sendfile(writer.transport, film)
+        else:
+            self._head(writer, 200, "image/png", len(self._picture))
+            writer.write(self._picture)
+
+    def _submit(self, body: bytes) -> dict[str, object]:
+        name = json.loads(body)["image_url"].rpartition("/")[2].removesuffix(".png")
+        job = Job(name)
+        kind, number = name.split("-")[:2]
+        if kind == "after":
+            job.completed = time.monotonic() + int(number.removesuffix("ms")) / 1000
+        else:
+            job.completes_behind_poll = int(number)
+        request_id = str(uuid.uuid4())
+        self._jobs[request_id] = job
+        return {"request_id": request_id, "status": "QUEUED"}
+
+    def _poll(self, request_id: str) -> dict[str, object]:
+        job = self._jobs.get(request_id) or Job("film", completed=0)
+        job.polls += 1
+        now = time.monotonic()
+        answer: dict[str, object] = {"request_id": request_id, "status": "PROCESSING", "created_at": stamp(job.began)}
+        if job.completed is not None and now >= job.completed:
+            media = f"{request_id}.png" if request_id in self._jobs else "film.mp4"
+            answer |= {
+                "status": "COMPLETED",
+                "output": {"media_url": [f"{self._url}{MEDIA}{media}"]},
+                "completed_at": stamp(time.time() - now + job.completed),
+            }
+        elif job.polls == job.completes_behind_poll:
+            job.completed = now + BEHIND
+        return answer
+
+    def _json(self, writer: asyncio.StreamWriter, status: int, value: object) -> None:
+        body = json.dumps(value).encode()
+        self._head(writer, status, "application/json", len(body))
+        writer.write(body)
+
+    def _head(self, writer: asyncio.StreamWriter, status: int, media_type: str, length: int) -> None:
+        writer.write(
+            f"HTTP/1.1 {status} OK\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\n"
+            f'ETag: "1"\r\n\r\n'.encode()
+        )
+
+
+def stamp(instant: float) -> str:
+    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+if __name__ == "__main__":
+    asyncio.run(Gateway(sys.argv[1] if len(sys.argv) > 1 else None).serve())

@@ -1,0 +1,53 @@
+"""How fast `seedvr` is, each figure against a peer measured in the same run.
+
+    python tests/benchmarks/run.py [NAME...]     startup, submit, delivery, download, batch; all without a name
+
+One line a figure, with its target and whether it is met. Exit code 1 where a target is missed.
+A busy machine makes every figure worse: run it alone.
+"""
+
+import os
+import sys
+import tempfile
+import time
+
+import batch
+import delivery
+import download
+import startup
+import submit
+from installation import install
+from measure import Bench, environment
+
+BENCHMARKS = {
+    "startup": startup.figures,
+    "submit": submit.figures,
+    "delivery": delivery.figures,
+    "download": download.figures,
+    "batch": batch.figures,
+}
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"there is no {unknown[0]!r}: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    missed = measured = 0
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="seedvr-bench-") as top:
+        python, seedvr = install(os.path.join(top, "venv"))
+        for name in names or BENCHMARKS:
+            with tempfile.TemporaryDirectory(prefix="seedvr-bench-") as folder:
+                bench = Bench(folder, python, seedvr, environment(folder, os.path.join(top, "bytecode")))
+                for figure in BENCHMARKS[name](bench):
+                    print(f"{name}: {figure}", flush=True)
+                    measured += figure.is_met is not None
+                    missed += figure.is_met is False
+    seconds = time.monotonic() - began
+    print(f"{measured - missed} of {measured} targets met, {seconds:.0f} s", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,246 @@
+"""What a file is, how large, and whether all of it is there: told by its bytes alone."""
+
+import io
+import struct
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from seedvr_cli.media import EXTENSIONS, HEAD_BYTES, SOURCE_EXTENSIONS, Size, is_whole, measure, sniff, sniff_file
+
+
+def picture(form, size=(20, 15)):
+    """A picture of noise, so that it does not compress to nothing."""
+    file = io.BytesIO()
+    Image.effect_noise(size, 80).convert("RGB").save(file, form)
+    return file.getvalue()
+
+
+def box(kind, content):
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def track(width, height):
+    return box(b"trak", box(b"tkhd", bytes(76) + struct.pack(">II", width << 16, height << 16)))
+
+
+def movie(*sizes, brand=b"isom", media=bytes(300)):
+    """An MP4 with a track for each size; 0x0 stands for sound."""
+    tracks = b"".join(track(*size) for size in sizes)
+    return box(b"ftyp", brand + bytes(4)) + box(b"moov", box(b"mvhd", bytes(100)) + tracks) + box(b"mdat", media)
+
+
+def webp(form, payload):
+    return b"RIFF" + struct.pack("<I", 12 + len(payload)) + b"WEBP" + form + struct.pack("<I", len(payload)) + payload
+
+
+def png_of_size(width, height):
+    """A PNG's beginning that claims a size, as a large result would."""
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", bytes(40))
+
+
+HEADS = {
+    "png": (picture("PNG"), "image/png"),
+    "jpeg": (picture("JPEG"), "image/jpeg"),
+    "webp": (picture("WEBP"), "image/webp"),
+    "gif": (picture("GIF"), "image/gif"),
+    "tiff": (picture("TIFF"), "image/tiff"),
+    "bmp": (picture("BMP"), "image/bmp"),
+    "avif": (box(b"ftyp", b"avif" + bytes(4)), "image/avif"),
+    "mp4": (movie((64, 48)), "video/mp4"),
+    "mp42": (movie((64, 48), brand=b"mp42"), "video/mp4"),
+    "mov": (movie((64, 48), brand=b"qt  "), "video/quicktime"),
+    "old mov": (box(b"moov", track(64, 48)), "video/quicktime"),
+    "webm": (b"\x1aE\xdf\xa3\x01\0\0\0\0\0\0\x1fB\x86", "video/webm"),
+    "avi": (b"RIFF\x10\0\0\0AVI LIST", "video/x-msvideo"),
+}
+WHOLE = {
+    "image/png": picture("PNG"),
+    "image/jpeg": picture("JPEG"),
+    "image/webp": picture("WEBP"),
+    "video/mp4": movie((64, 48)),
+    "video/quicktime": movie((64, 48), brand=b"qt  "),
+    "video/x-msvideo": b"RIFF" + struct.pack("<I", 304) + b"AVI " + bytes(300),
+    "image/avif": box(b"ftyp", b"avif" + bytes(4)) + box(b"meta", bytes(40)) + box(b"mdat", bytes(300)),
+}
+
+
+@pytest.mark.parametrize(("content", "media_type"), HEADS.values(), ids=HEADS)
+def test_the_first_bytes_tell_the_type(content, media_type, tmp_path):
+    """A file's beginning tells its media type, whatever its name or the gateway says."""
+    path = tmp_path / "output.ext"
+    path.write_bytes(content)
+    assert sniff(content[:HEAD_BYTES]) == sniff_file(str(path)) == media_type
+    assert media_type in EXTENSIONS
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"\x89PNG",
+        b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title>",
+        b'{"error": "not found"}',
+        b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>',
+        b"BM is how this text begins",
+        b"RIFF\x10\0\0\0WAVEfmt ",
+        b"PK\x03\x04\x14\0\0\0",
+        b"%PDF-1.7",
+        bytes(64),
+    ],
+)
+def test_other_bytes_are_no_media(head):
+    """An error page, a document or sound is neither a picture nor a video."""
+    assert sniff(head) is None
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=HEAD_BYTES))
+def test_any_bytes_are_one_known_type_or_none(head):
+    """Every type that bytes may show has a file name extension."""
+    assert sniff(head) is None or sniff(head) in EXTENSIONS
+
+
+def test_a_file_name_of_ours_is_a_source_again():
+    """What the gateway delivers has an extension under which a folder's files are found."""
+    assert EXTENSIONS["image/png"] in SOURCE_EXTENSIONS["image"]
+    assert EXTENSIONS["image/jpeg"] in SOURCE_EXTENSIONS["image"]
+    assert EXTENSIONS["image/webp"] in SOURCE_EXTENSIONS["image"]
+    assert EXTENSIONS["video/mp4"] in SOURCE_EXTENSIONS["video"]
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
+def test_a_picture_is_measured(form, tmp_path):
+    """A picture's width and height are read from the file."""
+    path = tmp_path / "picture"
+    path.write_bytes(picture(form, (53, 21)))
+    assert measure(str(path), sniff_file(str(path))) == Size(53, 21)
+
+
+@pytest.mark.parametrize("size", [(15_360, 8_640), (32_768, 32_768)])
+def test_a_very_large_picture_is_measured_in_silence(size, tmp_path):
+    """A result of hundreds of megapixels has a size like any other, and draws no warning."""
+    path = tmp_path / "large.png"
+    path.write_bytes(png_of_size(*size))
+    assert measure(str(path), "image/png") == Size(*size)
+
+
+def test_a_video_is_measured(tmp_path):
+    """A video's size is that of its largest track, and sound has none."""
+    path = tmp_path / "video.mp4"
+    path.write_bytes(movie((0, 0), (1280, 720), (160, 90)))
+    assert measure(str(path), "video/mp4") == Size(1280, 720)
+
+
+def test_a_video_with_its_index_at_the_end_is_measured(tmp_path):
+    """The index may come after the media, and its boxes may have lengths of 64 bits or none at all."""
+    path = tmp_path / "video.mp4"
+    media = struct.pack(">I4sQ", 1, b"mdat", 16 + 100) + bytes(100)
+    index = struct.pack(">I4s", 0, b"moov") + track(1920, 1080)
+    path.write_bytes(box(b"ftyp", b"isom" + bytes(4)) + media + index)
+    assert measure(str(path), "video/mp4") == Size(1920, 1080)
+    assert is_whole(str(path), "video/mp4")
+
+
+STRANGE = {
+    "empty": b"",
+    "cut": picture("PNG")[:20],
+    "text": b"x" * 500,
+    "sound only": movie((0, 0)),
+    "endless box": struct.pack(">I4s", 8, b"moov") * 3,
+    "box of length 3": struct.pack(">I4s", 3, b"moov") + bytes(50),
+    "cut 64-bit box": box(b"ftyp", b"isom" + bytes(4)) + struct.pack(">I4s", 1, b"mdat") + b"\0\0",
+    "boxes in boxes": b"".join(struct.pack(">I4s", 8 * (3000 - depth), b"moov") for depth in range(3000)),
+    "short track header": box(b"moov", box(b"trak", box(b"tkhd", b"1"))),
+}
+
+
+@pytest.mark.parametrize("content", STRANGE.values(), ids=STRANGE)
+@pytest.mark.parametrize("media_type", ["image/png", "image/jpeg", "image/webp", "video/mp4", "video/webm"])
+def test_a_strange_file_has_no_size(content, media_type, tmp_path):
+    """A file that cannot be read has no size, and crashes nothing."""
+    path = tmp_path / "strange"
+    path.write_bytes(content)
+    assert measure(str(path), media_type) is None
+
+
+@pytest.mark.parametrize("content", [STRANGE[name] for name in STRANGE if name != "sound only"])
+@pytest.mark.parametrize("media_type", ["image/png", "image/jpeg", "image/webp", "image/avif", "video/mp4"])
+def test_a_strange_file_is_not_whole(content, media_type, tmp_path):
+    """A file that cannot be read is not taken for a whole one, and crashes nothing."""
+    path = tmp_path / "strange"
+    path.write_bytes(content)
+    assert not is_whole(str(path), media_type)
+
+
+@settings(deadline=None)
+@given(data=st.data())
+@pytest.mark.parametrize("media_type", WHOLE)
+def test_no_bytes_break_the_looks_at_a_file(tmp_path_factory, media_type, data):
+    """Whatever bytes a damaged file has, it is measured and checked without a crash."""
+    whole = bytearray(WHOLE[media_type])
+    for position in data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=8)):
+        whole[position] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    path.write_bytes(whole[: data.draw(st.integers(12, len(whole)))])
+    size = measure(str(path), media_type)
+    assert size is None or (size.width > 0 and size.height > 0)
+    assert is_whole(str(path), media_type) in {True, False}
+
+
+@pytest.mark.parametrize("media_type", WHOLE)
+def test_a_whole_file_is_whole(media_type, tmp_path):
+    """A complete file's own structure says that it is complete."""
+    path = tmp_path / "whole"
+    path.write_bytes(WHOLE[media_type])
+    assert sniff_file(str(path)) == media_type
+    assert is_whole(str(path), media_type)
+
+
+@pytest.mark.parametrize("media_type", WHOLE)
+def test_a_cut_file_is_not_whole(media_type, tmp_path):
+    """However much of its end is missing, a cut file is not taken for a whole one."""
+    path = tmp_path / "cut"
+    content = WHOLE[media_type]
+    mistaken = []
+    for length in range(HEAD_BYTES, len(content)):
+        path.write_bytes(content[:length])
+        if is_whole(str(path), media_type):
+            mistaken.append(length)
+    assert mistaken == []
+
+
+@pytest.mark.parametrize("media_type", ["image/png", "image/jpeg"])
+def test_a_few_bytes_behind_a_picture_do_no_harm(media_type, tmp_path):
+    """A picture with a few bytes after its end is whole all the same."""
+    path = tmp_path / "padded"
+    path.write_bytes(WHOLE[media_type] + bytes(8))
+    assert is_whole(str(path), media_type)
+
+
+def test_a_type_without_a_check_is_whole_unless_empty(tmp_path):
+    """Of a type whose structure is not looked at, any byte will do."""
+    path = tmp_path / "video.webm"
+    path.write_bytes(b"")
+    assert not is_whole(str(path), "video/webm")
+    path.write_bytes(HEADS["webm"][0])
+    assert is_whole(str(path), "video/webm")
+
+
+@pytest.mark.parametrize("form", [b"VP8 ", b"VP8L", b"VP8X"])
+def test_a_webp_counts_its_own_bytes(form, tmp_path):
+    """A WebP is whole where the file has the bytes that its header counts."""
+    path = tmp_path / "picture.webp"
+    content = webp(form, bytes(64))
+    path.write_bytes(content)
+    assert is_whole(str(path), "image/webp")
+    path.write_bytes(content[:-1])
+    assert not is_whole(str(path), "image/webp")
