@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
 import httpx
-from httpcore._async.http11 import AsyncHTTP11Connection
 
 if TYPE_CHECKING:
     import ssl
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 if "sniffio" not in sys.modules:
     sys.modules["sniffio"] = None  # type: ignore[assignment]
 
-# Bytes of one read: httpcore's 64 KiB cost a quarter more of the processor in a long download.
-AsyncHTTP11Connection.READ_NUM_BYTES = 1 << 18
 # One pool of 64 connections takes three times the processor time of 64 pools of one.
 LARGEST = 64
 LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1)

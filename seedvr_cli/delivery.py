@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import functools
 import hashlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,6 +16,9 @@ from seedvr_cli.media import HEAD_BYTES, is_whole, measure, sniff
 from seedvr_cli.models import File, Stream
 from seedvr_cli.schedule import backoff
 
+# Bytes that come in before a thread digests them: less would cost more in switching than it saves.
+DIGEST_STEP = 32 << 20
+_BLOCK = 2 << 20
 # Breaks in a row without a byte of progress before a delivery is given up.
 FRUITLESS_BREAKS = 5
 
@@ -68,6 +72,7 @@ async def deliver(
             total: int | None = None
         else:
             total = await _fetch_all(url, fetch, partial, hooks)
+        await partial.settle()
         while True:
             try:
                 return await asyncio.to_thread(partial.publish, total)
@@ -114,7 +119,8 @@ class Partial:
         self.media_type = ""
         self.done = 0
         self._head = b""
-        self._digest = hashlib.sha256()
+        self._digest = _Digest()
+        self._digesting: asyncio.Future[None] | None = None
         self._file: int | None = None
 
     def reopen(self) -> None:
@@ -125,11 +131,11 @@ class Partial:
         if self.etag is None:
             return
         self._file = os.open(self.destination.part, os.O_RDWR | getattr(os, "O_BINARY", 0))
-        self._digest_existing()
+        self._look_at_existing()
 
     def restart(self) -> None:
         """Begin from the first byte."""
-        self.done, self._head, self.media_type, self._digest = 0, b"", "", hashlib.sha256()
+        self.done, self._head, self.media_type, self._digest = 0, b"", "", _Digest()
         if self._file is not None:
             os.ftruncate(self._file, 0)
             os.lseek(self._file, 0, os.SEEK_SET)
@@ -142,11 +148,20 @@ class Partial:
                 return
             chunk = await self._begin(hooks)
         self._write(chunk)
+        if self.done - self._digest.done >= DIGEST_STEP and (self._digesting is None or self._digesting.done()):
+            assert self.destination is not None
+            step = functools.partial(self._digest.follow, self.destination.part, self.done)
+            self._digesting = asyncio.get_running_loop().run_in_executor(None, step)
 
     async def end(self, hooks: Hooks) -> None:
         """The body has ended; a very short one has not been written yet."""
         if self._head and not self.media_type:
             self._write(await self._begin(hooks))
+
+    async def settle(self) -> None:
+        """Wait for the thread that digests."""
+        if self._digesting is not None:
+            await self._digesting
 
     def check(self, total: int | None) -> None:
         """DeliveryError unless the `.part` is a whole picture or video, on disk."""
@@ -163,6 +178,7 @@ class Partial:
         self.check(total)
         assert self.destination is not None
         path, part = self.destination.path, self.destination.part
+        self._digest.follow(part, self.done)
         size = measure(part, self.media_type)
         mtime_ns = os.stat(part).st_mtime_ns
         _rename(part, path, overwrite=self.destination.overwrite)
@@ -199,20 +215,35 @@ class Partial:
     def _write(self, chunk: bytes) -> None:
         assert self._file is not None
         view = memoryview(chunk)
-        self._digest.update(view)
         self.done += len(view)
         while view:
             view = view[os.write(self._file, view) :]
 
-    def _digest_existing(self) -> None:
+    def _look_at_existing(self) -> None:
         assert self._file is not None
-        while block := os.read(self._file, 1 << 20):
-            self._head = self._head or block[:HEAD_BYTES]
-            self._digest.update(block)
-            self.done += len(block)
+        self._head = os.read(self._file, HEAD_BYTES)
         self.media_type = sniff(self._head) or ""
-        if not self.media_type:
-            self.done = 0
+        self.done = os.lseek(self._file, 0, os.SEEK_END) if self.media_type else 0
+
+
+class _Digest:
+    """SHA-256 of a growing file, in another thread than the one that writes it."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self._sha256 = hashlib.sha256()
+
+    def follow(self, path: str, upto: int) -> None:
+        """Digest what is new, up to that many bytes of the file."""
+        with open(path, "rb", buffering=0) as file:
+            file.seek(self.done)
+            while self.done < upto and (block := file.read(min(_BLOCK, upto - self.done))):
+                self._sha256.update(block)
+                self.done += len(block)
+
+    def hexdigest(self) -> str:
+        """Of all that was followed."""
+        return self._sha256.hexdigest()
 
 
 def recover(destination: Destination) -> tuple[File, int] | None:

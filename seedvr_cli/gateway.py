@@ -14,6 +14,7 @@ from functools import cached_property, partial
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urljoin
 
+import httpcore
 import httpx
 
 from seedvr_cli import __version__
@@ -49,6 +50,9 @@ _KNOWN_FIELDS = frozenset(
 
 
 SECRET_LENGTH = 8
+# Bytes: what is read at once, and how much of a body must be left for it to be worth while.
+READ_BYTES = 1 << 18
+LONG_BODY = 1 << 23
 GET_ERRORS = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)
 
 T = TypeVar("T", str, None, str | None)
@@ -312,8 +316,31 @@ def _stream(response: httpx.Response, offset: int) -> Stream:
         total = int(size) if size.isdigit() else None if total is None else total + offset
     etag = headers.get("ETag")
     strong = etag if etag and not etag.startswith("W/") and not encoded else None
-    chunks = response.aiter_bytes() if encoded else response.aiter_raw()
+    chunks = response.aiter_bytes() if encoded else _raw_chunks(response, int(length) if length.isdigit() else 0)
     return Stream(begin, total, strong, chunks)
+
+
+async def _raw_chunks(response: httpx.Response, length: int) -> AsyncIterator[bytes]:
+    """The body as it comes; most of a long one is read past the protocol's layers, as it is nothing but bytes."""
+    chunks = response.aiter_raw()
+    received = 0
+    async for chunk in chunks:
+        received += len(chunk)
+        yield chunk
+        if length - received > LONG_BODY and "network_stream" in response.extensions:
+            break
+    else:
+        return
+    connection = response.extensions["network_stream"]
+    while received < length:
+        try:
+            chunk = await connection.read(min(READ_BYTES, length - received), timeout=MEDIA_SECONDS)
+        except (httpcore.NetworkError, httpcore.TimeoutException) as error:
+            raise httpx.ReadError(str(error)) from error
+        if not chunk:
+            raise httpx.ReadError(f"it ended after {received} of {length} bytes")
+        received += len(chunk)
+        yield chunk
 
 
 def _json(response: httpx.Response) -> Any:
