@@ -1,0 +1,187 @@
+"""The ledger: states follow their arrows, whoever asks and in whatever order."""
+
+import asyncio
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seedvr_cli import database
+from seedvr_cli.errors import LedgerError
+from seedvr_cli.ledger import Ledger
+from seedvr_cli.models import Answer, File, Job
+
+
+def draft(key: str = "key") -> Job:
+    return Job(
+        id=0, key=key, gateway="g", endpoint="7b-image", source=f"https://a/{key}.png", name=f"{key}.png", params={},
+        output=None, price=1000, profile="default", state="submitting",
+    )  # fmt: skip
+
+
+def run(folder: Path, work):
+    async def inside():
+        async with Ledger(str(folder)) as ledger:
+            return await work(ledger)
+
+    return asyncio.run(inside())
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from("AB"),
+        st.sampled_from(["claim", "claim new", "retry", "hold", "resume", "release", "lose", "accept", "end", "die"]),
+        st.sampled_from(["COMPLETED", "FAILED", "ERROR"]),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(EVENTS)
+def test_states_follow_their_arrows(tmp_path_factory, events):
+    """Whatever two runs do, and whenever one dies, nothing that may be paid for is submitted again unasked."""
+    folder = tmp_path_factory.mktemp("ledger")
+
+    async def play() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            ledgers = {name: await stack.enter_async_context(Ledger(str(folder))) for name in "AB"}
+            owner: str | None = None  # whose POST may be in the air, or waits to be sent
+            held = False
+            current: Job | None = None
+            believed = "free"  # free, air, held, running, completed, failed, unknown
+            for name, event, word in events:
+                ledger = ledgers[name]
+                if event.startswith("claim") or event == "retry":
+                    claim = await ledger.claim(draft(), new=event == "claim new", retry_failed=event == "retry")
+                    if event == "claim new":
+                        assert claim.verdict == "submit"
+                        await ledger.release(claim.job)  # as if it had been refused: what was before counts again
+                        continue
+                    expected = {"air": "busy", "held": "busy", "running": "attach", "completed": "attach",
+                                "unknown": "unknown", "failed": "submit" if event == "retry" else "failed"}  # fmt: skip
+                    assert claim.verdict == expected.get(believed, "submit")
+                    if claim.verdict == "submit":
+                        owner, current, believed, held = name, claim.job, "air", False
+                elif event == "die" and owner == name:
+                    await stack.enter_async_context(_reborn(ledgers, name, folder))
+                    believed = "unknown" if believed == "air" else "free" if believed == "held" else believed
+                    owner = None
+                elif owner != name or current is None:
+                    continue
+                elif event == "hold" and believed == "air":
+                    await ledger.hold(current)
+                    believed, held = "held", True
+                elif event == "resume" and held and believed == "held":
+                    await ledger.resume(current)
+                    believed = "air"
+                elif event == "release" and believed == "air":
+                    await ledger.release(current)
+                    claim = await ledger.claim(draft(), only_ask=True)
+                    believed = {"submit": "free", "failed": "failed", "attach": "completed"}[claim.verdict]
+                    owner = None
+                elif event == "lose" and believed == "air":
+                    await ledger.lose(current, "lost")
+                    believed, owner = "unknown", None
+                elif event == "accept" and believed == "air":
+                    current = await ledger.record(current, Answer("id", "QUEUED"))
+                    believed = "running"
+                elif event == "end" and believed == "running":
+                    await ledger.record(current, Answer("id", word))
+                    believed = {"COMPLETED": "completed", "FAILED": "failed", "ERROR": "free"}[word]
+                    owner = None
+
+    asyncio.run(play())
+
+
+@contextlib.asynccontextmanager
+async def _reborn(ledgers: dict[str, Ledger], name: str, folder: Path):
+    """The run dies without a word: its lock is dropped, and nothing is settled; another one takes its place."""
+    ledgers[name]._lock._file.close()
+    ledgers[name]._lock._file = None
+    async with Ledger(str(folder)) as ledger:
+        ledgers[name] = ledger
+        yield
+
+
+def test_a_clean_end_settles_what_it_leaves(tmp_path):
+    """A run that ends leaves nothing of what it had not sent, and calls unknown what may be in the air."""
+
+    async def begin(ledger):
+        held = (await ledger.claim(draft("held"))).job
+        await ledger.hold(held)
+        await ledger.claim(draft("air"))
+
+    run(tmp_path, begin)
+    jobs = run(tmp_path, lambda ledger: ledger.list_jobs("g"))
+    assert [(job.key, job.state) for job in jobs] == [("air", "unknown")]
+
+
+def test_pending_is_what_is_paid_for_and_not_on_disk(tmp_path):
+    """A job is pending until each of its media has been delivered."""
+
+    async def work(ledger):
+        job = (await ledger.claim(draft())).job
+        job = await ledger.record(job, Answer("id", "COMPLETED", ("https://a/1", "https://a/2")))
+        seen = [len(await ledger.pending("g"))]
+        for position in range(2):
+            file = File(str(tmp_path / f"{position}.png"), 1, "s", "image/png")
+            await ledger.delivered(job, position, file, mtime_ns=1)
+            seen.append(len(await ledger.pending("g")))
+        return seen
+
+    assert run(tmp_path, work) == [1, 1, 0]
+
+
+def test_two_jobs_never_get_one_name(tmp_path):
+    """Two jobs that want the same name at the same time get it and the next one."""
+
+    async def work(ledger):
+        jobs = [(await ledger.claim(draft(key))).job for key in "ab"]
+        base = str(tmp_path / "x.png")
+        return await asyncio.gather(*(ledger.place(job, 0, base) for job in jobs))
+
+    assert sorted(run(tmp_path, work)) == [str(tmp_path / "x-2.png"), str(tmp_path / "x.png")]
+
+
+def test_one_operations_failure_is_not_the_others(tmp_path):
+    """Operations that share a transaction fail one by one."""
+
+    async def work(ledger):
+        def broken(connection):
+            raise ZeroDivisionError
+
+        results = await asyncio.gather(
+            ledger.claim(draft("a")), ledger._write(broken), ledger.claim(draft("b")), return_exceptions=True
+        )
+        return [type(result).__name__ for result in results], len(await ledger.list_jobs("g"))
+
+    assert run(tmp_path, work) == (["Claim", "ZeroDivisionError", "Claim"], 2)
+
+
+def test_a_lock_that_is_never_given_back_is_told(tmp_path, monkeypatch):
+    """Where another process keeps the ledger locked the message says so, and nothing is recorded."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    run(tmp_path, lambda ledger: ledger.list_jobs("g"))
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as other:
+
+        async def work(ledger):
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(LedgerError, match="locked by another process"):
+                await ledger.claim(draft())
+            other.execute("ROLLBACK")
+            return await ledger.list_jobs("g")
+
+        assert run(tmp_path, work) == []
+
+
+def test_a_newer_ledger_is_left_alone(tmp_path):
+    """A ledger that a newer version wrote is not touched."""
+    run(tmp_path, lambda ledger: ledger.list_jobs("g"))
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as other:
+        other.execute("PRAGMA user_version = 99")
+    with pytest.raises(LedgerError, match="newer"):
+        run(tmp_path, lambda ledger: ledger.list_jobs("g"))
