@@ -70,7 +70,7 @@ class Shared:
     submissions: Pace = field(default_factory=Pace)
     polls: Pace = field(default_factory=Pace)
     requests: Pace = field(default_factory=Pace)
-    durations: dict[str, tuple[float, Sequence[float]]] = field(default_factory=dict)
+    durations: dict[str, tuple[float, "asyncio.Future[list[float]]"]] = field(default_factory=dict)
     lives: dict[str, "asyncio.Future[Outcome]"] = field(default_factory=dict)
     posts: set["asyncio.Task[None]"] = field(default_factory=set)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -391,11 +391,10 @@ class Life:
         if endpoint is None:
             return ()
         known = self._shared.durations.get(endpoint)
-        if known is None or now - known[0] > EXPECTATION_SECONDS:
-            self._shared.durations[endpoint] = (now, known[1] if known else ())  # one look is enough
-            known = (now, await self._ledger.durations(self._shared.name, endpoint))
-            self._shared.durations[endpoint] = known
-        return known[1]
+        if known is None or now - known[0] > EXPECTATION_SECONDS:  # all jobs that begin now share one look
+            look = asyncio.ensure_future(self._ledger.durations(self._shared.name, endpoint))
+            known = self._shared.durations[endpoint] = (now, look)
+        return await asyncio.shield(known[1])
 
     # Delivering.
 

@@ -443,6 +443,7 @@ class FakeGateway:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
     fake: FakeGateway
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -271,27 +271,25 @@ def in_two_seconds():
     return format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
 
 
-def test_a_busy_gateway_is_asked_again_when_it_says(run, gateway):
+def test_a_busy_gateway_is_asked_again_when_it_says(bench, gateway):
     """After 429, or 503 with Retry-After, the submission is sent again, not before its time, and is paid once."""
-    # By source: the status, Retry-After, and the seconds that it means at least.
-    busy = {
-        new_url("seconds.png"): (429, lambda: "1", 1.0),
-        new_url("unavailable.png"): (503, lambda: "1", 1.0),
-        new_url("date.png"): (429, in_two_seconds, 0.5),
-        new_url("nothing.png"): (429, None, 0.2),
-    }
+    # The status, Retry-After, and the seconds that it means at least.
+    busy = [(429, lambda: "1", 1.0), (503, lambda: "1", 1.0), (429, in_two_seconds, 0.5), (429, None, 0.2)]
 
-    def script(heard):
-        if heard.method == "POST" and len(fake.posts(heard.source)) == 1:
-            status, after, _ = busy[heard.source]
-            return Reply(status, {"error": "later"}, {"Retry-After": after()} if after else {})
-        return None
+    def refusing_once(status, after):
+        def script(heard):
+            if heard.method == "POST" and len(fake.posts()) == 1:
+                return Reply(status, {"error": "later"}, {"Retry-After": after()} if after else {})
+            return None
 
-    fake = gateway(script)
-    done = run("image", *busy, to=fake)
-    assert (done.rc, len(done.lines)) == (0, 4), done.stderr
-    for source, (_, _, least) in busy.items():
-        first, second = fake.posts(source)
+        fake = gateway(script)
+        return fake
+
+    fakes = [refusing_once(status, after) for status, after, _ in busy]
+    ends = bench.run_all(*(["image", new_url(), "--no-wait", {"to": fake}] for fake in fakes))
+    assert [(done.rc, done.stdout) for done in ends] == [(0, "fake_1\n")] * len(busy)
+    for fake, (_, _, least) in zip(fakes, busy, strict=True):
+        first, second = fake.posts()
         assert second.at - first.at >= least
 
 

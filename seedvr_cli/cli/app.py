@@ -12,6 +12,8 @@ from typer.exceptions import TyperException
 from seedvr_cli import __version__
 from seedvr_cli.errors import SeedvrError
 
+# 128 + SIGPIPE, as a shell reports it.
+PIPE_CLOSED = 141
 # Set by a shell that asks what may come next: then all commands are needed.
 COMPLETION = "_SEEDVR_COMPLETE"
 # Where each command is, in the order of --help. Only the one that is asked for is loaded.
@@ -75,9 +77,10 @@ def run(arguments: list[str]) -> int:
 
         print(error_line(error), file=sys.stderr)
         return error.exit_code
+    except SystemExit as error:  # Typer ends by itself after a completion, and, with 1, where a pipe is closed
+        return _forget_stdout() if error.code == 1 else int(error.code or 0)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141  # 128 + SIGPIPE, as a shell reports it
+        return _forget_stdout()
     except (KeyboardInterrupt, typer.Abort):
         print("seedvr: interrupted", file=sys.stderr)
         return 130
@@ -85,6 +88,12 @@ def run(arguments: list[str]) -> int:
         print(_log(error, arguments), file=sys.stderr)
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _forget_stdout() -> int:
+    """Nobody reads it any more: let the interpreter's last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return PIPE_CLOSED
 
 
 def _refuse(error: TyperException) -> int:

@@ -95,7 +95,7 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
         reporter = _reporter(common, tally, work.total)
         if common.sandbox:
             reporter.handle(Notice("sandbox: enlarged on this machine, not by SeedVR2; nothing is charged"))
-        with _signals(engine):
+        with _signals(engine, reporter):
             ticker = asyncio.create_task(_tick(reporter))
             try:
                 async with aclosing(engine.run(work.chunks)) as events:
@@ -152,7 +152,7 @@ def _reporter(common: Common, tally: Tally, total: int | None) -> Reporter:
     if common.is_live:
         from seedvr_cli.render.live import LiveReporter
 
-        return LiveReporter(common.talk, tally)
+        return LiveReporter(common.talk, tally, total=total)
     return PlainReporter(common.talk, tally, total=total)
 
 
@@ -163,12 +163,14 @@ async def _tick(reporter: Reporter) -> None:
 
 
 class _signals:  # noqa: N801 - reads as what it is: `with _signals(engine)`
-    """Ctrl-C and SIGTERM end the run cleanly; the second one ends it at once."""
+    """Ctrl-C and SIGTERM end the run cleanly; the second one ends it at once, as the ledger stands that."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, reporter: Reporter) -> None:
         self._engine = engine
+        self._reporter = reporter
         self._loop = asyncio.get_running_loop()
         self._before: dict[int, Any] = {}
+        self._is_second = False
 
     def __enter__(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -181,9 +183,17 @@ class _signals:  # noqa: N801 - reads as what it is: `with _signals(engine)`
     def _handle(self, number: int, _frame: object) -> None:
         reason = Interrupted("interrupted")
         reason.exit_code = 128 + number
-        if self._engine.interrupted is not None:
-            raise reason
-        self._loop.call_soon_threadsafe(self._engine.stop, reason)
+        if self._is_second:
+            with suppress(Exception):  # the terminal is given back as well as can be
+                self._reporter.close()
+            print(f"seedvr: interrupted; go on with: {continuation()}", file=sys.stderr, flush=True)
+            os._exit(reason.exit_code)
+        self._is_second = True
+        self._loop.call_soon_threadsafe(self._stop, reason)
+
+    def _stop(self, reason: Interrupted) -> None:
+        self._reporter.handle(Notice("stopping; once more ends it at once"))
+        self._engine.stop(reason)
 
 
 def _forget_stdout() -> None:
