@@ -125,7 +125,7 @@ class Life:
         self._resumed = item.job is not None
         self._files: list[File] = []
         self._pay_again = shared.policy.new
-        self._base = self._name("", "")
+        self._base = self._name("", f"item-{item.index}")  # no two have the same request id, whatever it will be
         self._number = shared.names.hold(self._base)
 
     async def run(self) -> Outcome:

@@ -77,6 +77,13 @@ def test_lines_have_their_own_options(run, work, sandbox):
     assert found[three]["params"] == {"upscale_factor": 2, "extra": [1]}
 
 
+def test_names_that_differ_by_their_request_id_get_no_numbers(run, work, sandbox):
+    """A template with {request_id} names every result after its own id alone."""
+    done = run("image", "--from", write(work / "l", urls(5)), "-o", "{request_id}{ext}", "--json", to=sandbox)
+    assert done.rc == 0, done.stderr
+    assert [value["files"][0]["path"] for value in done.objects] == [f"{v['request_id']}.png" for v in done.objects]
+
+
 def test_a_bad_line_of_a_file_stops_everything_before_it_costs(run, work, sandbox):
     """Any bad line of a regular file is named by file and number, and nothing is submitted: code 2."""
     good = urls(1)[0]
