@@ -240,6 +240,8 @@ class _Digest:
             while self.done < upto and (block := file.read(min(_BLOCK, upto - self.done))):
                 self._sha256.update(block)
                 self.done += len(block)
+            if hasattr(os, "posix_fadvise"):  # begins to write it back now, so that the flush at the end is short
+                os.posix_fadvise(file.fileno(), 0, upto, os.POSIX_FADV_DONTNEED)
 
     def hexdigest(self) -> str:
         """Of all that was followed."""

@@ -128,7 +128,13 @@ class Planner:
             if entry.problem is not None:
                 raise UsageError(entry.problem)  # noqa: TRY301 - one way for all that is wrong with a line
             recipe = self.recipe(entry.options)
-            for source in expand(entry.source, self.wishes):
+            word = entry.source
+            if is_plain_url(word):  # as `expand` would; most lines end here
+                self._count += 1
+                source = Source(word, word, word, source_name(word, self.wishes.endpoint.kind))
+                yield Prospect(self._count, source, recipe, entry, where)
+                return
+            for source in expand(word, self.wishes):
                 self._count += 1
                 yield Prospect(self._count, source, recipe, entry, where)
         except UsageError as error:
@@ -170,6 +176,11 @@ class Planner:
         request = build_request(endpoint, Source("", "", "", ""), options, extra)
         digest = hashlib.sha256(f"{self._gateway}\n{endpoint.name}\n{canonical(request.params)}\n".encode())
         return Recipe(request, parse_output(output if output is not None else wishes.output, request.params), digest)
+
+
+def is_plain_url(word: str) -> bool:
+    """Whether it is an https URL that needs no closer look."""
+    return _PLAIN_URL.match(word) is not None and len(word) <= LONGEST_URL
 
 
 def plan(words: Iterable[str], wishes: Wishes, gateway: str = "") -> list[Prospect]:
@@ -225,7 +236,7 @@ def attach_item(index: int, job: Job, output: str | None) -> Item:
 
 def expand(word: str, wishes: Wishes) -> Iterator[Source]:
     """The sources that a SOURCE word names; UsageError says what is wrong with it."""
-    if _PLAIN_URL.match(word) and len(word) <= LONGEST_URL:
+    if is_plain_url(word):
         yield Source(word, word, word, source_name(word, wishes.endpoint.kind))
     elif "://" in word or word.startswith("data:"):
         yield _url_source(word, wishes.endpoint)

@@ -13,9 +13,10 @@ from seedvr_cli.cli.failures import Failures
 from seedvr_cli.cli.upscale import ListOptions, ask_before, print_requests
 from seedvr_cli.errors import UsageError
 from seedvr_cli.lists import List, open_list
-from seedvr_cli.plan import Planner, Prospect, Wishes, check_output_folder
+from seedvr_cli.plan import Planner, Prospect, Wishes, check_output_folder, is_plain_url
 from seedvr_cli.policy import Policy
 from seedvr_cli.render.results import Form
+from seedvr_cli.request import Source
 
 # Lines that are looked up in the ledger together.
 CHUNK = 500
@@ -43,7 +44,7 @@ def upscale_lists(
     shard = parse_shard(options.shard)
     failures = Failures(options.failed_file)
 
-    def prospects(*, only_files: bool = False) -> Iterator[Prospect]:
+    def prospects(*, only_files: bool = False, only_check: bool = False) -> Iterator[Prospect]:
         planner = Planner(wishes, common.gateway_name)
         for word in sources:
             yield from _share(planner.word(word), shard)
@@ -52,13 +53,13 @@ def upscale_lists(
                 continue
             with open_list(path) as opened:
                 failures.describe(opened.form, opened.header)
-                yield from _share(_prospects_of(opened, planner), shard)
+                yield from _share(_prospects_of(opened, planner, only_check=only_check and shard[1] == 1), shard)
 
     output = Planner(wishes).recipe({}).output
     if output.kind != "template":
         raise UsageError(f"-o {wishes.output}: a list needs a folder or a template such as '{{stem}}-{{index}}{{ext}}'")
     check_output_folder(output)
-    total = _check(prospects(only_files=True), common)
+    total = _check(prospects(only_files=True, only_check=True), common)
     if dry_run:
         return print_requests(common, (one for one in prospects() if one.problem is None))
     from seedvr_cli.cli.session import Workload, run_work
@@ -109,10 +110,15 @@ def _share(prospects: Iterator[Prospect], shard: tuple[int, int]) -> Iterator[Pr
     return (one for one in prospects if int(one.recipe.key(one.source.identity)[:16], 16) % shares == index)
 
 
-def _prospects_of(opened: List, planner: Planner) -> Iterator[Prospect]:
+def _prospects_of(opened: List, planner: Planner, *, only_check: bool) -> Iterator[Prospect]:
+    """The list's prospects; with `only_check` one stands for all lines that are plainly right."""
     name = "standard input" if opened.name == "-" else opened.name
+    right = Prospect(0, Source("", "", "", ""), planner.recipe({}))
     for entry in opened.entries:
-        yield from planner.line(entry, name)
+        if only_check and not entry.options and entry.problem is None and is_plain_url(entry.source):
+            yield right
+        else:
+            yield from planner.line(entry, name)
 
 
 def _check(prospects: Iterator[Prospect], common: Common) -> int:
