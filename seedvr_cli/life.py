@@ -203,10 +203,12 @@ class Life:
         request = self._item.request
         assert request is not None
         price = request.price()
-        if self._policy.max_cost is not None:  # what is paid for already is no cost of this run
+        paced = self._policy.rate is not None or self._shared.requests.rate is not None
+        if paced or self._policy.max_cost is not None:  # what is paid for already takes no turn, and costs nothing
             await self._claim(request, price, only_ask=True)
             if self._job is not None:
                 return
+        await self._shared.turn(self._shared.submissions)  # before the claim: who waits here is not in the air
         refusal = self._shared.reserve(price)
         job = await self._claim(request, price, only_ask=refusal is not None)
         if job is None:
@@ -220,7 +222,7 @@ class Life:
         except OutcomeUnknown as error:
             self._job = await self._ledger.lose(job, error.message)
             raise
-        except (Busy, NotSent, RequestRefused, KeyRefused, BalanceError, Interrupted) as error:
+        except (Busy, NotSent, NotSubmitted, RequestRefused, KeyRefused, BalanceError, Interrupted) as error:
             self._job = None
             self._shared.committed -= price
             await self._ledger.release(job)
@@ -289,10 +291,7 @@ class Life:
             if self._shared.stopping.is_set():
                 raise Interrupted("stopped")
             if self._shared.halted is not None and failures:
-                raise self._shared.halted
-            await self._shared.turn(self._shared.submissions)
-            if self._shared.stopping.is_set():
-                raise Interrupted("stopped")
+                raise NotSubmitted(self._shared.halted)
             self._tell(Changed(self._item, "submitting"))
             try:
                 return await self._shared.gateway.submit(request)
@@ -309,6 +308,7 @@ class Life:
                 await self._ledger.hold(job)
                 self._tell(Changed(self._item, "waiting to submit"))
                 await self._shared.pause(wait)
+                await self._shared.turn(self._shared.submissions)
                 await self._ledger.resume(job)
 
     async def _accept(self, job: Job, answer: Answer) -> None:

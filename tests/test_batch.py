@@ -366,6 +366,19 @@ def test_a_corrupt_ledger_is_set_aside_and_never_replaced(run, home, sandbox):
     assert run("image", urls(1)[0], to=sandbox).rc == 0
 
 
+def test_who_waits_for_its_turn_is_not_in_the_air(start, run, work, sandbox):
+    """Jobs that --rate holds back when a run is killed were not sent, and are not called unknown."""
+    sources = urls(5)
+    batch = write(work / "list.txt", sources)
+    process = start("image", "--from", batch, "--rate", "1/h", "-q", to=sandbox, stdout=subprocess.PIPE)
+    assert process.stdout.readline()
+    process.kill()
+    process.wait(PATIENCE)
+    assert run("status", "--unknown", to=sandbox).stdout == ""
+    assert run("image", "--from", batch, "-q", to=sandbox).rc == 0
+    assert [sandbox.accepted(source) for source in sources] == [1] * 5
+
+
 def test_an_interrupt_keeps_the_ledger_whole(start, run, work, sandbox_server):
     """After Ctrl-C in the middle of a batch no outcome is unknown, and the command that is printed does the rest."""
     server = sandbox_server("--instant", "--latency", "0.3s")
