@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seedvr_cli import clients
 from seedvr_cli.delivery import (
     FRUITLESS_BREAKS,
     Destination,
@@ -29,6 +28,8 @@ from seedvr_cli.errors import DeliveryError, NetworkError, RangeRefused
 from seedvr_cli.gateway import Gateway
 from seedvr_cli.media import EXTENSIONS
 from seedvr_cli.models import Stream
+from seedvr_cli.over_aiohttp import AiohttpTransport
+from seedvr_cli.over_httpx import HttpxTransport
 from seedvr_cli.schedule import LONGEST_BACKOFF
 
 URL = "https://cdn.example/output.png"
@@ -811,12 +812,10 @@ def test_what_was_not_renamed_is_not_found(there, part, folder):
 # Over a real connection.
 
 
-@pytest.fixture(params=["httpx", "aiohttp"])
+@pytest.fixture(params=[HttpxTransport, AiohttpTransport])
 def wire(request, monkeypatch):
-    """What carries GETs over real connections: httpx, or what large batches use where it is installed."""
-    monkeypatch.setattr(clients, "getproxies", dict)
-    monkeypatch.setitem(Gateway.__init__.__kwdefaults__, "fast", request.param == "aiohttp")
-    return request.param
+    """What carries requests over real connections: httpx, or aiohttp for large batches."""
+    monkeypatch.setitem(Gateway.__init__.__kwdefaults__, "connect", request.param)
 
 
 class Site:

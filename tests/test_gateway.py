@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli import __version__, clients, gateway
+from seedvr_cli import __version__, gateway
 from seedvr_cli.catalog import ENDPOINTS, KEY_HEADER, TERMINAL
 from seedvr_cli.errors import (
     BalanceError,
@@ -28,6 +28,8 @@ from seedvr_cli.errors import (
     SeedvrError,
 )
 from seedvr_cli.gateway import REDIRECTS, Busy, Gateway, NotSent, parse_answer
+from seedvr_cli.over_aiohttp import AiohttpTransport
+from seedvr_cli.over_httpx import HttpxTransport
 from seedvr_cli.request import Source, build_request
 
 BASE = "https://gateway.example"
@@ -79,7 +81,7 @@ class Script:
         return answer(heard) if callable(answer) else answer
 
     def gateway(self, base=BASE, **more):
-        return Gateway(base, KEY, now=lambda: NOW, transport=httpx.MockTransport(self), **more)
+        return Gateway(base, KEY, now=lambda: NOW, connect=lambda: HttpxTransport(httpx.MockTransport(self)), **more)
 
 
 def call(name, *answers, base=BASE, what=None):
@@ -362,7 +364,7 @@ def test_a_connection_that_was_never_made_submitted_nothing(error):
     result, _ = call("submit", error)
     assert type(result) is NotSent
     assert BASE in result.message
-    assert result.__cause__ is error
+    assert result.__cause__.__cause__ is error
 
 
 @pytest.mark.parametrize("error", LOST, ids=lambda error: type(error).__name__)
@@ -371,7 +373,7 @@ def test_whatever_else_breaks_leaves_the_outcome_unknown(error):
     result, script = call("submit", error)
     assert type(result) is OutcomeUnknown
     assert len(script.requests) == 1
-    assert result.__cause__ is error
+    assert result.__cause__.__cause__ is error
 
 
 def test_every_failure_of_the_library_is_foreseen():
@@ -395,12 +397,10 @@ def test_a_poll_that_fails_is_the_networks_failure(error):
 # The same over real connections.
 
 
-@pytest.fixture(params=["httpx", "aiohttp"])
+@pytest.fixture(params=[HttpxTransport, AiohttpTransport])
 def wire(request, monkeypatch):
-    """What carries GETs over real connections: httpx, or what large batches use where it is installed."""
-    monkeypatch.setattr(clients, "getproxies", dict)
-    monkeypatch.setitem(Gateway.__init__.__kwdefaults__, "fast", request.param == "aiohttp")
-    return request.param
+    """What carries requests over real connections: httpx, or aiohttp for large batches."""
+    monkeypatch.setitem(Gateway.__init__.__kwdefaults__, "connect", request.param)
 
 
 @asynccontextmanager

@@ -9,8 +9,10 @@ import sys
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.request import getproxies
 
 from seedvr_cli.cli.common import Common
 from seedvr_cli.cli.failures import Failures
@@ -19,11 +21,13 @@ from seedvr_cli.errors import Interrupted, worst_exit_code
 from seedvr_cli.gateway import Gateway
 from seedvr_cli.ledger import Ledger
 from seedvr_cli.models import Finished, Notice, Skipped
+from seedvr_cli.over_httpx import HttpxTransport
 from seedvr_cli.policy import Policy
 from seedvr_cli.render.human import Tally
 from seedvr_cli.render.reporter import PlainReporter, Reporter
 from seedvr_cli.render.results import Form, Results
 from seedvr_cli.settings import find_key, state_folder
+from seedvr_cli.transport import Transport
 
 # Jobs in flight from which on the faster transport is worth its loading.
 MANY_JOBS = 64
@@ -60,7 +64,7 @@ FindWork = Callable[[Session], Awaitable[Workload]]
 
 
 @asynccontextmanager
-async def open_session(common: Common, *, fast: bool = False) -> AsyncIterator[Session]:
+async def open_session(common: Common, *, many: bool = False) -> AsyncIterator[Session]:
     """The ledger, and the gateway with its key; the sandbox is started where it is asked for."""
     async with AsyncExitStack() as stack:
         if common.sandbox:
@@ -72,7 +76,7 @@ async def open_session(common: Common, *, fast: bool = False) -> AsyncIterator[S
         if common.talk.verbose:
             common.talk.say(f"seedvr: gateway {common.gateway_name}; key from {origin}; ledger {ledger.path}")
         observe = (lambda text: common.talk.say(f"seedvr: {text}")) if common.talk.verbose else None
-        gateway = await stack.enter_async_context(Gateway(url, key, observe=observe, fast=fast))
+        gateway = await stack.enter_async_context(Gateway(url, key, observe=observe, connect=_carrier(many=many)))
         yield Session(common, gateway, ledger)
 
 
@@ -87,7 +91,7 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
     gc.freeze()
     gc.enable()  # a batch makes garbage; what was loaded until here is none
     results, tally, codes = Results(form), Tally(), set[int]()
-    async with open_session(common, fast=policy.jobs >= MANY_JOBS) as session:
+    async with open_session(common, many=policy.jobs >= MANY_JOBS) as session:
         work = await find_work(session)
         spool = os.path.join(state_folder(), "spool")
         engine = Engine(session.gateway, session.ledger, policy, name=common.gateway_name, spool=spool)
@@ -135,6 +139,15 @@ def continuation(arguments: Sequence[str] | None = None) -> str:
     """The command that goes on with this one: the same, except that it does not pay again."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     return shlex.join(["seedvr", *(word for word in words if word != "--new")])
+
+
+def _carrier(*, many: bool) -> Callable[[], Transport]:
+    """What carries requests: httpx, or for a large batch aiohttp, where it is there and no proxy is in the way."""
+    if many and find_spec("aiohttp") is not None and not getproxies():
+        from seedvr_cli.over_aiohttp import AiohttpTransport
+
+        return AiohttpTransport
+    return HttpxTransport
 
 
 @asynccontextmanager

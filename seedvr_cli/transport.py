@@ -1,0 +1,69 @@
+"""What the gateway asks of an HTTP library: one request, one reply, and on failure whether it was ever sent."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+# Seconds to make a connection, TLS included.
+CONNECT_SECONDS = 10.0
+# Seconds after which an idle connection is not used again: the server may be closing it that very moment.
+IDLE_SECONDS = 5.0
+# Connections of one transport.
+LARGEST = 64
+
+
+class Unsent(Exception):
+    """The request provably never left: the URL cannot be asked, or the connection was never made."""
+
+
+class Unreachable(Unsent):
+    """The connection was never made."""
+
+
+class Lost(Exception):
+    """Anything else: the request may have been read, and done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer. The names of `headers` are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        """The content, read as UTF-8."""
+        return self.content.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An answer whose body is still to come, with any Content-Encoding undone."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
+
+
+class Transport(Protocol):
+    """Keeps connections, follows no redirect, keeps no cookie, tries nothing twice.
+
+    `seconds` is the longest silence of the server. Both methods raise Unsent and Lost; so do the chunks.
+    """
+
+    async def exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, seconds: float
+    ) -> Reply:
+        """Send a request once; its whole answer."""
+        ...
+
+    def open(self, url: str, headers: Mapping[str, str], *, seconds: float) -> AbstractAsyncContextManager[Incoming]:
+        """GET a body that is streamed."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        ...
