@@ -11,11 +11,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
+from seedvr_cli.disk import Disk
 from seedvr_cli.errors import DeliveryError, NetworkError, RangeRefused
-from seedvr_cli.media import HEAD_BYTES, is_whole, measure, sniff
+from seedvr_cli.media import HEAD_BYTES, Size, is_whole, measure, sniff
 from seedvr_cli.models import File, Stream
 from seedvr_cli.schedule import backoff
 
+# Bytes: a body up to this length is written at its end, in one go.
+SHORT_BODY = 1 << 18
 # Bytes that come in before a thread digests them: less would cost more in switching than it saves.
 DIGEST_STEP = 32 << 20
 _BLOCK = 2 << 20
@@ -43,7 +46,8 @@ class Hooks:
     """What a delivery asks of its owner.
 
     `place(media_type)` chooses the destination and records it before the `.part` is made; `note_etag` records what a
-    later run needs to resume; `progress(done, total)` in bytes; `pause(seconds)` waits; `jitter()` gives 0-1.
+    later run needs to resume; `progress(done, total)` in bytes; `pause(seconds)` waits; `jitter()` gives 0-1;
+    `disk` flushes.
     """
 
     place: Callable[[str], Awaitable[Destination]]
@@ -51,6 +55,7 @@ class Hooks:
     progress: Callable[[int, int | None], None]
     pause: Callable[[float], Awaitable[None]]
     jitter: Callable[[], float]
+    disk: Disk
 
 
 async def deliver(
@@ -72,12 +77,7 @@ async def deliver(
             total: int | None = None
         else:
             total = await _fetch_all(url, fetch, partial, hooks)
-        await partial.settle()
-        while True:
-            try:
-                return await asyncio.to_thread(partial.publish, total)
-            except FileExistsError:  # something got in the way meanwhile
-                partial.move_to(await hooks.place(partial.media_type))
+        return await partial.publish(total, hooks)
     except OSError as error:
         raise DeliveryError(f"cannot write {error.filename or 'the result'}: {error.strerror or error}") from error
     finally:
@@ -111,17 +111,27 @@ def decode_data_uri(uri: str) -> bytes:
 
 
 class Partial:
-    """A file under way: its `.part`, the bytes so far and their digest."""
+    """A file under way: its `.part`, the bytes so far and their digest. A short body is kept until its end."""
 
     def __init__(self, destination: Destination | None, etag: str | None) -> None:
         self.destination = destination
         self.etag = etag
         self.media_type = ""
-        self.done = 0
-        self._head = b""
+        self._kept = b""
+        self._written = 0
         self._digest = _Digest()
         self._digesting: asyncio.Future[None] | None = None
         self._file: int | None = None
+
+    @property
+    def done(self) -> int:
+        """Bytes that have come."""
+        return self._written + len(self._kept)
+
+    @property
+    def has_part(self) -> bool:
+        """Whether bytes stand in the `.part` already."""
+        return self._written > 0
 
     def reopen(self) -> None:
         """Take up the `.part` of an earlier run, if there is one and it can be resumed safely."""
@@ -131,66 +141,62 @@ class Partial:
         if self.etag is None:
             return
         self._file = os.open(self.destination.part, os.O_RDWR | getattr(os, "O_BINARY", 0))
-        self._look_at_existing()
+        self.media_type = sniff(os.read(self._file, HEAD_BYTES)) or ""
+        self._written = os.lseek(self._file, 0, os.SEEK_END) if self.media_type else 0
 
     def restart(self) -> None:
         """Begin from the first byte."""
-        self.done, self._head, self.media_type, self._digest = 0, b"", "", _Digest()
+        self._kept, self._written, self.media_type, self._digest = b"", 0, "", _Digest()
         if self._file is not None:
             os.ftruncate(self._file, 0)
             os.lseek(self._file, 0, os.SEEK_SET)
 
     async def take(self, chunk: bytes, hooks: Hooks) -> None:
         """Add bytes. The first ones decide what the file is, and with that its name."""
-        if not self.media_type:
-            self._head += chunk
-            if len(self._head) < HEAD_BYTES:
-                return
-            chunk = await self._begin(hooks)
+        if self._written == 0:
+            self._kept += chunk
+            if not self.media_type and len(self._kept) >= HEAD_BYTES:
+                await self._begin(hooks)
+            if self.media_type and len(self._kept) > SHORT_BODY:
+                self._write_kept()
+            return
         self._write(chunk)
-        if self.done - self._digest.done >= DIGEST_STEP and (self._digesting is None or self._digesting.done()):
+        if self._written - self._digest.done >= DIGEST_STEP and (self._digesting is None or self._digesting.done()):
             assert self.destination is not None
-            step = functools.partial(self._digest.follow, self.destination.part, self.done)
+            step = functools.partial(self._digest.follow, self.destination.part, self._written)
             self._digesting = asyncio.get_running_loop().run_in_executor(None, step)
 
     async def end(self, hooks: Hooks) -> None:
-        """The body has ended; a very short one has not been written yet."""
-        if self._head and not self.media_type:
-            self._write(await self._begin(hooks))
+        """The body has ended; of a very short one it is not yet known what it is."""
+        if self._kept and not self.media_type:
+            await self._begin(hooks)
 
-    async def settle(self) -> None:
-        """Wait for the thread that digests."""
+    async def publish(self, total: int | None, hooks: Hooks) -> tuple[File, int]:
+        """Check the file, flush it to disk and give it its name; the file, and its time of change in nanoseconds."""
         if self._digesting is not None:
             await self._digesting
-
-    def check(self, total: int | None) -> None:
-        """DeliveryError unless the `.part` is a whole picture or video, on disk."""
-        if self._file is None or self.destination is None or self.done == 0:
+        if self.destination is None or self.done == 0:
             raise DeliveryError("the media server sent an empty body")
         if total is not None and self.done != total:
             raise DeliveryError(f"the media server sent {self.done} of {total} bytes")
-        os.fsync(self._file)
-        if total is None and not is_whole(self.destination.part, self.media_type):
-            raise DeliveryError("the media server's body ends before the file does")
-
-    def publish(self, total: int | None) -> tuple[File, int]:
-        """Check the file and give it its name. Raises FileExistsError where something got in the way meanwhile."""
-        self.check(total)
-        assert self.destination is not None
-        path, part = self.destination.path, self.destination.part
-        self._digest.follow(part, self.done)
-        size = measure(part, self.media_type)
-        mtime_ns = os.stat(part).st_mtime_ns
-        _rename(part, path, overwrite=self.destination.overwrite)
-        _flush_folder(os.path.dirname(path))
+        if self._kept:
+            self._digest.update(self._kept)
+            self._write_kept()
+            await hooks.disk.flush(self._descriptor())
+            size = self._measure(total)
+        else:
+            size = await asyncio.to_thread(self._flush_and_measure, total)
+        mtime_ns = os.fstat(self._descriptor()).st_mtime_ns
+        while True:
+            try:
+                _rename(self.destination.part, self.destination.path, overwrite=self.destination.overwrite)
+                break
+            except FileExistsError:  # something got in the way meanwhile
+                self._move_to(await hooks.place(self.media_type))
+        path = self.destination.path
+        await hooks.disk.flush_folder(os.path.dirname(path))
         width, height = (size.width, size.height) if size else (None, None)
         return File(path, self.done, self._digest.hexdigest(), self.media_type, width, height), mtime_ns
-
-    def move_to(self, destination: Destination) -> None:
-        """Give the `.part` another destination, where the first one's name was taken meanwhile."""
-        assert self.destination is not None
-        os.rename(self.destination.part, destination.part)
-        self.destination = destination
 
     def close(self) -> None:
         """Let go of the `.part`; its bytes stay for the next run."""
@@ -198,32 +204,50 @@ class Partial:
             os.close(self._file)
             self._file = None
 
-    async def _begin(self, hooks: Hooks) -> bytes:
-        head = self._head
-        media_type = sniff(head)
+    async def _begin(self, hooks: Hooks) -> None:
+        media_type = sniff(self._kept)
         if media_type is None:
-            raise DeliveryError(f"the media server sent no picture and no video: it begins with {_show(head)}")
-        self.media_type = media_type
+            raise DeliveryError(f"the media server sent no picture and no video: it begins with {_show(self._kept)}")
         if self.destination is None:
             self.destination = await hooks.place(media_type)
+        self.media_type = media_type
+
+    def _write_kept(self) -> None:
+        assert self.destination is not None
         if self._file is None:
-            flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
-            os.makedirs(os.path.dirname(self.destination.part), exist_ok=True)
-            self._file = os.open(self.destination.part, flags, 0o666)
-        return head
+            self._file = _create(self.destination.part)
+        kept, self._kept = self._kept, b""
+        self._write(kept)
 
     def _write(self, chunk: bytes) -> None:
-        assert self._file is not None
         view = memoryview(chunk)
-        self.done += len(view)
         while view:
-            view = view[os.write(self._file, view) :]
+            written = os.write(self._descriptor(), view)
+            self._written += written
+            view = view[written:]
 
-    def _look_at_existing(self) -> None:
+    def _flush_and_measure(self, total: int | None) -> Size | None:
+        assert self.destination is not None
+        os.fsync(self._descriptor())
+        self._digest.follow(self.destination.part, self.done)
+        return self._measure(total)
+
+    def _measure(self, total: int | None) -> Size | None:
+        """Its size in pixels; DeliveryError where it had no length, and its own structure says that it is cut."""
+        assert self.destination is not None
+        if total is None and not is_whole(self.destination.part, self.media_type):
+            raise DeliveryError("the media server's body ends before the file does")
+        return measure(self.destination.part, self.media_type)
+
+    def _move_to(self, destination: Destination) -> None:
+        """Another name for the `.part`, where the first one was taken meanwhile."""
+        assert self.destination is not None
+        os.rename(self.destination.part, destination.part)
+        self.destination = destination
+
+    def _descriptor(self) -> int:
         assert self._file is not None
-        self._head = os.read(self._file, HEAD_BYTES)
-        self.media_type = sniff(self._head) or ""
-        self.done = os.lseek(self._file, 0, os.SEEK_END) if self.media_type else 0
+        return self._file
 
 
 class _Digest:
@@ -232,6 +256,11 @@ class _Digest:
     def __init__(self) -> None:
         self.done = 0
         self._sha256 = hashlib.sha256()
+
+    def update(self, content: bytes) -> None:
+        """Digest what is in memory still."""
+        self._sha256.update(content)
+        self.done += len(content)
 
     def follow(self, path: str, upto: int) -> None:
         """Digest what is new, up to that many bytes of the file."""
@@ -274,6 +303,7 @@ async def _fetch_all(url: str, fetch: Fetch, partial: Partial, hooks: Hooks) -> 
     """Stream the body into the partial file, taken up again where it broke off; returns its full length if known."""
     breaks = 0
     furthest = partial.done
+    noted = partial.etag
     while True:
         if not partial.media_type:
             partial.restart()
@@ -288,10 +318,12 @@ async def _fetch_all(url: str, fetch: Fetch, partial: Partial, hooks: Hooks) -> 
                 total = stream.total
                 async for chunk in stream.chunks:
                     await partial.take(chunk, hooks)
-                    if stream.etag and stream.etag != partial.etag and partial.destination is not None:
-                        partial.etag = stream.etag
-                        if total is None or total > len(chunk):
-                            await hooks.note_etag(partial.destination.path, stream.etag)
+                    if partial.media_type:
+                        partial.etag = stream.etag or partial.etag
+                    is_cut_short = partial.has_part and (total is None or partial.done < total)  # were this the end
+                    if stream.etag and stream.etag != noted and is_cut_short and partial.destination is not None:
+                        noted = stream.etag
+                        await hooks.note_etag(partial.destination.path, noted)
                     hooks.progress(partial.done, total)
                 await partial.end(hooks)
             if total is None or partial.done == total:
@@ -312,6 +344,15 @@ async def _fetch_all(url: str, fetch: Fetch, partial: Partial, hooks: Hooks) -> 
             await hooks.pause(backoff(breaks, hooks.jitter()))
 
 
+def _create(part: str) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+    try:
+        return os.open(part, flags, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(part), exist_ok=True)
+        return os.open(part, flags, 0o666)
+
+
 def _rename(part: str, path: str, *, overwrite: bool) -> None:
     """Atomic, and without `overwrite` it fails rather than replace anything."""
     if overwrite:
@@ -328,16 +369,6 @@ def _rename(part: str, path: str, *, overwrite: bool) -> None:
         return
     with suppress(FileNotFoundError):
         os.unlink(part)
-
-
-def _flush_folder(folder: str) -> None:
-    """Make the rename itself survive a power cut; some systems cannot open a folder."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _show(head: bytes) -> str:

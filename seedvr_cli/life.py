@@ -10,6 +10,7 @@ from typing import Any
 
 from seedvr_cli.catalog import COMPLETED, ENDPOINTS, ERROR, TERMINAL
 from seedvr_cli.delivery import Destination, Hooks, deliver, read_file, recover
+from seedvr_cli.disk import Disk
 from seedvr_cli.errors import (
     BalanceError,
     CostCapReached,
@@ -66,6 +67,7 @@ class Shared:
     emit: Callable[[Event], None]
     in_flight: asyncio.Semaphore
     downloads: asyncio.Semaphore
+    disk: Disk = field(default_factory=Disk)
     names: Names = field(default_factory=Names)
     submissions: Pace = field(default_factory=Pace)
     polls: Pace = field(default_factory=Pace)
@@ -495,7 +497,7 @@ class Life:
                 last = clock.monotonic()
                 self._tell(Received(self._item, done, total))
 
-        hooks = Hooks(place, note_etag, progress, clock.sleep, clock.jitter)
+        hooks = Hooks(place, note_etag, progress, clock.sleep, clock.jitter, self._shared.disk)
         copy = None
         for entry in recorded:
             if await asyncio.to_thread(entry.is_whole):

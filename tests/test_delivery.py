@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from seedvr_cli import delivery
 from seedvr_cli.delivery import (
     FRUITLESS_BREAKS,
     Destination,
@@ -24,6 +25,7 @@ from seedvr_cli.delivery import (
     read_file,
     recover,
 )
+from seedvr_cli.disk import Disk
 from seedvr_cli.errors import DeliveryError, NetworkError, RangeRefused
 from seedvr_cli.gateway import Gateway
 from seedvr_cli.media import EXTENSIONS
@@ -68,7 +70,7 @@ class Owner:
 
     @property
     def hooks(self):
-        return Hooks(self.place, self.note_etag, self.note_progress, self.pause, lambda: 1.0)
+        return Hooks(self.place, self.note_etag, self.note_progress, self.pause, lambda: 1.0, Disk())
 
     async def place(self, media_type):
         number = 1
@@ -151,6 +153,14 @@ def delivered(owner, *answers, resume=None, etag=None, url=URL):
         return asyncio.run(run()), server
     except DeliveryError as error:
         return error, server
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _long_bodies():
+    """The bodies here are to be written as they come, as long ones are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delivery, "SHORT_BODY", 0)
+        yield
 
 
 @pytest.fixture
@@ -291,9 +301,13 @@ def test_a_body_that_is_no_whole_file_gets_no_name(answers, says, owner, folder)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
-@given(st.lists(st.integers(0, len(PNG) - 1), max_size=4), st.booleans(), st.booleans(), st.sampled_from([1, 50, 333]))
-def test_whatever_breaks_the_file_is_right(tmp_path_factory, cuts, ranges, tagged, chunk):
+@given(
+    st.lists(st.integers(0, len(PNG) - 1), max_size=4), st.booleans(), st.booleans(), st.sampled_from([1, 50, 333]),
+    st.sampled_from([0, 600, len(PNG)]),
+)  # fmt: skip
+def test_whatever_breaks_the_file_is_right(tmp_path_factory, monkeypatch, cuts, ranges, tagged, chunk, short):
     """Wherever and however often a connection breaks, what gets the name is the whole file, byte for byte."""
+    monkeypatch.setattr(delivery, "SHORT_BODY", short)
     folder = tmp_path_factory.mktemp("cut")
     etag = '"a"' if tagged else None
     left = list(cuts)
@@ -309,6 +323,20 @@ def test_whatever_breaks_the_file_is_right(tmp_path_factory, cuts, ranges, tagge
     assert (folder / "out.png").read_bytes() == PNG
     assert file.sha256 == hashlib.sha256(PNG).hexdigest()
     assert files(folder) == ["out.png"]
+
+
+def test_a_short_body_is_written_at_its_end(owner, folder, monkeypatch):
+    """Until a short body is whole there is no file; after a break the rest is asked for all the same."""
+    monkeypatch.setattr(delivery, "SHORT_BODY", len(PNG))
+    seen = []
+    monkeypatch.setattr(owner, "note_progress", lambda done, total: seen.append(files(folder)))
+    file, server = delivered(owner, served(PNG, '"a"', at=[500]))
+    assert seen
+    assert set(map(tuple, seen)) == {()}
+    assert server.asked == [(0, None), (500, '"a"')]
+    assert owner.etags == []  # there is no part that a later run could resume
+    assert (folder / "out.png").read_bytes() == PNG
+    assert file.sha256 == hashlib.sha256(PNG).hexdigest()
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
@@ -691,14 +719,16 @@ def test_a_failed_delivery_overwrites_nothing(folder):
 # The disk.
 
 
+@pytest.mark.parametrize("short", [0, len(PNG)])
 @pytest.mark.parametrize("failing", ["write", "fsync", "open", "rename", "makedirs"])
-def test_an_error_of_the_disk_is_a_failed_delivery(failing, folder, monkeypatch):
+def test_an_error_of_the_disk_is_a_failed_delivery(failing, short, folder, monkeypatch):
     """A disk that is full or broken, at any step, is a failed delivery that says so, and makes no file."""
 
     def fail(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "out.png.part"))
 
-    owner = Owner(folder)
+    owner = Owner(folder / "new" if failing == "makedirs" else folder)
+    monkeypatch.setattr(delivery, "SHORT_BODY", short)
     if failing == "rename":
         monkeypatch.setattr(os, "link", fail)
     monkeypatch.setattr(os, failing, fail)
