@@ -500,6 +500,27 @@ def test_an_answer_that_is_lost_on_the_wire_is_unknown(then, wire):
     assert len(heads) == 1
 
 
+@pytest.mark.parametrize("abort", [False, True], ids=["closed", "reset"])
+def test_a_used_connection_that_dies_under_a_submission_leaves_it_unknown(abort, wire):
+    """A submission on a connection that has served before is sent once, too, whatever becomes of the connection."""
+    heard = []
+
+    async def then(reader, writer):
+        writer.write(http(BODY, Content_Length=len(BODY)))
+        head = await reader.readuntil(b"\r\n\r\n")
+        heard.append(head)
+        if abort:
+            writer.transport.abort()
+
+    async def twice(client):
+        await client.submit(request())
+        return await client.submit(request())
+
+    error, heads = over_loopback(then, twice)
+    assert type(error) is OutcomeUnknown
+    assert (len(heads), len(heard)) == (1, 1)
+
+
 @pytest.mark.parametrize("then", LOST_ON_THE_WIRE.values(), ids=LOST_ON_THE_WIRE)
 def test_a_poll_that_is_lost_on_the_wire_may_be_asked_again(then, wire):
     """A poll whose answer is lost is a failure of the network or the gateway."""
