@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, NoReturn
 
@@ -266,6 +267,7 @@ def is_allowed_url(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
 
 
+@lru_cache(64)
 def is_loopback(host: str) -> bool:
     """Whether the host is this machine by name or number; no name is resolved."""
     import ipaddress

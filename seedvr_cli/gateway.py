@@ -43,6 +43,7 @@ SECRET_LENGTH = 8
 
 _USER_AGENT = f"seedvr-cli/{__version__}"
 _POST_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _KNOWN_FIELDS = frozenset(
     {"request_id", "status", "model_id", "error", "output", "created_at", "updated_at", "completed_at", "polling_url"}
 )
@@ -101,7 +102,7 @@ class Gateway:
         """
         url = self._base_url + request.endpoint.path
         headers = {**self._headers, **_POST_HEADERS, **request.headers}
-        body = json.dumps(request.body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        body = _encode(request.body).encode()
         seconds = SYNC_SUBMIT_SECONDS if request.answers_at_once else SUBMIT_SECONDS
         try:
             reply = await self._api.exchange("POST", url, headers, body, seconds=seconds)

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli import __version__, gateway
-from seedvr_cli.catalog import ENDPOINTS, KEY_HEADER, TERMINAL
+from seedvr_cli import __version__, gateway, over_aiohttp
+from seedvr_cli.catalog import ENDPOINTS, KEY_HEADER, TERMINAL, is_allowed_url
 from seedvr_cli.errors import (
     BalanceError,
     DeliveryError,
@@ -993,6 +993,17 @@ def test_a_signed_url_is_asked_for_as_it_is(target, wire):
     then = saying(http(b"picture", "200 OK", Content_Length=7))
     _, heads = over_loopback(then, lambda client: read_all(client, client._base_url + target))
     assert heads[0].split(b" ")[1].decode().rstrip("?") == target.rstrip("?")
+
+
+@given(st.from_regex(over_aiohttp._PLAIN, fullmatch=True).filter(is_allowed_url))
+@example("http://127.0.0.1:80/a?b")
+@example("https://cdn.example/a//b/%2F?c=%25&d=e?f/../g")
+@example("https://cdn.example/../a")
+def test_both_transports_ask_for_the_same(url):
+    """What is asked for without a closer look is what httpx, which looks, would ask for."""
+    ours, closely = over_aiohttp._address(url), httpx.URL(url)
+    assert ours.raw_path_qs == closely.raw_path.decode()
+    assert (ours.host, ours.port) == (closely.host, closely.port if closely.port is not None else ours.port)
 
 
 @pytest.mark.parametrize(("status", "kind"), [(416, RangeRefused), (408, NetworkError), (425, NetworkError),
