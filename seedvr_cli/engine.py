@@ -146,7 +146,7 @@ class Engine:
         self._room.release()
 
     async def _close(self) -> None:
-        self._shared.stopping.set()
+        self._shared.stop()
         if self._feeder:
             self._feeder.cancel()
         tasks = set(self._tasks)

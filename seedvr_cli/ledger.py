@@ -510,7 +510,7 @@ def _job(row: Mapping[str, Any]) -> Job:
         endpoint=row["endpoint"],
         source=row["source"],
         name=row["name"],
-        params=json.loads(row["params"]),
+        params=_mapping(row["params"]),
         output=row["output"],
         price=row["price"],
         profile=row["profile"],
@@ -520,10 +520,14 @@ def _job(row: Mapping[str, Any]) -> Job:
         media_url=tuple(json.loads(row["media_url"] or "[]")),
         media_type=row["media_type"],
         error=row["error"],
-        extra=json.loads(row["extra"] or "{}"),
+        extra=_mapping(row["extra"]),
         submitted_at=_instant(row["submitted_at"]),
         completed_at=_instant(row["completed_at"]),
     )
+
+
+def _mapping(text: str | None) -> dict[str, Any]:
+    return json.loads(text) if text and text != "{}" else {}
 
 
 def _delivery(row: Mapping[str, Any]) -> Delivery:

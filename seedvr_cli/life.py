@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from seedvr_cli.catalog import COMPLETED, ENDPOINTS, ERROR, TERMINAL
 from seedvr_cli.delivery import Destination, Hooks, deliver, read_file, recover
@@ -75,7 +74,8 @@ class Shared:
     durations: dict[str, tuple[float, "asyncio.Future[list[float]]"]] = field(default_factory=dict)
     lives: dict[str, "asyncio.Future[Outcome]"] = field(default_factory=dict)
     posts: set["asyncio.Task[None]"] = field(default_factory=set)
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    pauses: set["asyncio.Future[None]"] = field(default_factory=set)
+    stopping: bool = False
     halted: SeedvrError | None = None
     committed: int = 0
 
@@ -94,19 +94,26 @@ class Shared:
 
     async def pause(self, seconds: float) -> None:
         """Wait; a run that is stopping does not."""
-        waits: list[asyncio.Future[Any]] = [
-            asyncio.ensure_future(self.clock.sleep(seconds)),
-            asyncio.ensure_future(self.stopping.wait()),
-        ]
+        if self.stopping:
+            return
+        pause = asyncio.ensure_future(self.clock.sleep(seconds))
+        self.pauses.add(pause)
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((pause,))
         finally:
-            for wait in waits:
-                wait.cancel()
+            self.pauses.discard(pause)
+            pause.cancel()
+
+    def stop(self) -> None:
+        """Nothing new is begun, and nobody waits."""
+        self.stopping = True
+        for pause in self.pauses:
+            pause.cancel()
 
     async def turn(self, pace: Pace) -> None:
         """Wait for a slot of this pace, and for one of all requests together."""
-        wait = max(pace.take(self.clock.monotonic()), self.requests.take(self.clock.monotonic()))
+        now = self.clock.monotonic()
+        wait = max(pace.take(now), self.requests.take(now))
         if wait > 0:
             await self.pause(wait)
 
@@ -126,6 +133,7 @@ class Life:
         self._job: Job | None = item.job
         self._resumed = item.job is not None
         self._files: list[File] = []
+        self._key = item.request.key(shared.name) if item.request else None
         self._pay_again = shared.policy.new
         self._base = self._name("", f"item-{item.index}")  # no two have the same request id, whatever it will be
         self._number = shared.names.hold(self._base)
@@ -135,10 +143,9 @@ class Life:
 
         Two items of a run that ask for the same are one job: the second one waits for the first one's outcome.
         """
-        request, lives = self._item.request, self._shared.lives
-        if request is None:
+        key, lives = self._key, self._shared.lives
+        if key is None:
             return await self._run()
-        key = request.key(self._shared.name)
         while key in lives:
             earlier = await asyncio.shield(lives[key])
             self._pay_again = False
@@ -190,8 +197,7 @@ class Life:
         path = os.path.abspath(output.template)
         if self._number == 1 and not os.path.lexists(path):
             return
-        key = request.key(self._shared.name)
-        if self._pay_again or await self._ledger.owner_key(path) != key or not await self._ledger.is_own(path):
+        if self._pay_again or await self._ledger.owner_key(path) != self._key or not await self._ledger.is_own(path):
             raise UsageError(f"{output.template} is in the way, and not this job's own", hint="choose another name")
 
     async def _submit(self) -> None:
@@ -242,9 +248,10 @@ class Life:
         With `only_ask` nothing is recorded.
         """
         item, policy = self._item, self._policy
+        assert self._key is not None
         draft = Job(
             id=0,
-            key=request.key(self._shared.name),
+            key=self._key,
             gateway=self._shared.name,
             endpoint=request.endpoint.name,
             source=request.source.text,
@@ -256,7 +263,7 @@ class Life:
             state="submitting",
         )
         while True:
-            only_ask = only_ask or self._shared.stopping.is_set()
+            only_ask = only_ask or self._shared.stopping
             claim = await self._ledger.claim(
                 draft,
                 new=self._pay_again,
@@ -267,7 +274,7 @@ class Life:
             if claim.verdict != "busy":
                 break
             await self._shared.pause(LEDGER_INTERVAL)
-            if self._shared.stopping.is_set():
+            if self._shared.stopping:
                 raise Interrupted("stopped")
         if claim.verdict == "capped":
             cap = show_usd(policy.max_cost_per_day or 0)
@@ -276,7 +283,7 @@ class Life:
                 hint="raise max-cost-per-day with 'seedvr config set', or run the rest tomorrow (UTC)",
             )
         if claim.verdict == "submit":
-            if self._shared.stopping.is_set():
+            if self._shared.stopping:
                 raise Interrupted("stopped")
             return claim.job
         self._job, self._resumed = claim.job, True
@@ -290,7 +297,7 @@ class Life:
         """The POST, again only where the one before was provably not accepted."""
         clock, failures, began = self._shared.clock, 0, self._shared.clock.monotonic()
         while True:
-            if self._shared.stopping.is_set():
+            if self._shared.stopping:
                 raise Interrupted("stopped")
             if self._shared.halted is not None and failures:
                 raise NotSubmitted(self._shared.halted)
@@ -394,9 +401,10 @@ class Life:
             return ()
         known = self._shared.durations.get(endpoint)
         if known is None or now - known[0] > EXPECTATION_SECONDS:  # all jobs that begin now share one look
-            look = asyncio.ensure_future(self._ledger.durations(self._shared.name, endpoint))
-            known = self._shared.durations[endpoint] = (now, look)
-        return await asyncio.shield(known[1])
+            known = (now, asyncio.ensure_future(self._ledger.durations(self._shared.name, endpoint)))
+            self._shared.durations[endpoint] = known
+        look = known[1]
+        return look.result() if look.done() else await asyncio.shield(look)
 
     # Delivering.
 

@@ -78,9 +78,12 @@ def identity(gateway: str, endpoint: str, params: str, source: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:KEY_LENGTH]
 
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
 def canonical(params: Mapping[str, Any]) -> str:
     """One text for equal parameters, whatever their order."""
-    return json.dumps(params, sort_keys=True, separators=(",", ":"))
+    return _encode(params)
 
 
 def choose_endpoint(kind: str, model: str | None) -> Endpoint:
