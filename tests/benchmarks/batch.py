@@ -122,13 +122,6 @@ database.execute("COMMIT")
 """
 
 
-def figures(bench: Bench) -> Iterator[Figure]:
-    yield from throughput(bench)
-    yield from polling(bench)
-    yield from million_lines(bench)
-    yield from loop(bench)
-
-
 def throughput(bench: Bench) -> Iterator[Figure]:
     """Jobs a second, and milliseconds of the processor a job, against three rivals."""
     with _sandbox(bench, "--latency", f"{LATENCY}s") as (url, _):
@@ -167,7 +160,7 @@ def polling(bench: Bench) -> Iterator[Figure]:
     flags = ("--latency", f"{POLLED_SECONDS}s", "--spread", str(POLLED_SPREAD))
     with _sandbox(bench, *flags) as (url, folder):
         for name in ("warm", "ours"):  # the first list teaches the ledger how long jobs take
-            sources = _list(bench, name, (f"https://example.com/{name}-{n}.png" for n in range(POLLED_JOBS)))
+            sources = _list(bench, f"{name}.txt", (f"https://example.com/{name}-{n}.png" for n in range(POLLED_JOBS)))
             before = _polls(bench)
             bench.spend(
                 bench.seedvr, "image", "--from", sources, "--base-url", url, "-j", "64", "--rate", "20",

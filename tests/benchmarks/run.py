@@ -1,6 +1,6 @@
 """How fast `seedvr` is, each figure against a peer measured in the same run.
 
-    python tests/benchmarks/run.py [NAME...]     startup, submit, delivery, download, batch; all without a name
+    python tests/benchmarks/run.py [NAME...]     all without a name; `BENCHMARKS` has the names
 
 One line a figure, with its target and whether it is met. Exit code 1 where a target is missed.
 A busy machine makes every figure worse: run it alone.
@@ -24,8 +24,13 @@ BENCHMARKS = {
     "submit": submit.figures,
     "delivery": delivery.figures,
     "download": download.figures,
-    "batch": batch.figures,
+    "batch": batch.throughput,
+    "polling": batch.polling,
+    "list": batch.million_lines,
+    "loop": batch.loop,
 }
+# What these need beside the core: the package's extras, and what rivals are written with.
+EXTRAS = {"batch": (("fast",), ("requests",)), "polling": (("fast",), ())}
 
 
 def main(names: list[str]) -> int:
@@ -36,8 +41,12 @@ def main(names: list[str]) -> int:
     missed = measured = 0
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="seedvr-bench-") as top:
-        python, seedvr = install(os.path.join(top, "venv"))
+        installed = {}
         for name in names or BENCHMARKS:
+            needs = extras, beside = EXTRAS.get(name, ((), ()))
+            if needs not in installed:
+                installed[needs] = install(os.path.join(top, f"venv-{len(installed)}"), *extras, beside=beside)
+            python, seedvr = installed[needs]
             with tempfile.TemporaryDirectory(prefix="seedvr-bench-") as folder:
                 bench = Bench(folder, python, seedvr, environment(folder, os.path.join(top, "bytecode")))
                 for figure in BENCHMARKS[name](bench):
