@@ -148,8 +148,9 @@ async def _chunks(response: httpx.Response, seconds: float) -> AsyncIterator[byt
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     length = response.headers.get("Content-Length", "")
     left = int(length) if length.isdigit() and encoding == "identity" else 0
+    chunks = response.aiter_raw() if encoding == "identity" else response.aiter_bytes()  # closes it once forgotten
     with _translated():
-        async for chunk in response.aiter_raw() if encoding == "identity" else response.aiter_bytes():
+        async for chunk in chunks:
             left -= len(chunk)
             yield chunk
             if left > LONG_BODY and "network_stream" in response.extensions:
@@ -161,7 +162,7 @@ async def _chunks(response: httpx.Response, seconds: float) -> AsyncIterator[byt
         try:
             chunk = await connection.read(min(READ_BYTES, left), timeout=seconds)
         except (httpcore.NetworkError, httpcore.TimeoutException) as error:
-            raise Lost(str(error)) from error
+            raise Lost(_reason(error)) from error
         if not chunk:
             raise Lost(f"it ended {left} of {length} bytes early")
         left -= len(chunk)
