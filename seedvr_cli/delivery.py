@@ -281,7 +281,7 @@ def recover(destination: Destination) -> tuple[File, int] | None:
     """The file that an earlier run renamed and did not live to record; None where it never got that far."""
     path, part = destination.path, destination.part
     try:
-        if os.path.lexists(part):
+        with suppress(FileNotFoundError):  # the `.part` is gone already, or another run clears it away this moment
             if not os.path.samefile(path, part):
                 return None
             os.unlink(part)

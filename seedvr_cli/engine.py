@@ -8,16 +8,18 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import suppress
 
+from seedvr_cli.deliveries import accepts
 from seedvr_cli.errors import BadLine, Interrupted, SeedvrError, UsageError
 from seedvr_cli.gateway import Gateway
-from seedvr_cli.ledger import Ledger, accepts
-from seedvr_cli.life import Life, Shared
+from seedvr_cli.ledger import Ledger
+from seedvr_cli.life import Life
 from seedvr_cli.media import EXTENSIONS
 from seedvr_cli.models import Event, Finished, Item, Outcome, Skipped
 from seedvr_cli.naming import render_name
 from seedvr_cli.pace import Pace
 from seedvr_cli.plan import Prospect
 from seedvr_cli.policy import Clock, Policy
+from seedvr_cli.shared import Shared
 
 # Seconds that requests under way get to be recorded when the user interrupts.
 LAST_SECONDS = 2.0
@@ -64,9 +66,9 @@ class Engine:
             if item.output.kind != "file" or self._policy.overwrite or not os.path.lexists(item.output.template):
                 continue
             path = os.path.abspath(item.output.template)
-            owner = await self._ledger.owner_key(path)
+            owner = await self._ledger.deliveries.owner_key(path)
             key = item.request.key(self._shared.name) if item.request else item.job.key if item.job else None
-            if self._policy.new or owner != key or not await self._ledger.is_own(path):
+            if self._policy.new or owner != key or not await self._ledger.deliveries.is_own(path):
                 raise UsageError(
                     f"-o {item.output.template}: this file is in the way, and not this job's own",
                     hint="choose another name, or --overwrite",
@@ -107,7 +109,7 @@ class Engine:
     async def _skim(self, chunk: Sequence[Work]) -> list[Work]:
         """What of a chunk is left to do: a list that is nearly done must not cost much."""
         keys = {one: one.recipe.key(one.source.identity) for one in chunk if isinstance(one, Prospect)}
-        known = await self._ledger.delivered_files(list(keys.values()))
+        known = await self._ledger.deliveries.delivered_files(list(keys.values()))
         left: list[Work] = []
         paths: list[str] = []
         folder = os.getcwd()

@@ -50,6 +50,10 @@ class RunLock:
             self._file = file
         return self.run
 
+    def is_alive(self, run: str | None) -> bool:
+        """Whether that run, or this one, still goes on."""
+        return run is not None and (run == self.run or is_run_alive(self.folder, run))
+
     def release(self) -> None:
         """End the run; its name is dead from now on."""
         if self._file is not None:

@@ -214,8 +214,8 @@ def test_a_run_waits_for_the_submission_of_another(start, gateway, url):
 # The first process places its file once the second means to place one too; the second goes on when that file is there.
 IN_STEP = """
 import asyncio, os
-from seedvr_cli.ledger import Ledger
-real = Ledger.place
+from seedvr_cli.deliveries import Deliveries
+real = Deliveries.place
 async def place(self, *args, **more):
     first = os.environ["TURN"] == "first"
     if not first:
@@ -223,7 +223,7 @@ async def place(self, *args, **more):
     while not os.path.exists("second-is-here" if first else "one.png"):
         await asyncio.sleep(0.01)
     return await real(self, *args, **more)
-Ledger.place = place
+Deliveries.place = place
 """
 
 

@@ -821,6 +821,22 @@ def test_a_rename_that_was_cut_in_two_is_finished(folder):
     path.write_bytes(PNG)
     os.link(path, f"{path}.part")
     assert recover(Destination(str(path)))[0].bytes == len(PNG)
+
+
+def test_two_runs_may_recover_the_same_file(folder, monkeypatch):
+    """Where another run clears the part away at this very moment, the file is found all the same."""
+    path = folder / "out.png"
+    path.write_bytes(PNG)
+    os.link(path, f"{path}.part")
+    real = os.unlink
+
+    def unlink(part):
+        real(part)
+        real(part)  # the other run was first
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    assert recover(Destination(str(path)))[0].bytes == len(PNG)
+    assert files(folder) == ["out.png"]
     assert files(folder) == ["out.png"]
 
 

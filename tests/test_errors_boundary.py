@@ -23,7 +23,7 @@ IN_DELIVERY = """
 import seedvr_cli.life
 async def deliver(*_, **__):
     raise RuntimeError("the unforeseen")
-seedvr_cli.life.deliver = deliver
+seedvr_cli.courier.deliver = deliver
 """
 
 

@@ -35,6 +35,7 @@ point = os.environ.get("KILL_AT")
 if point:
     from seedvr_cli import delivery
     from seedvr_cli.gateway import Gateway
+    from seedvr_cli.deliveries import Deliveries
     from seedvr_cli.ledger import Ledger
     if point == "before the claim": before(Ledger, "claim")
     if point == "after the claim": after(Ledger, "claim")
@@ -53,7 +54,7 @@ if point:
                 die()
             return result
         Ledger.record = record
-    if point == "after the name is chosen": after(Ledger, "place")
+    if point == "after the name is chosen": after(Deliveries, "place")
     if point == "while bytes come in":
         real = delivery.Partial._write
         def write(self, chunk):
@@ -72,7 +73,7 @@ if point:
             real(part, path, overwrite=overwrite)
             die()
         delivery._rename = rename
-    if point == "after the file is recorded": after(Ledger, "delivered")
+    if point == "after the file is recorded": after(Deliveries, "delivered")
 """
 UNKNOWN_POINTS = ["after the claim", "after the answer"]
 KNOWN_POINTS = [

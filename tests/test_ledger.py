@@ -129,7 +129,7 @@ def test_pending_is_what_is_paid_for_and_not_on_disk(tmp_path):
         seen = [len(await ledger.pending("g"))]
         for position in range(2):
             file = File(str(tmp_path / f"{position}.png"), 1, "s", "image/png")
-            await ledger.delivered(job, position, file, mtime_ns=1)
+            await ledger.deliveries.delivered(job, position, file, mtime_ns=1)
             seen.append(len(await ledger.pending("g")))
         return seen
 
@@ -142,9 +142,30 @@ def test_two_jobs_never_get_one_name(tmp_path):
     async def work(ledger):
         jobs = [(await ledger.claim(draft(key))).job for key in "ab"]
         base = str(tmp_path / "x.png")
-        return await asyncio.gather(*(ledger.place(job, 0, base) for job in jobs))
+        return await asyncio.gather(*(ledger.deliveries.place(job, 0, base) for job in jobs))
 
     assert sorted(run(tmp_path, work)) == [str(tmp_path / "x-2.png"), str(tmp_path / "x.png")]
+
+
+def test_a_file_that_another_run_ended_is_no_reason_for_a_second_name(tmp_path):
+    """Who saw a dead run's record before yet another run went on with it must look again, and takes no other name."""
+    base = str(tmp_path / "x.png")
+
+    async def work(ledger):
+        ledgers = {"first": ledger}
+        job = (await ledger.claim(draft())).job
+        await ledger.deliveries.place(job, 0, base)
+        async with Ledger(str(tmp_path)) as witness:
+            async with _reborn(ledgers, "first", tmp_path):
+                second = ledgers["first"]
+                seen = frozenset(entry.mark for entry in await witness.deliveries.of(job))
+                again = await second.deliveries.place(job, 0, base, known=seen)
+                Path(base).write_bytes(b"x")  # renamed, and then the second run dies
+            held = await witness.deliveries.place(job, 0, base, known=seen)
+            now = frozenset(entry.mark for entry in await witness.deliveries.of(job))
+            return again, held, await witness.deliveries.place(job, 0, base, known=now)
+
+    assert run(tmp_path, work) == (base, "", str(tmp_path / "x-2.png"))
 
 
 def test_one_operations_failure_is_not_the_others(tmp_path):

@@ -96,7 +96,7 @@ async def _ask_one(session: "Session", request_id: str) -> "Outcome":
     except SeedvrError as caught:
         error = caught
         common.talk.error(error_line(caught, request_id))
-    files = await session.ledger.files(job) if own else ()
+    files = await session.ledger.deliveries.files(job) if own else ()
     return Outcome(_item(job), job, files, error or _failure(job), resumed=own, price=job.price)
 
 
@@ -109,7 +109,7 @@ async def _list(common: "Common", *, only_unknown: bool) -> int:
         jobs = await (ledger.unknown if only_unknown else ledger.list_jobs)(common.gateway_name)
         outcomes = []
         for job in jobs:
-            files = await ledger.files(job) if common.json else ()
+            files = await ledger.deliveries.files(job) if common.json else ()
             outcomes.append(Outcome(_item(job), job, files, _failure(job), resumed=True, price=job.price))
     if not outcomes:
         what = "no submission without an answer" if only_unknown else "no job"

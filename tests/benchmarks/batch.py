@@ -93,7 +93,7 @@ PREFILL = """\
 import os, sqlite3, sys, time
 from seedvr_cli.catalog import ENDPOINTS
 from seedvr_cli.database import open_database
-from seedvr_cli.ledger import SCHEMA, SCHEMA_VERSION
+from seedvr_cli.records import SCHEMA, SCHEMA_VERSION
 from seedvr_cli.plan import Planner, Wishes
 
 url, count, home, out = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
