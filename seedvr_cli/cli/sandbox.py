@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from seedvr_cli.cli import options as o
 from seedvr_cli.errors import UsageError
 from seedvr_cli.money import parse_usd
 from seedvr_cli.sandbox.faults import FAULTS
@@ -14,6 +15,7 @@ from seedvr_cli.schedule import parse_duration
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from seedvr_cli.cli.common import Common
     from seedvr_cli.sandbox.world import SandboxSettings
 
 DEFAULT_PORT = 8787
@@ -45,14 +47,26 @@ def sandbox(
     folder: Annotated[
         str | None, typer.Option(metavar="PATH", help="Where jobs and results are kept. Default: in the state folder.")
     ] = None,
+    json: o.Json = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No line for each request.")] = False,
+    verbose: o.Verbose = False,
+    progress: o.Progress = None,
+    base_url: o.BaseUrl = None,
+    sandbox: o.Sandbox = False,
+    profile: o.Profile = None,
+    api_key_file: o.ApiKeyFile = None,
 ) -> None:
     import asyncio
     import os
     from pathlib import Path
 
+    from seedvr_cli.cli.common import Common
     from seedvr_cli.sandbox.world import SandboxSettings
 
+    common = Common.resolve(
+        json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
+        profile=profile, api_key_file=api_key_file,
+    )  # fmt: skip
     settings = SandboxSettings(
         latency=_parsed("--latency", parse_duration, latency),
         spread=spread,
@@ -67,7 +81,7 @@ def sandbox(
 
         folder = os.path.join(state_folder(), "sandbox")
     try:
-        code = asyncio.run(_serve(Path(folder), settings, port, quiet=quiet))
+        code = asyncio.run(_serve(Path(folder), settings, port, common))
     except KeyboardInterrupt:  # where the loop cannot watch signals
         code = 130
     raise typer.Exit(code)
@@ -116,13 +130,15 @@ def _read_fault(word: str) -> tuple[str, float]:
     return name, probability
 
 
-async def _serve(folder: "Path", settings: "SandboxSettings", port: int, *, quiet: bool) -> int:
+async def _serve(folder: "Path", settings: "SandboxSettings", port: int, common: "Common") -> int:
     """Serve until a signal comes; the exit code that goes with it."""
     import asyncio
     import errno
     import signal
     from contextlib import AsyncExitStack, suppress
 
+    from seedvr_cli.render import machine
+    from seedvr_cli.render.results import write_line
     from seedvr_cli.sandbox.server import Sandbox
 
     loop = asyncio.get_running_loop()
@@ -143,7 +159,7 @@ async def _serve(folder: "Path", settings: "SandboxSettings", port: int, *, quie
 
     async with AsyncExitStack() as stack:
         try:
-            server = Sandbox(folder, settings, port=port, on_line=None if quiet else show)
+            server = Sandbox(folder, settings, port=port, on_line=None if common.talk.quiet else show)
         except OSError as error:
             raise UsageError(f"--folder {folder}: {error.strerror}") from error
         try:
@@ -151,5 +167,8 @@ async def _serve(folder: "Path", settings: "SandboxSettings", port: int, *, quie
         except OSError as error:
             reason = "is in use" if error.errno == errno.EADDRINUSE else f"is not to be had: {error.strerror}"
             raise UsageError(f"--port {port} {reason}", hint="--port 0 picks a free one") from error
-        typer.echo(f"{PREFIX}ready at {server.url}")
+        if common.json:
+            write_line(machine.line({"v": machine.VERSION, "url": server.url, "folder": str(folder)}))
+        else:
+            write_line(f"{PREFIX}ready at {server.url}")
         return await stopped

@@ -3,7 +3,8 @@
     python tests/benchmarks/run.py [NAME...]     all without a name; `BENCHMARKS` has the names
 
 One line a figure, with its target and whether it is met. Exit code 1 where a target is missed.
-A busy machine makes every figure worse: run it alone.
+A busy machine makes every figure worse: run it alone. So does a disk on which many files were deleted a moment ago, as
+a run of this does at its end: ext4 without a journal, for one, makes new files slowly for five minutes after that.
 """
 
 import os
