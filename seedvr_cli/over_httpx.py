@@ -4,7 +4,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from functools import cached_property
+from functools import cache
 
 import httpcore
 import httpx
@@ -66,14 +66,15 @@ class HttpxTransport:
         scheme = url.partition(":")[0].lower()
         clients = self._clients.get(scheme)
         if clients is None:
-            clients = self._clients[scheme] = _Clients(self._transport, self._tls if scheme == "https" else None)
+            clients = self._clients[scheme] = _Clients(self._transport, tls() if scheme == "https" else None)
         with clients.lend() as client:
             yield client
 
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        """Loading the certificates takes a while: once, and not for a gateway on this machine."""
-        return httpx.create_ssl_context()
+
+@cache
+def tls() -> ssl.SSLContext:
+    """Loading the certificates takes a while: once for all transports, and not for a gateway on this machine."""
+    return httpx.create_ssl_context()
 
 
 class _Clients:

@@ -1,7 +1,6 @@
 """The gateway over HTTP: what each answer means for the user's money, and that the key stays with the gateway."""
 
 import asyncio
-import functools
 import gzip
 import json
 import socket
@@ -55,15 +54,6 @@ PATIENCE = 30
 
 def request(name="7b-image", **options):
     return build_request(ENDPOINTS[name], Source(URL, URL, URL, "photo.jpg"), options)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _certificates():
-    """Loading the system's certificates takes longer than any test here: once is enough."""
-    real = httpx.create_ssl_context
-    httpx.create_ssl_context = functools.cache(real)
-    yield
-    httpx.create_ssl_context = real
 
 
 class Script:
