@@ -10,7 +10,8 @@ from typing import Any
 
 from seedvr_cli.cli.common import Common
 from seedvr_cli.cli.failures import Failures
-from seedvr_cli.cli.upscale import ListOptions, ask_before, print_requests
+from seedvr_cli.cli.quote import ask_before, print_requests
+from seedvr_cli.cli.typed import ListOptions
 from seedvr_cli.errors import UsageError
 from seedvr_cli.lists import List, open_list
 from seedvr_cli.plan import Planner, Prospect, Wishes, check_output_folder, is_plain_url

@@ -35,7 +35,8 @@ def download(
     Jobs that still run are waited for. Nothing is submitted, so nothing is paid.
     """
     from seedvr_cli.cli.common import Common
-    from seedvr_cli.cli.upscale import RunOptions, check_stdout, make_policy, result_form
+    from seedvr_cli.cli.typed import RunOptions
+    from seedvr_cli.cli.upscale import check_stdout, make_policy, result_form
     from seedvr_cli.errors import UsageError
 
     common = Common.resolve(

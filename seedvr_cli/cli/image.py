@@ -56,7 +56,8 @@ def image(
     The same command again pays for nothing twice.
     """
     from seedvr_cli.cli.common import Common
-    from seedvr_cli.cli.upscale import ListOptions, RunOptions, upscale
+    from seedvr_cli.cli.typed import ListOptions, RunOptions
+    from seedvr_cli.cli.upscale import upscale
 
     common = Common.resolve(
         json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,

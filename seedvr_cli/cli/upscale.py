@@ -1,15 +1,16 @@
 """What `image` and `video` share: from options to a run."""
 
-import itertools
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from seedvr_cli.cli.common import Common
+from seedvr_cli.cli.quote import ask_before, print_requests
+from seedvr_cli.cli.typed import ListOptions, RunOptions
 from seedvr_cli.errors import UsageError
-from seedvr_cli.money import as_usd, parse_usd, show_usd
-from seedvr_cli.plan import Prospect, Wishes, plan
+from seedvr_cli.money import parse_usd
+from seedvr_cli.plan import Wishes, plan
 from seedvr_cli.policy import Policy
 from seedvr_cli.request import choose_endpoint
 from seedvr_cli.schedule import parse_duration, parse_rate
@@ -20,38 +21,6 @@ POLL_SECONDS = "5"
 TIMEOUT = {"image": "30m", "video": "2h"}
 # The sandbox is quick and does not mind being asked.
 SANDBOX_POLL_SECONDS = "0.25"
-# Millionths of a dollar of list price that are spent without a question.
-ASK_ABOVE = 1_000_000
-# Keys in one look at the ledger.
-LARGEST_LOOKUP = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """The options of a run, as they were typed."""
-
-    output: str | None = None
-    overwrite: bool = False
-    jobs: str | None = None
-    poll_interval: str | None = None
-    timeout: str | None = None
-    no_wait: bool = False
-    no_download: bool = False
-    new: bool = False
-    retry_failed: bool = False
-    max_cost: str | None = None
-    rate: str | None = None
-    fail_fast: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListOptions:
-    """The options of lists, as they were typed."""
-
-    lists: Sequence[str] = ()
-    shard: str | None = None
-    failed_file: str | None = None
-    yes: bool = False
 
 
 def upscale(
@@ -102,28 +71,6 @@ def upscale(
     return run_work(common, policy, form, find_work, failures)
 
 
-async def ask_before(session: Any, prospects: Iterable[Prospect], *, yes: bool) -> None:
-    """Before a run whose list price passes a dollar, on a terminal, ask; what the ledger knows costs nothing."""
-    common = session.common
-    if yes or common.sandbox or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return
-    total, chunk = 0, list[Prospect]()
-    for prospect in itertools.chain(prospects, [None]):
-        if prospect is not None:
-            chunk.append(prospect)
-        if len(chunk) >= LARGEST_LOOKUP or prospect is None:
-            keys = [one.recipe.key(one.source.identity) for one in chunk]
-            known = await session.ledger.paid_keys(keys)
-            total += sum({key: one.recipe.request.price() for one, key in zip(chunk, keys, strict=True)
-                          if key not in known}.values())  # fmt: skip
-            chunk = []
-    if total <= ASK_ABOVE:
-        return
-    print(f"seedvr: this may cost {show_usd(total)} by the list. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise UsageError("nothing is submitted", hint="--yes answers for you, --max-cost sets a limit")
-
-
 def make_policy(common: Common, kind: str, run: RunOptions) -> Policy:
     """The run's policy, each value checked."""
     jobs = str(common.choose("jobs", run.jobs, JOBS))
@@ -166,34 +113,6 @@ def check_stdout(common: Common, output: str | None) -> None:
 def result_form(common: Common, run: RunOptions) -> Literal["json", "ids", "urls", "paths"]:
     """What a line of standard output is."""
     return "json" if common.json else "ids" if run.no_wait else "urls" if run.no_download else "paths"
-
-
-def print_requests(common: Common, prospects: Iterable[Prospect]) -> int:
-    """--dry-run: each request and its list price on standard output, the sum on standard error."""
-    from seedvr_cli.models import Outcome
-    from seedvr_cli.render import machine
-    from seedvr_cli.render.results import write_line
-
-    base = "sandbox:" if common.sandbox else common.base_url
-    count = total = 0
-    for prospect in prospects:
-        item = prospect.item()
-        request = item.request
-        assert request is not None
-        count, total = count + 1, total + request.price()
-        url = base + request.endpoint.path
-        if common.json:
-            value = machine.outcome_object(Outcome(item))
-            value["price_usd"] = as_usd(request.price())
-            headers = dict(request.headers)
-            value["request"] = {"method": "POST", "url": url, "headers": headers, "body": request.body}
-            write_line(machine.line(value))
-        else:
-            shown = "".join(f" {name}: {value}" for name, value in request.headers.items())
-            write_line(f"{show_usd(request.price())}\tPOST {url}{shown}\t{machine.line(request.body)}")
-    requests = "1 request" if count == 1 else f"{count} requests"
-    common.talk.say(f"seedvr: {requests}, list price {show_usd(total)}; nothing is sent")
-    return 0
 
 
 def _duration(flag: str, value: Any) -> float:
