@@ -16,6 +16,9 @@ from seedvr_cli.naming import numbered, render_name
 from seedvr_cli.records import Delivery
 from seedvr_cli.shared import LEDGER_INTERVAL, Shared
 
+# Bytes that a file's name may have, on nearly all systems; and characters that a request id is likely to have.
+NAME_BYTES = 255
+REQUEST_ID_LENGTH = 64
 # Seconds between two events about the bytes of one download.
 PROGRESS_SECONDS = 0.1
 
@@ -41,8 +44,12 @@ class Courier:
         self._shared.names.release(self._base, self._number)
 
     async def check_name(self, key: str, *, pay_again: bool) -> None:
-        """UsageError where an explicit name is taken: nothing is paid for a result that has no place to go."""
+        """UsageError where the name is taken or too long: nothing is paid for a result that has no place to go."""
         output = self._item.output
+        name = os.path.basename(self._name(".webp", "x" * REQUEST_ID_LENGTH))
+        tail = ".part" if output.kind == "file" else "-999.part"
+        if output.kind != "stdout" and len(os.fsencode(name + tail)) > NAME_BYTES:
+            raise UsageError(f"-o {output.template}: names of files have room for {NAME_BYTES} bytes, '.part' included")
         if output.kind != "file" or self._policy.overwrite:
             return
         path = os.path.abspath(output.template)

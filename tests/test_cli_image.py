@@ -341,6 +341,17 @@ def test_equal_names_are_numbered_in_the_order_of_the_sources(run, gateway, work
     assert [names[source] for source in sources] == ["same-2x.png", "same-2x-2.png", "same-2x-3.png"]
 
 
+@pytest.mark.parametrize("output", ["a" * 251, "{stem}" + "b" * 250, "{name}{name}{name}{name}{name}{name}{ext}"])
+def test_a_name_that_is_too_long_is_found_before_it_costs(run, sandbox, url, output):
+    """A result that no file system could take under its name is not paid for."""
+    source = url.replace("photo.jpg", f"{'c' * 60}.jpg") if "{name}" in output else url
+    done = run("image", source, "-o", output, to=sandbox)
+    assert (done.rc, done.stdout) == (2, "")
+    assert "255 bytes" in done.stderr
+    assert sandbox.accepted(source) == 0
+    assert run("image", url, "-o", "a" * 250, to=sandbox).rc == 0
+
+
 def test_a_file_in_the_way_is_left_alone(run, sandbox, work, url):
     """Under a default name a foreign file stays as it is, and the result gets the next number, then and later."""
     (work / "photo-2x.png").write_text("mine")
