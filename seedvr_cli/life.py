@@ -1,8 +1,9 @@
 """One job's life: claim, submit, watch, deliver. Each step that costs money or makes a file is in the ledger first."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from seedvr_cli.catalog import COMPLETED, ERROR, TERMINAL
 from seedvr_cli.courier import Courier
@@ -32,11 +33,16 @@ from seedvr_cli.shared import LEDGER_INTERVAL, Shared
 SUBMIT_PATIENCE = 10.0
 # Seconds of nothing but failures before a job that is paid for is left to itself.
 POLL_PATIENCE = 60.0
+# Seconds of a ledger that fails before what became of a submission is told to the user alone; idle connections, which
+# may hold the file handles that it lacks, are closed before that.
+LEDGER_PATIENCE = 15.0
 # Answers of 404 in a row before a job counts as unknown to the gateway: a new job may not be visible at once.
 MISSING_ANSWERS = 3
 NEW_SECONDS = 60.0
 # Seconds for which a look at how long jobs took lately is good.
 EXPECTATION_SECONDS = 1.0
+
+T = TypeVar("T")
 
 
 class Life:
@@ -133,18 +139,16 @@ class Life:
         self._job = job
         try:
             answer = await self._post(request, job)
-        except OutcomeUnknown as error:
-            self._job = await self._ledger.lose(job, error.message)
-            raise
         except (Busy, NotSent, NotSubmitted, RequestRefused, KeyRefused, BalanceError, Interrupted) as error:
             self._job = None
             self._shared.committed -= price
-            await self._ledger.release(job)
+            await self._insist(lambda: self._ledger.release(job))
             if isinstance(error, KeyRefused | BalanceError | NotSent):
                 self._shared.halted = error
             raise
-        except GatewayError as error:
-            self._job = await self._ledger.lose(job, error.message)
+        except (OutcomeUnknown, GatewayError) as error:
+            message = error.message
+            self._job = await self._insist(lambda: self._ledger.lose(job, message))
             raise
         await self._accept(job, answer)
 
@@ -220,7 +224,7 @@ class Life:
                     wait = max(error.wait, 0.05) if error.wait is not None else wait
                 if clock.monotonic() - began + wait > patience:
                     raise
-                await self._ledger.hold(job)
+                await self._insist(lambda: self._ledger.hold(job))
                 self._tell(Changed(self._item, "waiting to submit"))
                 await self._shared.pause(wait)
                 await self._shared.turn(self._shared.submissions)
@@ -228,13 +232,26 @@ class Life:
 
     async def _accept(self, job: Job, answer: Answer) -> None:
         try:
-            self._job = await self._ledger.record(job, answer)
+            self._job = await self._insist(lambda: self._ledger.record(job, answer))
         except LedgerError as error:
             self._job = replace(job, request_id=answer.request_id, status=answer.status, state="running")
             error.message += f"; the gateway accepted the job as {answer.request_id}"
             error.hint = f"'seedvr download {answer.request_id}' fetches its result"
             raise
         self._tell(Changed(self._item, answer.status, answer.request_id))
+
+    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Record what became of a submission, again where the ledger fails: it may be for want of a file handle."""
+        clock = self._shared.clock
+        began = clock.monotonic()
+        while True:
+            try:
+                return await write()
+            except LedgerError as error:
+                self._shared.halted = self._shared.halted or error
+                if clock.monotonic() - began > LEDGER_PATIENCE:
+                    raise
+                await clock.sleep(LEDGER_INTERVAL)
 
     # Waiting.
 

@@ -109,4 +109,6 @@ def _reason(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "no connection in time"
-    return str(error) or type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.strerror or str(error)
+    return " ".join(str(error).replace("\\n", " ").split()) or type(error).__name__

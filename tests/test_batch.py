@@ -334,6 +334,21 @@ def test_a_full_disk_loses_and_pays_nothing(run, tmp_path, sandbox):
         subprocess.run(["umount", "-l", disk], check=True)
 
 
+def test_what_is_paid_is_recorded_though_file_handles_run_out(run, work, sandbox_server):
+    """With more connections than file handles the ledger cannot be written: what was accepted is kept all the same."""
+    server = sandbox_server("--instant", "--latency", "0.3s")
+    sources = urls(150)
+    batch = write(work / "list.txt", sources)
+    few = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+    first = run("image", "--from", batch, "-j", "128", to=server, inject=few)
+    assert "unable to open database file" in first.stderr
+    assert 0 < server.accepted() < 150
+    assert run("status", "--unknown", to=server).lines == []
+    again = run("image", "--from", batch, "-j", "128", to=server)
+    assert (again.rc, len(again.lines)) == (0, 150), again.stderr
+    assert set(by_source(server).values()) == {1}
+
+
 def test_a_folder_that_cannot_be_written_is_found_before_it_costs(run, work, sandbox):
     """Where results cannot be written the command ends with code 2 and has submitted nothing."""
     source = urls(1)[0]

@@ -31,6 +31,8 @@ from seedvr_cli.transport import Transport
 
 # Jobs in flight from which on the faster transport is worth its loading.
 MANY_JOBS = 64
+# Open files that no batch comes near; macOS gives a process 256 unless it asks for more.
+FILES = 4096
 # Objects made and kept before the garbage is looked through; Python's own 700 costs a batch a twentieth of its time.
 GARBAGE = 20_000
 # Seconds between two looks at the clock by the reporter.
@@ -93,6 +95,7 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
     gc.freeze()  # what was loaded until here is no garbage
     gc.set_threshold(GARBAGE)
     gc.enable()
+    _allow_files()
     results, tally, codes = Results(form), Tally(), set[int]()
     async with open_session(common, many=policy.jobs >= MANY_JOBS) as session:
         work = await find_work(session)
@@ -142,6 +145,17 @@ def continuation(arguments: Sequence[str] | None = None) -> str:
     """The command that goes on with this one: the same, except that it does not pay again."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     return shlex.join(["seedvr", *(word for word in words if word != "--new")])
+
+
+def _allow_files() -> None:
+    """As many open files as the system lets us have: connections and results take some hundreds in a large batch."""
+    with suppress(ImportError, ValueError, OSError):  # Windows has no such limit, some systems mean another by infinity
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        enough = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+        if soft != resource.RLIM_INFINITY and soft < enough:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
 
 
 def _carrier(*, many: bool) -> Callable[[], Transport]:
