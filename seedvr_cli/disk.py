@@ -43,7 +43,11 @@ class _Together(Generic[T]):
     async def _serve(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting, []
-            errors = await asyncio.to_thread(self._call_all, {argument for argument, _ in group})
+            arguments = {argument for argument, _ in group}
+            try:
+                errors = await asyncio.to_thread(self._call_all, arguments)
+            except RuntimeError as error:  # no thread is to be had: all of them failed, and nobody must wait for ever
+                errors = dict.fromkeys(arguments, OSError(str(error)))
             for argument, future in group:
                 if future.done():
                     continue
