@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from seedvr_cli.catalog import ENDPOINTS, Endpoint, Parameter
-from seedvr_cli.money import show_usd
+from seedvr_cli.values.catalog import ENDPOINTS, Endpoint, Parameter
+from seedvr_cli.values.money import show_usd
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- endpoints: made by tests/readme.py -->\n", "<!-- /endpoints -->\n"

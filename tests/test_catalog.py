@@ -8,9 +8,9 @@ import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli.catalog import (
+from seedvr_cli.cli.app import make_app
+from seedvr_cli.values.catalog import (
     COMPLETED,
-    DEFAULT_BASE_URL,
     ENDPOINTS,
     ERROR,
     FAILED,
@@ -22,11 +22,9 @@ from seedvr_cli.catalog import (
     WEBHOOK_MODE_HEADER,
     WEBHOOK_MODES,
     check,
-    is_allowed_url,
-    is_loopback,
 )
-from seedvr_cli.cli.app import make_app
-from seedvr_cli.errors import UsageError
+from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.urls import DEFAULT_BASE_URL, is_allowed_url, is_loopback
 
 SEED = (0, 2147483647)
 

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 from conftest import KEY, FakeGateway, new_url
 
-from seedvr_cli.settings import SETTINGS
+from seedvr_cli.settings.known import SETTINGS
 
 URL = "https://your-cdn.com/source.png"
 SECRET = "sk-0123456789abcdef"

@@ -7,7 +7,7 @@ import pytest
 from conftest import CUT, PATIENCE, Reply, free_port, new_url, wait_for
 
 # Nobody waits ten seconds here for a gateway that is not there.
-IMPATIENT = "import seedvr_cli.life\nseedvr_cli.life.SUBMIT_PATIENCE = 0.2\n"
+IMPATIENT = "import seedvr_cli.run.life\nseedvr_cli.run.life.SUBMIT_PATIENCE = 0.2\n"
 
 # The sandbox answers 401 to the first and 403 to the second.
 REFUSED_KEYS = ("invalid-key", "forbidden-key")

@@ -214,7 +214,7 @@ def test_a_run_waits_for_the_submission_of_another(start, gateway, url):
 # The first process places its file once the second means to place one too; the second goes on when that file is there.
 IN_STEP = """
 import asyncio, os
-from seedvr_cli.deliveries import Deliveries
+from seedvr_cli.ledger.files import Deliveries
 real = Deliveries.place
 async def place(self, *args, **more):
     first = os.environ["TURN"] == "first"

@@ -137,7 +137,7 @@ def test_values(ask, words, expected):
 
 def test_every_setting_is_offered(ask):
     """`config set` and `config get` offer the names of all settings."""
-    from seedvr_cli.settings import SETTINGS
+    from seedvr_cli.settings.known import SETTINGS
 
     assert ask("config", "set", "")[1] == list(SETTINGS)
     assert ask("config", "get", "")[1] == list(SETTINGS)
@@ -239,7 +239,7 @@ def test_an_answer_loads_nothing_heavy(bench):
     )
     modules = set(done.stdout.splitlines()[-1].split())
     assert "seedvr_cli.cli.completion" in modules
-    assert not modules & {"rich", "rich.console", "httpx", "PIL", "asyncio", "tomlkit", "seedvr_cli.engine"}
+    assert not modules & {"rich", "rich.console", "httpx", "PIL", "asyncio", "tomlkit", "seedvr_cli.run.engine"}
 
 
 # The shells.

@@ -15,24 +15,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seedvr_cli import delivery
-from seedvr_cli.delivery import (
-    FRUITLESS_BREAKS,
-    Destination,
-    Hooks,
-    decode_data_uri,
-    deliver,
-    read_file,
-    recover,
-)
-from seedvr_cli.disk import Disk
-from seedvr_cli.errors import DeliveryError, NetworkError, RangeRefused
-from seedvr_cli.gateway import Gateway
-from seedvr_cli.media import EXTENSIONS
-from seedvr_cli.models import Stream
-from seedvr_cli.over_aiohttp import AiohttpTransport
-from seedvr_cli.over_httpx import HttpxTransport
-from seedvr_cli.schedule import LONGEST_BACKOFF
+from seedvr_cli.download import partial as delivery
+from seedvr_cli.download.download import FRUITLESS_BREAKS, decode_data_uri, deliver, read_file
+from seedvr_cli.download.flush import Disk
+from seedvr_cli.download.partial import Destination, Hooks
+from seedvr_cli.download.recover import recover
+from seedvr_cli.gateway.aiohttp_transport import AiohttpTransport
+from seedvr_cli.gateway.client import Gateway
+from seedvr_cli.gateway.httpx_transport import HttpxTransport
+from seedvr_cli.values.answer import Stream
+from seedvr_cli.values.errors import DeliveryError, NetworkError, RangeRefused
+from seedvr_cli.values.media import EXTENSIONS
+from seedvr_cli.values.schedule import LONGEST_BACKOFF
 
 URL = "https://cdn.example/output.png"
 # Waits after which a delivery that should have been given up counts as endless.

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli import errors
-from seedvr_cli.errors import (
+from seedvr_cli.gateway.client import Busy, NotSent
+from seedvr_cli.values import errors
+from seedvr_cli.values.errors import (
     KEYS_PAGE,
     WALLET_PAGE,
     BalanceError,
@@ -23,7 +24,6 @@ from seedvr_cli.errors import (
     UsageError,
     worst_exit_code,
 )
-from seedvr_cli.gateway import Busy, NotSent
 
 # The contract: what decides where several hold, and the meaning of each code.
 ORDER = (130, 143, 7, 3, 4, 5, 6, 1)

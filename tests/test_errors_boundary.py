@@ -7,23 +7,23 @@ SECRET = "sk-0123456789abcdef"
 
 # Loaded by the command's interpreter first.
 IN_PLANNING = """
-import seedvr_cli.plan
+import seedvr_cli.plan.planner
 def plan(*_, **__):
     raise ValueError("boom \\x1b[31m" + chr(10) + "a second line")
-seedvr_cli.plan.plan = plan
+seedvr_cli.plan.planner.plan = plan
 """
 # Fails where the key is at hand, and tells it.
 WITH_THE_KEY = """
-from seedvr_cli.gateway import Gateway
+from seedvr_cli.gateway.client import Gateway
 async def poll(self, request_id):
     raise ValueError("the key is " + self._key)
 Gateway.poll = poll
 """
 IN_DELIVERY = """
-import seedvr_cli.life
+import seedvr_cli.run.deliver
 async def deliver(*_, **__):
     raise RuntimeError("the unforeseen")
-seedvr_cli.courier.deliver = deliver
+seedvr_cli.run.deliver.deliver = deliver
 """
 
 

@@ -13,9 +13,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli import __version__, gateway, over_aiohttp
-from seedvr_cli.catalog import ENDPOINTS, KEY_HEADER, TERMINAL, is_allowed_url
-from seedvr_cli.errors import (
+from seedvr_cli import __version__
+from seedvr_cli.gateway import aiohttp_transport as over_aiohttp
+from seedvr_cli.gateway import answers, client
+from seedvr_cli.gateway.aiohttp_transport import AiohttpTransport
+from seedvr_cli.gateway.answers import parse_answer
+from seedvr_cli.gateway.client import REDIRECTS, Busy, Gateway, NotSent
+from seedvr_cli.gateway.httpx_transport import HttpxTransport
+from seedvr_cli.values.catalog import ENDPOINTS, KEY_HEADER, TERMINAL
+from seedvr_cli.values.errors import (
     BalanceError,
     DeliveryError,
     GatewayError,
@@ -26,10 +32,8 @@ from seedvr_cli.errors import (
     RequestRefused,
     SeedvrError,
 )
-from seedvr_cli.gateway import REDIRECTS, Busy, Gateway, NotSent, parse_answer
-from seedvr_cli.over_aiohttp import AiohttpTransport
-from seedvr_cli.over_httpx import HttpxTransport
-from seedvr_cli.request import Source, build_request
+from seedvr_cli.values.request import Source, build_request
+from seedvr_cli.values.urls import is_allowed_url
 
 BASE = "https://gateway.example"
 KEY = "k-0123456789abcdef"
@@ -534,8 +538,8 @@ def test_a_whole_answer_on_the_wire_is_an_answer(wire):
 
 def test_an_answer_that_never_comes_is_unknown(wire, monkeypatch):
     """A gateway that reads a submission and stays silent leaves its outcome unknown."""
-    monkeypatch.setattr(gateway, "SUBMIT_SECONDS", 0.05)
-    monkeypatch.setattr(gateway, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(client, "SUBMIT_SECONDS", 0.05)
+    monkeypatch.setattr(client, "POLL_SECONDS", 0.05)
 
     async def then(reader, _writer):
         await reader.read()  # until the other side gives up
@@ -778,7 +782,7 @@ ECHOES = {
     "unknown form": {"errors": [f"{KEY}"]},
     "HTML": f"<html><body>{KEY_HEADER}: {KEY}</body></html>",
     "text": f"bad key {KEY}",
-    "at the end of the excerpt": "x" * (gateway.LONGEST_MESSAGE - 9) + KEY,
+    "at the end of the excerpt": "x" * (answers.LONGEST_MESSAGE - 9) + KEY,
     "twice": f"{KEY}{KEY}",
 }
 

@@ -33,10 +33,10 @@ def before(owner, name):
 
 point = os.environ.get("KILL_AT")
 if point:
-    from seedvr_cli import delivery
-    from seedvr_cli.gateway import Gateway
-    from seedvr_cli.deliveries import Deliveries
-    from seedvr_cli.ledger import Ledger
+    from seedvr_cli.download import partial as delivery
+    from seedvr_cli.gateway.client import Gateway
+    from seedvr_cli.ledger.files import Deliveries
+    from seedvr_cli.ledger.jobs import Ledger
     if point == "before the claim": before(Ledger, "claim")
     if point == "after the claim": after(Ledger, "claim")
     if point == "after the answer": after(Gateway, "submit")

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli import database
-from seedvr_cli.errors import LedgerError
-from seedvr_cli.ledger import Ledger
-from seedvr_cli.models import Answer, File, Job
+from seedvr_cli.ledger import database
+from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.errors import LedgerError
+from seedvr_cli.values.job import File, Job
 
 
 def draft(key: str = "key") -> Job:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedvr_cli.errors import UsageError
-from seedvr_cli.lists import open_list
+from seedvr_cli.plan.lists import open_list
+from seedvr_cli.values.errors import UsageError
 
 
 def read(tmp_path, content, name="list"):

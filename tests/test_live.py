@@ -325,7 +325,7 @@ def test_the_second_ctrl_c_ends_at_once(live, gateway):
     """A submission that hangs holds up the first Ctrl-C, and not the second; the cursor is back and the code is 130."""
     answer = threading.Event()
     fake = gateway(lambda _: answer.wait(PATIENCE * 2) and None)
-    patient = "import seedvr_cli.engine; seedvr_cli.engine.LAST_SECONDS = 600.0"
+    patient = "import seedvr_cli.run.engine; seedvr_cli.run.engine.LAST_SECONDS = 600.0"
     try:
         screen = live("image", new_url("photo-00.jpg"), to=fake, inject=patient)
         screen.wait_for(row("photo-00.jpg", "7b-image", "submitting"))
@@ -344,7 +344,7 @@ def test_the_second_ctrl_c_ends_at_once(live, gateway):
 def test_an_error_gives_the_terminal_back(live, stage):
     """Where the program itself fails, the rows are gone and the cursor is there."""
     broken = (
-        "from seedvr_cli.gateway import Gateway\n"
+        "from seedvr_cli.gateway.client import Gateway\n"
         "poll = Gateway.poll\n"
         "async def failing(self, request_id):\n"
         "    answer = await poll(self, request_id)\n"
@@ -463,10 +463,10 @@ def test_rows_fit_any_screen(columns, height):
     """On a screen of any size no line is wider than it, and the lines are no more than its height."""
     from rich.cells import cell_len
 
-    from seedvr_cli.models import Item
-    from seedvr_cli.naming import Output
-    from seedvr_cli.render.human import Tally
     from seedvr_cli.render.rows import Row, Rows
+    from seedvr_cli.render.tally import Tally
+    from seedvr_cli.values.job import Item
+    from seedvr_cli.values.naming import Output
 
     names = ["a.jpg", "名前の長い写真" * 6 + ".jpg", "x" * 150]
     rows = Rows(Tally(), total=7, is_plain=False)
@@ -486,11 +486,12 @@ def test_a_tall_frame_never_scrolls():
     """What is drawn on a screen of four lines leaves its first line where it was."""
     from rich.console import Console
 
-    from seedvr_cli.models import Item, Started
-    from seedvr_cli.naming import Output
-    from seedvr_cli.render.human import Tally
     from seedvr_cli.render.live import LiveReporter
     from seedvr_cli.render.reporter import Talk
+    from seedvr_cli.render.tally import Tally
+    from seedvr_cli.values.events import Started
+    from seedvr_cli.values.job import Item
+    from seedvr_cli.values.naming import Output
 
     written = io.StringIO()
     console = Console(file=written, force_terminal=True, width=40, height=4)

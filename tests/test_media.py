@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seedvr_cli.media import EXTENSIONS, HEAD_BYTES, SOURCE_EXTENSIONS, Size, is_whole, measure, sniff, sniff_file
+from seedvr_cli.values.media import (
+    EXTENSIONS,
+    HEAD_BYTES,
+    SOURCE_EXTENSIONS,
+    Size,
+    is_whole,
+    measure,
+    sniff,
+    sniff_file,
+)
 
 
 def picture(form, size=(20, 15)):

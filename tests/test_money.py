@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli.money import as_usd, parse_usd, show_usd
+from seedvr_cli.values.money import as_usd, parse_usd, show_usd
 
 
 @pytest.mark.parametrize(

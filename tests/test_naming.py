@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli.errors import UsageError
-from seedvr_cli.naming import (
+from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.naming import (
     FIELDS,
     LONGEST_PART,
     Names,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedvr_cli.pace import Pace
+from seedvr_cli.run.pace import Pace
 
 rates = st.floats(min_value=0.01, max_value=500)
 gaps = st.lists(st.floats(min_value=0, max_value=0.5), min_size=1, max_size=200)

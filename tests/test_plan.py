@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seedvr_cli.catalog import ENDPOINTS
-from seedvr_cli.errors import UsageError
-from seedvr_cli.lists import Entry
-from seedvr_cli.models import Job
-from seedvr_cli.plan import LONGEST_URL, Planner, Wishes, attach_item, check_folder, expand, plan, with_defaults
+from seedvr_cli.plan.lists import Entry
+from seedvr_cli.plan.planner import Planner, attach_item, check_folder, plan, with_defaults
+from seedvr_cli.plan.sources import LONGEST_URL, expand
+from seedvr_cli.plan.wishes import Wishes
+from seedvr_cli.values.catalog import ENDPOINTS
+from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.job import Job
 
 IMAGE, IMAGE_3B, VIDEO = ENDPOINTS["7b-image"], ENDPOINTS["3b-image"], ENDPOINTS["3b-video"]
 URL = "https://example.com/photo.jpg"

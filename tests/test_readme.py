@@ -40,7 +40,7 @@ def test_every_linked_file_exists():
 
 def test_every_exit_code_is_listed():
     """The README's exit codes are those of the code."""
-    from seedvr_cli.errors import PRECEDENCE
+    from seedvr_cli.values.errors import PRECEDENCE
 
     listed = {
         int(code)

@@ -185,7 +185,7 @@ def test_the_python_examples(server, tmp_path, endpoint):
 
 def measured(path):
     """Width and height of a picture or a video."""
-    from seedvr_cli.media import measure, sniff_file
+    from seedvr_cli.values.media import measure, sniff_file
 
     size = measure(str(path), sniff_file(str(path)))
     return size.width, size.height

@@ -7,19 +7,19 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli.catalog import ENDPOINTS
-from seedvr_cli.errors import UsageError
-from seedvr_cli.request import (
+from seedvr_cli.values.catalog import ENDPOINTS
+from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.request import (
     KEY_LENGTH,
     Source,
     build_request,
     canonical,
-    check_base_url,
     choose_endpoint,
     identity,
     json_or_text,
-    nearest,
 )
+from seedvr_cli.values.urls import check_base_url
+from seedvr_cli.values.words import nearest
 
 GATEWAY = "https://gateway.pixazo.ai"
 URL = "https://example.com/photo.jpg"

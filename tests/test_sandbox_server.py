@@ -15,15 +15,15 @@ import httpx
 import pytest
 from PIL import Image
 
-from seedvr_cli.catalog import ENDPOINTS
-from seedvr_cli.media import is_whole, measure, sniff_file
 from seedvr_cli.sandbox import sources, webhooks
-from seedvr_cli.sandbox.connection import LARGEST_BODY, Connection, Request, Response
-from seedvr_cli.sandbox.outbound import Outbound
+from seedvr_cli.sandbox.http.connection import LARGEST_BODY, Connection, Request, Response
+from seedvr_cli.sandbox.http.outbound import Outbound
 from seedvr_cli.sandbox.server import TINY_FOLDER, Sandbox
 from seedvr_cli.sandbox.sources import SourceError, fetch, is_example
 from seedvr_cli.sandbox.store import JobStore
 from seedvr_cli.sandbox.world import INSTANT_RESULTS, SandboxSettings
+from seedvr_cli.values.catalog import ENDPOINTS
+from seedvr_cli.values.media import is_whole, measure, sniff_file
 
 KEY = {"Ocp-Apim-Subscription-Key": "YOUR_API_KEY"}
 EXAMPLE = "https://your-cdn.com/source.png"
@@ -1181,7 +1181,7 @@ def command(*words: str) -> "subprocess.Popen[str]":
     script = """
 import sys, typer
 from seedvr_cli.cli.sandbox import sandbox
-from seedvr_cli.errors import SeedvrError
+from seedvr_cli.values.errors import SeedvrError
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(sandbox)
 try:

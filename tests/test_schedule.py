@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli.schedule import (
+from seedvr_cli.values.schedule import (
     FIRST_BACKOFF,
     LONGEST_BACKOFF,
     LONGEST_RETRY_AFTER,

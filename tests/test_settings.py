@@ -11,20 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli.errors import KeyMissing, UsageError
-from seedvr_cli.settings import (
-    SETTINGS,
-    Settings,
-    check_key,
-    check_setting,
-    config_file,
-    find_key,
-    load,
-    mask,
-    setting_name,
-    state_folder,
-    store,
-)
+from seedvr_cli.settings.file import load, store
+from seedvr_cli.settings.folders import config_file, state_folder
+from seedvr_cli.settings.key import check_key, find_key, mask
+from seedvr_cli.settings.known import SETTINGS, check_setting, setting_name
+from seedvr_cli.settings.profile import Settings
+from seedvr_cli.values.errors import KeyMissing, UsageError
 
 KEY_CHARACTERS = string.ascii_letters + string.digits + string.punctuation
 

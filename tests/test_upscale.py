@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 
-from seedvr_cli.sandbox.rendering import nearest
 from seedvr_cli.sandbox.sample import sample_clip, sample_picture
-from seedvr_cli.sandbox.upscale import UpscaleError, VideoSupportMissing, upscale
+from seedvr_cli.sandbox.upscale.rendering import UpscaleError, VideoSupportMissing, nearest
+from seedvr_cli.sandbox.upscale.upscale import upscale
 
 PHOTO = Path(__file__).parent / "data" / "photo.jpg"
 CLIP = Path(__file__).parent / "data" / "clip.mp4"
@@ -340,7 +340,7 @@ def test_failed_write(tmp_path, monkeypatch):
 
 def test_late_imports():
     """Importing the module loads neither Pillow nor PyAV."""
-    modules = "seedvr_cli.sandbox.upscale, seedvr_cli.sandbox.sample"
+    modules = "seedvr_cli.sandbox.upscale.upscale, seedvr_cli.sandbox.sample"
     code = f"import sys, {modules}; assert not {{'PIL', 'av'}} & {{*sys.modules}}"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -348,8 +348,8 @@ def test_late_imports():
 def test_without_pyav(run, tmp_path, monkeypatch):
     """Without PyAV a video fails with the command that installs it."""
     monkeypatch.setitem(sys.modules, "av", None)
-    monkeypatch.delitem(sys.modules, "seedvr_cli.sandbox.upscale_video", raising=False)
-    monkeypatch.delitem(sys.modules, "seedvr_cli.sandbox.upscale_sound", raising=False)
+    monkeypatch.delitem(sys.modules, "seedvr_cli.sandbox.upscale.video", raising=False)
+    monkeypatch.delitem(sys.modules, "seedvr_cli.sandbox.upscale.sound", raising=False)
     with pytest.raises(VideoSupportMissing, match=r"pip install 'seedvr-cli\[video\]'"):
         run("3b-video", CLIP)
     with pytest.raises(VideoSupportMissing):

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedvr_cli.catalog import ENDPOINTS
 from seedvr_cli.sandbox.faults import FAULTS
+from seedvr_cli.sandbox.http.ranges import Unsatisfiable, wanted_span
 from seedvr_cli.sandbox.job import Job
-from seedvr_cli.sandbox.ranges import Unsatisfiable, wanted_span
 from seedvr_cli.sandbox.reply import Reply
 from seedvr_cli.sandbox.world import SandboxSettings, World
-from seedvr_cli.schedule import parse_timestamp
+from seedvr_cli.values.catalog import ENDPOINTS
+from seedvr_cli.values.schedule import parse_timestamp
 
 # 2026-05-22T13:17:32.110Z, as in the reference's examples.
 START = 1779455852.110

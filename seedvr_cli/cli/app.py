@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from seedvr_cli import __version__
-from seedvr_cli.errors import SeedvrError
+from seedvr_cli.values.errors import SeedvrError
 
 # 128 + SIGPIPE, as a shell reports it.
 PIPE_CLOSED = 141
@@ -110,7 +110,7 @@ def _refuse(error: TyperException) -> int:
 def _log(error: Exception, arguments: list[str]) -> str:
     """Keep the traceback, without secrets, where it can be sent from; the line for the user."""
     from seedvr_cli.render.human import clean
-    from seedvr_cli.settings import state_folder
+    from seedvr_cli.settings.folders import state_folder
 
     head = clean(f"seedvr: unforeseen error: {type(error).__name__}: {error}".splitlines()[0])
     try:
@@ -128,8 +128,9 @@ def _without_secrets(text: str) -> str:
     """The keys that this process could know, and what looks like credentials in a URL, blotted out."""
     import re
 
-    from seedvr_cli.catalog import KEY_HEADER
-    from seedvr_cli.settings import KEY_VARIABLES, find_key, load, seen_keys
+    from seedvr_cli.settings.file import load
+    from seedvr_cli.settings.key import KEY_VARIABLES, find_key, seen_keys
+    from seedvr_cli.values.catalog import KEY_HEADER
 
     try:
         settings = load()

@@ -128,8 +128,8 @@ def completion(
     ],
 ) -> None:
     """Print the completion script of a shell."""
-    from seedvr_cli.errors import UsageError
     from seedvr_cli.render.results import write_line
+    from seedvr_cli.values.errors import UsageError
 
     if shell not in SCRIPTS:
         raise UsageError(f"completion: {shell!r} is not one of {', '.join(SCRIPTS)}")
@@ -180,7 +180,7 @@ def profiles(incomplete: str) -> list[str]:
     """The profiles of the config file."""
     import tomllib
 
-    from seedvr_cli.settings import config_file
+    from seedvr_cli.settings.folders import config_file
 
     try:
         with open(config_file(), "rb") as file:
@@ -192,15 +192,15 @@ def profiles(incomplete: str) -> list[str]:
 
 def setting_names(incomplete: str) -> list[str]:
     """What `config` stores."""
-    from seedvr_cli.settings import SETTINGS
+    from seedvr_cli.settings.known import SETTINGS
 
     return [name for name in SETTINGS if name.startswith(incomplete)]
 
 
 def setting_words(context: typer.Context, incomplete: str) -> list[str]:
     """The words that a setting takes, where it takes certain words only."""
-    from seedvr_cli.catalog import ENDPOINTS, SECOND_SPELLINGS, WEBHOOK_MODES
-    from seedvr_cli.settings import MODELS, PROGRESS
+    from seedvr_cli.settings.known import MODELS, PROGRESS
+    from seedvr_cli.values.catalog import ENDPOINTS, SECOND_SPELLINGS, WEBHOOK_MODES
 
     name = str(context.params.get("name")).replace("_", "-")
     words = {"model": MODELS, "progress": PROGRESS, "webhook-mode": WEBHOOK_MODES}.get(name, ())
@@ -222,7 +222,7 @@ def request_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]
     from urllib.parse import quote
 
     from seedvr_cli.render.human import clean
-    from seedvr_cli.settings import state_folder
+    from seedvr_cli.settings.folders import state_folder
 
     chosen = context.params.get("request_ids") or ()
     is_sandbox = bool(context.params.get("sandbox"))

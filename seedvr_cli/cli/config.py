@@ -35,7 +35,9 @@ def get(
     """Print a stored value; exit code 1 where there is none. A key is not shown whole."""
     from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
-    from seedvr_cli.settings import load, mask, setting_name
+    from seedvr_cli.settings.file import load
+    from seedvr_cli.settings.key import mask
+    from seedvr_cli.settings.known import setting_name
 
     key = setting_name(name, "config get")
     values = load(profile).values
@@ -66,8 +68,9 @@ def set_(
     """Store a default. 'config set api-key' asks without echo, or reads standard input when that is a pipe."""
     import os
 
-    from seedvr_cli.errors import UsageError
-    from seedvr_cli.settings import check_setting, setting_name, store
+    from seedvr_cli.settings.file import store
+    from seedvr_cli.settings.known import check_setting, setting_name
+    from seedvr_cli.values.errors import UsageError
 
     key = setting_name(name, "config set")
     if key == "api-key":
@@ -98,7 +101,8 @@ def unset(
     api_key_file: o.ApiKeyFile = None,  # noqa: ARG001 - as on every command
 ) -> None:
     """Remove a stored value."""
-    from seedvr_cli.settings import load, setting_name, store
+    from seedvr_cli.settings.file import load, store
+    from seedvr_cli.settings.known import setting_name
 
     key = setting_name(name, "config unset")
     settings = load(profile)
@@ -121,10 +125,11 @@ def list_(
     api_key_file: o.ApiKeyFile = None,
 ) -> None:
     """Print what is stored, and where the key comes from. A key is never shown whole."""
-    from seedvr_cli.errors import KeyMissing
     from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
-    from seedvr_cli.settings import find_key, load, mask
+    from seedvr_cli.settings.file import load
+    from seedvr_cli.settings.key import find_key, mask
+    from seedvr_cli.values.errors import KeyMissing
 
     settings = load(profile)
     values = {key: mask(value) if key == "api-key" else value for key, value in settings.values.items()}
@@ -158,7 +163,7 @@ def path(
 ) -> None:
     """Print the path of the config file."""
     from seedvr_cli.render.results import write_line
-    from seedvr_cli.settings import config_file
+    from seedvr_cli.settings.folders import config_file
 
     write_line(config_file())
 

@@ -9,7 +9,7 @@ from seedvr_cli.cli import options as o
 
 if TYPE_CHECKING:
     from seedvr_cli.cli.session import Session
-    from seedvr_cli.models import Item
+    from seedvr_cli.values.job import Item
 
 
 def download(
@@ -34,10 +34,10 @@ def download(
 
     Jobs that still run are waited for. Nothing is submitted, so nothing is paid.
     """
-    from seedvr_cli.cli.common import Common
-    from seedvr_cli.cli.typed import RunOptions
+    from seedvr_cli.cli.context import Common
+    from seedvr_cli.cli.groups import RunOptions
     from seedvr_cli.cli.upscale import check_stdout, make_policy, result_form
-    from seedvr_cli.errors import UsageError
+    from seedvr_cli.values.errors import UsageError
 
     common = Common.resolve(
         json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
@@ -63,8 +63,8 @@ def download(
 
 async def _find_items(session: "Session", ids: Sequence[str], output: str | None) -> list["Item"]:
     from seedvr_cli.cli.status import stranger
-    from seedvr_cli.errors import UsageError
-    from seedvr_cli.plan import attach_item
+    from seedvr_cli.plan.planner import attach_item
+    from seedvr_cli.values.errors import UsageError
 
     name = session.common.gateway_name
     if ids:

@@ -8,7 +8,7 @@ import typer
 from seedvr_cli.cli import options as o
 
 if TYPE_CHECKING:
-    from seedvr_cli.cli.common import Common
+    from seedvr_cli.cli.context import Common
 
 
 def forget(
@@ -32,8 +32,8 @@ def forget(
     """
     import asyncio
 
-    from seedvr_cli.cli.common import Common
-    from seedvr_cli.errors import UsageError
+    from seedvr_cli.cli.context import Common
+    from seedvr_cli.values.errors import UsageError
 
     common = Common.resolve(
         json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
@@ -45,13 +45,13 @@ def forget(
 
 
 async def _forget(common: "Common", sources: Sequence[str]) -> None:
-    from seedvr_cli.errors import UsageError
-    from seedvr_cli.ledger import Ledger
-    from seedvr_cli.models import Outcome
-    from seedvr_cli.plan import attach_item
+    from seedvr_cli.ledger.jobs import Ledger
+    from seedvr_cli.plan.planner import attach_item
     from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
-    from seedvr_cli.settings import state_folder
+    from seedvr_cli.settings.folders import state_folder
+    from seedvr_cli.values.errors import UsageError
+    from seedvr_cli.values.job import Outcome
 
     async with Ledger(state_folder()) as ledger:
         jobs = await ledger.unknown(common.gateway_name)

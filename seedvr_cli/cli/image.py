@@ -55,8 +55,8 @@ def image(
     Results go into the current folder as NAME-2x.png and the like, and each path is printed when its file is whole.
     The same command again pays for nothing twice.
     """
-    from seedvr_cli.cli.common import Common
-    from seedvr_cli.cli.typed import ListOptions, RunOptions
+    from seedvr_cli.cli.context import Common
+    from seedvr_cli.cli.groups import ListOptions, RunOptions
     from seedvr_cli.cli.upscale import upscale
 
     common = Common.resolve(

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from seedvr_cli.catalog import ENDPOINTS, SECOND_SPELLINGS, WEBHOOK_MODES
 from seedvr_cli.cli.completion import profiles, request_ids
+from seedvr_cli.values.catalog import ENDPOINTS, SECOND_SPELLINGS, WEBHOOK_MODES
 
 PROGRESS_FORMS = ("auto", "live", "plain", "none")
 

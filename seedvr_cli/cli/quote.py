@@ -5,10 +5,10 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from seedvr_cli.cli.common import Common
-from seedvr_cli.errors import UsageError
-from seedvr_cli.money import as_usd, show_usd
-from seedvr_cli.plan import Prospect
+from seedvr_cli.cli.context import Common
+from seedvr_cli.plan.planner import Prospect
+from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.money import as_usd, show_usd
 
 # Millionths of a dollar of list price that are spent without a question.
 ASK_ABOVE = 1_000_000
@@ -18,9 +18,9 @@ LARGEST_LOOKUP = 500
 
 def print_requests(common: Common, prospects: Iterable[Prospect]) -> int:
     """--dry-run: each request and its list price on standard output, the sum on standard error."""
-    from seedvr_cli.models import Outcome
     from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
+    from seedvr_cli.values.job import Outcome
 
     base = "sandbox:" if common.sandbox else common.base_url
     count = total = 0

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from seedvr_cli.cli import options as o
-from seedvr_cli.errors import UsageError
-from seedvr_cli.money import parse_usd
 from seedvr_cli.sandbox.faults import FAULTS
-from seedvr_cli.schedule import parse_duration
+from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.money import parse_usd
+from seedvr_cli.values.schedule import parse_duration
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from seedvr_cli.cli.common import Common
+    from seedvr_cli.cli.context import Common
     from seedvr_cli.sandbox.world import SandboxSettings
 
 DEFAULT_PORT = 8787
@@ -60,7 +60,7 @@ def sandbox(
     import os
     from pathlib import Path
 
-    from seedvr_cli.cli.common import Common
+    from seedvr_cli.cli.context import Common
     from seedvr_cli.sandbox.world import SandboxSettings
 
     common = Common.resolve(
@@ -77,7 +77,7 @@ def sandbox(
         seed=seed,
     )
     if folder is None:
-        from seedvr_cli.settings import state_folder
+        from seedvr_cli.settings.folders import state_folder
 
         folder = os.path.join(state_folder(), "sandbox")
     try:
@@ -117,7 +117,7 @@ def _parsed(flag: str, parse: Callable[[str], T], text: str) -> T:
 def _read_fault(word: str) -> tuple[str, float]:
     name, equals, text = word.partition("=")
     if name not in FAULTS:
-        from seedvr_cli.request import nearest
+        from seedvr_cli.values.words import nearest
 
         raise UsageError(f"--fault: there is no {name!r}{nearest(name, FAULTS)}",
                          hint="'seedvr sandbox --help' lists the faults")  # fmt: skip

@@ -14,20 +14,21 @@ from pathlib import Path
 from typing import Any
 from urllib.request import getproxies
 
-from seedvr_cli.cli.common import Common
-from seedvr_cli.cli.failures import Failures
-from seedvr_cli.engine import Engine, Work, in_one_chunk
-from seedvr_cli.errors import Interrupted, worst_exit_code
-from seedvr_cli.gateway import Gateway
-from seedvr_cli.ledger import Ledger
-from seedvr_cli.models import Finished, Notice, Skipped
-from seedvr_cli.over_httpx import HttpxTransport
-from seedvr_cli.policy import Policy
-from seedvr_cli.render.human import Tally
+from seedvr_cli.cli.context import Common
+from seedvr_cli.cli.failed_file import Failures
+from seedvr_cli.gateway.client import Gateway
+from seedvr_cli.gateway.httpx_transport import HttpxTransport
+from seedvr_cli.gateway.transport import Transport
+from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.render.reporter import PlainReporter, Reporter
 from seedvr_cli.render.results import Form, Results
-from seedvr_cli.settings import find_key, state_folder
-from seedvr_cli.transport import Transport
+from seedvr_cli.render.tally import Tally
+from seedvr_cli.run.engine import Engine, Work, in_one_chunk
+from seedvr_cli.run.policy import Policy
+from seedvr_cli.settings.folders import state_folder
+from seedvr_cli.settings.key import find_key
+from seedvr_cli.values.errors import Interrupted, worst_exit_code
+from seedvr_cli.values.events import Finished, Notice, Skipped
 
 # Jobs in flight from which on the faster transport is worth its loading.
 MANY_JOBS = 64
@@ -161,7 +162,7 @@ def _allow_files() -> None:
 def _carrier(*, many: bool) -> Callable[[], Transport]:
     """What carries requests: httpx, or for a large batch aiohttp, where it is there and no proxy is in the way."""
     if many and find_spec("aiohttp") is not None and not getproxies():
-        from seedvr_cli.over_aiohttp import AiohttpTransport
+        from seedvr_cli.gateway.aiohttp_transport import AiohttpTransport
 
         return AiohttpTransport
     return HttpxTransport

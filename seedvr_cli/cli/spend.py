@@ -8,8 +8,8 @@ import typer
 from seedvr_cli.cli import options as o
 
 if TYPE_CHECKING:
-    from seedvr_cli.cli.common import Common
-    from seedvr_cli.ledger import Spending
+    from seedvr_cli.cli.context import Common
+    from seedvr_cli.ledger.jobs import Spending
 
 COLUMNS = ("day", "endpoint", "profile", "jobs", "listed", "not_charged", "maybe", "unknown")
 
@@ -32,7 +32,7 @@ def spend(
     """
     import asyncio
 
-    from seedvr_cli.cli.common import Common
+    from seedvr_cli.cli.context import Common
 
     common = Common.resolve(
         json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
@@ -45,10 +45,10 @@ def spend(
 async def _ask(common: "Common", since: str) -> "list[Spending]":
     from datetime import UTC, datetime
 
-    from seedvr_cli.errors import UsageError
-    from seedvr_cli.ledger import Ledger
-    from seedvr_cli.schedule import parse_since
-    from seedvr_cli.settings import state_folder
+    from seedvr_cli.ledger.jobs import Ledger
+    from seedvr_cli.settings.folders import state_folder
+    from seedvr_cli.values.errors import UsageError
+    from seedvr_cli.values.schedule import parse_since
 
     try:
         begin = parse_since(since, datetime.now(UTC))
@@ -61,10 +61,10 @@ async def _ask(common: "Common", since: str) -> "list[Spending]":
 def _show(common: "Common", rows: "list[Spending]") -> None:
     from dataclasses import asdict
 
-    from seedvr_cli.money import as_usd, show_usd
     from seedvr_cli.render import machine
     from seedvr_cli.render.human import table
     from seedvr_cli.render.results import write_line
+    from seedvr_cli.values.money import as_usd, show_usd
 
     amounts = COLUMNS[4:]
     if common.json:

@@ -10,10 +10,10 @@ import typer
 from seedvr_cli.cli import options as o
 
 if TYPE_CHECKING:
-    from seedvr_cli.cli.common import Common
+    from seedvr_cli.cli.context import Common
     from seedvr_cli.cli.session import Session
-    from seedvr_cli.errors import SeedvrError
-    from seedvr_cli.models import Item, Job, Outcome
+    from seedvr_cli.values.errors import SeedvrError
+    from seedvr_cli.values.job import Item, Job, Outcome
 
 
 def status(
@@ -37,7 +37,7 @@ def status(
     """
     import asyncio
 
-    from seedvr_cli.cli.common import Common
+    from seedvr_cli.cli.context import Common
 
     common = Common.resolve(
         json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
@@ -49,8 +49,8 @@ def status(
 
 def stranger(request_id: str, common: "Common") -> "Job":
     """A job that another machine or program submitted: all we have is its id."""
-    from seedvr_cli.models import Job
-    from seedvr_cli.naming import safe_name
+    from seedvr_cli.values.job import Job
+    from seedvr_cli.values.naming import safe_name
 
     return Job(
         id=0, key=f"request:{request_id}", gateway=common.gateway_name, endpoint=None, source=None,
@@ -61,7 +61,7 @@ def stranger(request_id: str, common: "Common") -> "Job":
 
 async def _ask(common: "Common", ids: Sequence[str]) -> int:
     from seedvr_cli.cli.session import open_session
-    from seedvr_cli.errors import worst_exit_code
+    from seedvr_cli.values.errors import worst_exit_code
 
     codes = []
     async with open_session(common) as session:
@@ -74,9 +74,9 @@ async def _ask(common: "Common", ids: Sequence[str]) -> int:
 
 async def _ask_one(session: "Session", request_id: str) -> "Outcome":
     """One poll; what is learned of an own job is recorded."""
-    from seedvr_cli.errors import SeedvrError
-    from seedvr_cli.models import Outcome
     from seedvr_cli.render.human import error_line
+    from seedvr_cli.values.errors import SeedvrError
+    from seedvr_cli.values.job import Outcome
 
     common = session.common
     job = await session.ledger.find(request_id, common.gateway_name)
@@ -101,9 +101,9 @@ async def _ask_one(session: "Session", request_id: str) -> "Outcome":
 
 
 async def _list(common: "Common", *, only_unknown: bool) -> int:
-    from seedvr_cli.ledger import Ledger
-    from seedvr_cli.models import Outcome
-    from seedvr_cli.settings import state_folder
+    from seedvr_cli.ledger.jobs import Ledger
+    from seedvr_cli.settings.folders import state_folder
+    from seedvr_cli.values.job import Outcome
 
     async with Ledger(state_folder()) as ledger:
         jobs = await (ledger.unknown if only_unknown else ledger.list_jobs)(common.gateway_name)
@@ -134,14 +134,14 @@ def _show(common: "Common", outcomes: "Sequence[Outcome]") -> None:
 
 
 def _item(job: "Job") -> "Item":
-    from seedvr_cli.plan import attach_item
+    from seedvr_cli.plan.planner import attach_item
 
     return attach_item(1, replace(job, output=None), None)
 
 
 def _failure(job: "Job") -> "SeedvrError | None":
-    from seedvr_cli.errors import OutcomeUnknown
-    from seedvr_cli.life import failure
+    from seedvr_cli.values.errors import OutcomeUnknown
+    from seedvr_cli.values.job import failure
 
     if job.state == "unknown":
         return OutcomeUnknown(f"the submission was never answered ({job.error})")
@@ -149,7 +149,7 @@ def _failure(job: "Job") -> "SeedvrError | None":
 
 
 def _exit_code(outcome: "Outcome") -> int:
-    from seedvr_cli.catalog import COMPLETED, TERMINAL
+    from seedvr_cli.values.catalog import COMPLETED, TERMINAL
 
     if outcome.error is not None:
         return outcome.error.exit_code

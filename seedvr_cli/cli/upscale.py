@@ -5,15 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from seedvr_cli.cli.common import Common
+from seedvr_cli.cli.context import Common
+from seedvr_cli.cli.groups import ListOptions, RunOptions
 from seedvr_cli.cli.quote import ask_before, print_requests
-from seedvr_cli.cli.typed import ListOptions, RunOptions
-from seedvr_cli.errors import UsageError
-from seedvr_cli.money import parse_usd
-from seedvr_cli.plan import Wishes, plan
-from seedvr_cli.policy import Policy
-from seedvr_cli.request import choose_endpoint
-from seedvr_cli.schedule import parse_duration, parse_rate
+from seedvr_cli.plan.planner import plan
+from seedvr_cli.plan.wishes import Wishes
+from seedvr_cli.run.policy import Policy
+from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.money import parse_usd
+from seedvr_cli.values.request import choose_endpoint
+from seedvr_cli.values.schedule import parse_duration, parse_rate
 
 # Defaults of cli.md.
 JOBS = 16
@@ -52,14 +53,14 @@ def upscale(
         _check_video_support()
     form = "bytes" if wishes.output == "-" else result_form(common, run)
     if lists.lists or lists.shard:
-        from seedvr_cli.cli.batch import upscale_lists
+        from seedvr_cli.cli.lists import upscale_lists
 
         skim = form == "paths" and not policy.new
         return upscale_lists(common, sources, wishes, replace(policy, skim=skim), form, lists, dry_run=dry_run)
     prospects = plan(sources, wishes, common.gateway_name)
     if dry_run:
         return print_requests(common, prospects)
-    from seedvr_cli.cli.failures import Failures
+    from seedvr_cli.cli.failed_file import Failures
     from seedvr_cli.cli.session import Workload, run_work
 
     failures = Failures(lists.failed_file)

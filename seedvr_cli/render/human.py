@@ -4,11 +4,12 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 
-from seedvr_cli.catalog import COMPLETED
-from seedvr_cli.errors import CostCapReached, NotSubmitted, SeedvrError
-from seedvr_cli.models import File, Item, Job, Outcome
-from seedvr_cli.money import show_usd
-from seedvr_cli.schedule import show_duration
+from seedvr_cli.render.tally import Tally
+from seedvr_cli.values.catalog import COMPLETED
+from seedvr_cli.values.errors import SeedvrError
+from seedvr_cli.values.job import File, Item, Job, Outcome
+from seedvr_cli.values.money import show_usd
+from seedvr_cli.values.schedule import show_duration
 
 # Control characters, and those that turn the direction of text around.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -63,44 +64,6 @@ def summary_line(outcomes: "Tally", seconds: float) -> str:
     ]
     words = ", ".join(f"{count} {word}" for count, word in counts if count) or "nothing done"
     return f"seedvr: {words}; list price {show_usd(outcomes.price)}; {show_duration(seconds)}"
-
-
-class Tally:
-    """Counts of a run. `price` is what this run's jobs cost by the list, in millionths of a dollar."""
-
-    def __init__(self) -> None:
-        self.done = self.skipped = self.failed = self.running = self.unknown = self.held = self.price = 0
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one more."""
-        error = outcome.error
-        if error is None:
-            if outcome.skipped:
-                self.skipped += 1
-            else:
-                self.done += 1
-        else:
-            kind = {6: "running", 7: "unknown"}.get(error.exit_code, "failed")
-            if isinstance(error, NotSubmitted | CostCapReached):
-                kind = "held"
-            setattr(self, kind, getattr(self, kind) + 1)
-        job = outcome.job
-        if not outcome.resumed and job and job.price is not None and job.charge in {"listed", "maybe", "unknown"}:
-            self.price += job.price
-
-    def skip(self, count: int) -> None:
-        """Count items that were delivered before."""
-        self.skipped += count
-
-    @property
-    def left(self) -> int:
-        """How many are not done and may yet be."""
-        return self.failed + self.running + self.held
-
-    @property
-    def total(self) -> int:
-        """How many ended."""
-        return self.done + self.skipped + self.failed + self.running + self.unknown + self.held
 
 
 def job_rows(jobs: Iterable[Job]) -> list[tuple[str, ...]]:

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from seedvr_cli.models import File, Outcome
-from seedvr_cli.money import as_usd
-from seedvr_cli.schedule import iso
+from seedvr_cli.values.job import File, Outcome
+from seedvr_cli.values.money import as_usd
+from seedvr_cli.values.schedule import iso
 
 VERSION = 1
 

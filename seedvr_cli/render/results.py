@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from typing import Literal
 
-from seedvr_cli.models import Outcome
 from seedvr_cli.render import machine
 from seedvr_cli.render.human import clean
+from seedvr_cli.values.job import Outcome
 
 Form = Literal["paths", "ids", "urls", "json", "bytes"]
 

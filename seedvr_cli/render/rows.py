@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from seedvr_cli.catalog import COMPLETED
-from seedvr_cli.models import Item
-from seedvr_cli.render.human import Tally, clean
-from seedvr_cli.schedule import show_duration
+from seedvr_cli.render.human import clean
+from seedvr_cli.render.tally import Tally
+from seedvr_cli.values.catalog import COMPLETED
+from seedvr_cli.values.job import Item
+from seedvr_cli.values.schedule import show_duration
 
 # Cells of a name below which the bar and then the endpoint give way.
 SHORT_NAME = 16

@@ -1,1 +1,1 @@
-"""The sandbox: a gateway on this machine that speaks the contract and is not SeedVR2."""
+"""A gateway on this machine, which really upscales and is not SeedVR2."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from seedvr_cli.catalog import COMPLETED, ENDPOINTS, TERMINAL
-from seedvr_cli.schedule import iso
+from seedvr_cli.values.catalog import COMPLETED, ENDPOINTS, TERMINAL
+from seedvr_cli.values.schedule import iso
 
 QUEUED, PROCESSING = "QUEUED", "PROCESSING"
 # A word that no client can know (fault odd-status).

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seedvr_cli.sandbox.rendering import VideoSupportMissing, replacing
+from seedvr_cli.sandbox.upscale.rendering import VideoSupportMissing, replacing
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame

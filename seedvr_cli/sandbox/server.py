@@ -12,16 +12,16 @@ from random import Random
 from types import TracebackType
 from typing import Any, Self
 
-from seedvr_cli.catalog import ERROR, STATUS_PATH, TERMINAL
-from seedvr_cli.sandbox.connection import Answer, Connection, FilePart, Request, Response
+from seedvr_cli.sandbox.http.connection import Answer, Connection, FilePart, Request, Response
+from seedvr_cli.sandbox.http.outbound import Outbound
+from seedvr_cli.sandbox.http.ranges import Unsatisfiable, wanted_span
 from seedvr_cli.sandbox.job import Job
-from seedvr_cli.sandbox.outbound import Outbound
-from seedvr_cli.sandbox.ranges import Unsatisfiable, wanted_span
 from seedvr_cli.sandbox.reply import HTML_PAGE, MediaPlan, Reply
 from seedvr_cli.sandbox.store import JobStore
 from seedvr_cli.sandbox.webhooks import Herald
 from seedvr_cli.sandbox.workshop import Workshop
 from seedvr_cli.sandbox.world import SandboxSettings, World
+from seedvr_cli.values.catalog import ERROR, STATUS_PATH, TERMINAL
 
 # The only address: the sandbox reads local files and asks for no real key.
 HOST = "127.0.0.1"

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
 if TYPE_CHECKING:
-    from seedvr_cli.sandbox.outbound import Outbound
+    from seedvr_cli.sandbox.http.outbound import Outbound
 
 # Bytes; and seconds for all of a download.
 LARGEST_SOURCE = 200 * 1024 * 1024

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from seedvr_cli.catalog import COMPLETED, TERMINAL
+from seedvr_cli.sandbox.http.outbound import Outbound
 from seedvr_cli.sandbox.job import QUEUED, STUCK, Job
-from seedvr_cli.sandbox.outbound import Outbound
 from seedvr_cli.sandbox.store import JobStore
 from seedvr_cli.sandbox.workshop import Workshop
 from seedvr_cli.sandbox.world import World
+from seedvr_cli.values.catalog import COMPLETED, TERMINAL
 
 # Seconds. The reference: "respond 200 OK within a few seconds".
 ANSWER_TIMEOUT = 5.0

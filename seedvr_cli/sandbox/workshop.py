@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seedvr_cli.catalog import ENDPOINTS
+from seedvr_cli.sandbox.http.outbound import Outbound
 from seedvr_cli.sandbox.job import Job
-from seedvr_cli.sandbox.outbound import Outbound
 from seedvr_cli.sandbox.sources import SourceError, fetch
 from seedvr_cli.sandbox.store import JobStore
-from seedvr_cli.sandbox.upscale import Rendered, UpscaleError, upscale
+from seedvr_cli.sandbox.upscale.rendering import Rendered, UpscaleError
+from seedvr_cli.sandbox.upscale.upscale import upscale
 from seedvr_cli.sandbox.world import World
+from seedvr_cli.values.catalog import ENDPOINTS
 
 # At once: fetching waits for the network, upscaling fills a core and up to a gigabyte of memory.
 FETCHES = 8

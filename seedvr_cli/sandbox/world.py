@@ -8,7 +8,11 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from seedvr_cli.catalog import (
+from seedvr_cli.sandbox.checks import BadRequest, read_body, read_webhook
+from seedvr_cli.sandbox.faults import FAULTS, Faults
+from seedvr_cli.sandbox.job import QUEUED, STUCK, Job
+from seedvr_cli.sandbox.reply import MediaPlan, Reply, cut, page, problem
+from seedvr_cli.values.catalog import (
     COMPLETED,
     ENDPOINTS,
     ERROR,
@@ -19,10 +23,6 @@ from seedvr_cli.catalog import (
     TERMINAL,
     Endpoint,
 )
-from seedvr_cli.sandbox.checks import BadRequest, read_body, read_webhook
-from seedvr_cli.sandbox.faults import FAULTS, Faults
-from seedvr_cli.sandbox.job import QUEUED, STUCK, Job
-from seedvr_cli.sandbox.reply import MediaPlan, Reply, cut, page, problem
 
 # Seconds over which the rate limit counts.
 RATE_WINDOW = 1.0

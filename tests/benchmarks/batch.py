@@ -91,10 +91,10 @@ curl -s -o "$3/$id.png" "$media"
 """
 PREFILL = """\
 import os, sqlite3, sys, time
-from seedvr_cli.catalog import ENDPOINTS
-from seedvr_cli.database import open_database
-from seedvr_cli.records import SCHEMA, SCHEMA_VERSION
-from seedvr_cli.plan import Planner, Wishes
+from seedvr_cli.values.catalog import ENDPOINTS
+from seedvr_cli.ledger.database import open_database
+from seedvr_cli.ledger.rows import SCHEMA, SCHEMA_VERSION
+from seedvr_cli.plan.planner import Planner, Wishes
 
 url, count, home, out = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
 recipe = Planner(Wishes(ENDPOINTS["7b-image"], {}, output=out + "/"), url).recipe({})

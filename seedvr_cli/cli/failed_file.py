@@ -1,0 +1,63 @@
+"""--failed-file: what did not succeed, in a form that can be given to the next run; made only if there is something."""
+
+import csv
+import io
+import json
+import os
+
+from seedvr_cli.plan.lists import Form
+from seedvr_cli.plan.planner import check_folder
+from seedvr_cli.render.human import clean
+from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.job import Outcome
+
+
+class Failures:
+    """One record a failure, each as soon as it is known, in the form of the list: what it says of the item, and why.
+
+    A text gets the reason as a comment, JSON Lines a key `error`, CSV a column `error`; a list may have all three.
+    """
+
+    def __init__(self, path: str | None, form: Form = "lines", header: str = "") -> None:
+        self._path = path
+        self._form = form
+        self._header = header
+        self._begun = False
+        if path is not None:
+            if os.path.isdir(path):
+                raise UsageError(f"--failed-file: {path} is a folder")
+            check_folder(os.path.dirname(path))
+
+    def describe(self, form: Form, header: str) -> None:
+        """The list's form, once it is known."""
+        self._form, self._header = form, header
+
+    def add(self, outcome: Outcome) -> None:
+        """Note an outcome, if it is a failure."""
+        item = outcome.item
+        if self._path is None or outcome.error is None or item.source is None:
+            return
+        text = self._record(item.raw if item.raw is not None else item.source, clean(outcome.error.message))
+        with open(self._path, "a" if self._begun else "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+        self._begun = True
+
+    def _record(self, raw: str, reason: str) -> str:
+        if self._form == "jsonl":
+            try:
+                value = json.loads(raw)
+            except ValueError:
+                return f"# {reason}\n{raw}\n"
+            return json.dumps({**value, "error": reason} if isinstance(value, dict) else value) + "\n"
+        if self._form == "csv":
+            columns = next(csv.reader([self._header]))
+            cells = next(csv.reader(io.StringIO(raw)), [])
+            known = dict(zip(columns, cells, strict=False)) | {"error": reason}
+            names = [*columns, "error"] if "error" not in columns else columns
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            if not self._begun:
+                writer.writerow(names)
+            writer.writerow([known.get(name, "") for name in names])
+            return text.getvalue()
+        return f"# {reason}\n{raw}\n"

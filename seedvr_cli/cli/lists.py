@@ -1,0 +1,184 @@
+"""--from and --shard: lists of sources, checked, streamed, and shared between machines."""
+
+import os
+import queue
+import re
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from seedvr_cli.cli.context import Common
+from seedvr_cli.cli.failed_file import Failures
+from seedvr_cli.cli.groups import ListOptions
+from seedvr_cli.cli.quote import ask_before, print_requests
+from seedvr_cli.plan.lists import List, open_list
+from seedvr_cli.plan.planner import Planner, Prospect, check_output_folder
+from seedvr_cli.plan.sources import is_plain_url
+from seedvr_cli.plan.wishes import Wishes
+from seedvr_cli.render.results import Form
+from seedvr_cli.run.policy import Policy
+from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.request import Source
+
+# Lines that are looked up in the ledger together.
+CHUNK = 500
+# Bad lines that are shown before the rest is only counted.
+SHOWN_PROBLEMS = 20
+# Where a cluster says which share of the work this process has: index, number of shares, first index.
+CLUSTERS = (
+    ("JOB_COMPLETION_INDEX", "JOB_COMPLETIONS", 0),  # Kubernetes; the number is set by the job file
+    ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", None),  # counts from SLURM_ARRAY_TASK_MIN
+    ("AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ARRAY_SIZE", 0),
+)
+
+
+def upscale_lists(
+    common: Common, sources: Sequence[str], wishes: Wishes, policy: Policy, form: Form, options: ListOptions,
+    *, dry_run: bool,
+) -> int:  # fmt: skip
+    """Run the sources and lists; returns the exit code."""
+    streams = [path for path in options.lists if not os.path.isfile(path)]
+    if len(options.lists) > len(set(options.lists)):
+        raise UsageError("--from: a list is named twice")
+    for path in streams:
+        if path != "-" and not os.path.exists(path):
+            raise UsageError(f"--from {path}: no such file")
+    shard = parse_shard(options.shard)
+    failures = Failures(options.failed_file)
+
+    def prospects(*, only_files: bool = False, only_check: bool = False) -> Iterator[Prospect]:
+        planner = Planner(wishes, common.gateway_name)
+        for word in sources:
+            yield from _share(planner.word(word), shard)
+        for path in options.lists:
+            if only_files and path in streams:
+                continue
+            with open_list(path) as opened:
+                failures.describe(opened.form, opened.header)
+                yield from _share(_prospects_of(opened, planner, only_check=only_check and shard[1] == 1), shard)
+
+    output = Planner(wishes).recipe({}).output
+    if output.kind != "template":
+        raise UsageError(f"-o {wishes.output}: a list needs a folder or a template such as '{{stem}}-{{index}}{{ext}}'")
+    check_output_folder(output)
+    total = _check(prospects(only_files=True, only_check=True), common)
+    if dry_run:
+        return print_requests(common, (one for one in prospects() if one.problem is None))
+    from seedvr_cli.cli.session import Workload, run_work
+
+    async def find_work(session: Any) -> Workload:
+        if "-" not in options.lists:
+            await ask_before(session, prospects(only_files=True), yes=options.yes)
+        return Workload(_chunks(prospects(), is_stream=bool(streams)), None if streams else total)
+
+    return run_work(common, policy, form, find_work, failures)
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """(index from 0, number of shares); `auto` reads it from the cluster's environment. UsageError if it is wrong."""
+    if text is None:
+        return 0, 1
+    if text == "auto":
+        return _cluster_shard()
+    match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(f"--shard: {text!r} is not I/N with I from 1 to N, and not 'auto'")
+    return int(match[1]) - 1, int(match[2])
+
+
+def _cluster_shard() -> tuple[int, int]:
+    for index_name, count_name, first in CLUSTERS:
+        index, count = os.environ.get(index_name), os.environ.get(count_name)
+        if index is None:
+            continue
+        if count is None:
+            raise UsageError(f"--shard auto: {index_name} is set, but {count_name} is not",
+                             hint="set it to the number of shares in the job file")  # fmt: skip
+        base = int(os.environ.get("SLURM_ARRAY_TASK_MIN", "0")) if first is None else first
+        with suppress(ValueError):
+            number, shares = int(index) - base, int(count)
+            if 0 <= number < shares:
+                return number, shares
+        raise UsageError(f"--shard auto: {index_name}={index} is not a share of {count_name}={count}")
+    names = ", ".join(name for name, _, _ in CLUSTERS)
+    raise UsageError(f"--shard auto: no cluster says which share this is ({names})", hint="give it as I/N")
+
+
+def _share(prospects: Iterator[Prospect], shard: tuple[int, int]) -> Iterator[Prospect]:
+    """This share: by the hash of the item, so that a changed list moves no other items."""
+    index, shares = shard
+    if shares == 1:
+        return prospects
+    return (one for one in prospects if int(one.recipe.key(one.source.identity)[:16], 16) % shares == index)
+
+
+def _prospects_of(opened: List, planner: Planner, *, only_check: bool) -> Iterator[Prospect]:
+    """The list's prospects; with `only_check` one stands for all lines that are plainly right."""
+    name = "standard input" if opened.name == "-" else opened.name
+    right = Prospect(0, Source("", "", "", ""), planner.recipe({}))
+    for entry in opened.entries:
+        if only_check and not entry.options and entry.problem is None and is_plain_url(entry.source):
+            yield right
+        else:
+            yield from planner.line(entry, name)
+
+
+def _check(prospects: Iterator[Prospect], common: Common) -> int:
+    """Read regular files whole before anything is paid; UsageError where lines are bad."""
+    total = problems = 0
+    for prospect in prospects:
+        total += 1
+        if prospect.problem is not None:
+            problems += 1
+            if problems <= SHOWN_PROBLEMS:
+                common.talk.error(f"seedvr: {prospect.where}: {prospect.problem}")
+    if problems:
+        lines = "1 line is" if problems == 1 else f"{problems} lines are"
+        raise UsageError(f"{lines} wrong, and nothing was submitted")
+    return total
+
+
+async def _chunks(prospects: Iterator[Prospect], *, is_stream: bool) -> AsyncIterator[Sequence[Prospect]]:
+    """The prospects in chunks; those of a stream as they come, without waiting for a chunk to be full."""
+    if not is_stream:
+        chunk: list[Prospect] = []
+        for prospect in prospects:
+            chunk.append(prospect)
+            if len(chunk) >= CHUNK:
+                yield chunk
+                chunk = []
+        yield chunk
+        return
+    import asyncio
+
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    lines: queue.Queue[Prospect | Exception | None] = queue.Queue(maxsize=CHUNK)
+
+    def read() -> None:
+        end: Exception | None = None
+        try:
+            for prospect in prospects:
+                lines.put(prospect)
+                loop.call_soon_threadsafe(ready.set)
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            end = error
+        lines.put(end)
+        with suppress(RuntimeError):  # the run may be over
+            loop.call_soon_threadsafe(ready.set)
+
+    threading.Thread(target=read, name="list", daemon=True).start()
+    while True:
+        await ready.wait()
+        ready.clear()
+        chunk = []
+        while not lines.empty():
+            line = lines.get()
+            if line is None or isinstance(line, Exception):
+                yield chunk
+                if line is not None:
+                    raise line
+                return
+            chunk.append(line)
+        if chunk:
+            yield chunk

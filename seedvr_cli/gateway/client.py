@@ -1,0 +1,224 @@
+"""The gateway over HTTP: submit, poll, and fetch media.
+
+What a failed submission means for the user's money is decided by what
+is provable: `NotSent` and `Busy` were not accepted and may be sent again; all else that is no clear answer is unknown.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Self
+from urllib.parse import quote, urljoin
+
+from seedvr_cli import __version__
+from seedvr_cli.gateway.answers import excerpt, parse_answer, read_json, read_stream
+from seedvr_cli.gateway.httpx_transport import HttpxTransport
+from seedvr_cli.gateway.transport import Incoming, Lost, Reply, Transport, Unreachable, Unsent
+from seedvr_cli.values.answer import Answer, Stream
+from seedvr_cli.values.catalog import KEY_HEADER, STATUS_PATH
+from seedvr_cli.values.errors import (
+    BalanceError,
+    DeliveryError,
+    GatewayError,
+    KeyRefused,
+    NetworkError,
+    OutcomeUnknown,
+    RangeRefused,
+    RequestRefused,
+)
+from seedvr_cli.values.request import Request
+from seedvr_cli.values.schedule import retry_after
+from seedvr_cli.values.urls import is_allowed_url
+
+# Seconds. An answer to a submission may take its time: giving up on it means not knowing whether it was paid.
+SUBMIT_SECONDS = 120.0
+SYNC_SUBMIT_SECONDS = 900.0
+POLL_SECONDS = 30.0
+MEDIA_SECONDS = 30.0
+REDIRECTS = 5
+REDIRECTING = frozenset({301, 302, 303, 307, 308})
+SECRET_LENGTH = 8
+
+_USER_AGENT = f"seedvr-cli/{__version__}"
+_POST_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+class NotSent(NetworkError):
+    """The connection was never made: nothing was submitted."""
+
+
+class Busy(GatewayError):
+    """429, or 503 with Retry-After: refused for now. `wait` is what the server asks for, in seconds."""
+
+    code = "busy"
+
+    def __init__(self, message: str, wait: float | None) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class Gateway:
+    """A client of one gateway. The key goes to its origin alone, and only in `submit` and `poll`.
+
+    `base_url` is https, or http on this machine. `observe` is told of every exchange; `connect` gives what carries
+    requests, once for the gateway and once for media.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: str,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        observe: Callable[[str], None] | None = None,
+        connect: Callable[[], Transport] = HttpxTransport,
+    ) -> None:
+        self._base_url = base_url
+        self._now = now
+        self._key = key
+        self._observe = observe
+        self._headers = {"User-Agent": _USER_AGENT, KEY_HEADER: key}
+        self._api = connect()
+        self._media = connect()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._api.aclose()
+        await self._media.aclose()
+
+    async def submit(self, request: Request) -> Answer:
+        """POST the request once.
+
+        Raises NotSent or Busy (may be sent again), RequestRefused, KeyRefused, BalanceError (not accepted),
+        GatewayError (a 500) or OutcomeUnknown (it may have been accepted).
+        """
+        url = self._base_url + request.endpoint.path
+        headers = {**self._headers, **_POST_HEADERS, **request.headers}
+        body = _encode(request.body).encode()
+        seconds = SYNC_SUBMIT_SECONDS if request.answers_at_once else SUBMIT_SECONDS
+        try:
+            reply = await self._api.exchange("POST", url, headers, body, seconds=seconds)
+        except Unreachable as error:
+            raise NotSent(f"cannot reach {self._base_url}: {error}") from error
+        except Unsent as error:
+            raise NotSent(f"cannot send to {self._base_url}: {error}") from error
+        except Lost as error:
+            raise OutcomeUnknown(f"the gateway's answer to the submission was lost: {error}") from error
+        self._report("POST", url, reply.status)
+        if 200 <= reply.status < 300:
+            answer = parse_answer(read_json(reply))
+            if answer is None:
+                text = excerpt(self._hide(reply.text))
+                raise OutcomeUnknown(f"the gateway accepted the submission, but its answer cannot be read: {text}")
+            return self._without_key(answer)
+        if reply.status in {301, 302, 303}:  # a redirect that may follow on a POST that was done
+            raise OutcomeUnknown(f"{self._describe(reply)}: it redirects, which is not followed")
+        self._raise_refusal(reply)
+        if reply.status == 500:
+            hint = "it may have been accepted, and is not sent again without --new or 'seedvr forget'"
+            raise GatewayError(self._describe(reply), hint=hint)
+        raise OutcomeUnknown(self._describe(reply))
+
+    async def poll(self, request_id: str) -> Answer:
+        """One GET of a job's status. Raises NetworkError, Busy, GatewayError, KeyRefused or RequestRefused (404)."""
+        url = self._base_url + STATUS_PATH + quote(request_id.encode("utf-8", "replace"), safe="")
+        try:
+            reply = await self._api.exchange("GET", url, self._headers, None, seconds=POLL_SECONDS)
+        except (Unsent, Lost) as error:
+            raise NetworkError(f"cannot reach {self._base_url}: {error}") from error
+        self._report("GET", url, reply.status)
+        if 200 <= reply.status < 300:
+            answer = parse_answer(read_json(reply))
+            if answer is None:
+                raise GatewayError(f"the gateway's answer cannot be read: {excerpt(self._hide(reply.text))}")
+            return self._without_key(answer)
+        self._raise_refusal(reply)
+        raise GatewayError(self._describe(reply))
+
+    @asynccontextmanager
+    async def fetch(self, url: str, offset: int = 0, etag: str | None = None) -> AsyncIterator[Stream]:
+        """A media URL's body from `offset` bytes on (if the server can, and `etag` still holds), without the key.
+
+        Raises NetworkError (try again), RangeRefused, or DeliveryError.
+        """
+        headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+            if etag:
+                headers["If-Range"] = etag
+        try:
+            async with self._open(url, headers) as incoming:
+                if incoming.status == 416:
+                    raise RangeRefused(f"the file ends before byte {offset}")
+                if incoming.status in {408, 425, 429} or incoming.status >= 500:
+                    raise NetworkError(f"the media server answered HTTP {incoming.status}")
+                if incoming.status not in {200, 206}:
+                    raise DeliveryError(f"the media server answered HTTP {incoming.status} for {url[:200]}")
+                yield read_stream(incoming, offset)
+        except (Unreachable, Lost) as error:
+            raise NetworkError(f"the download broke: {error}") from error
+        except Unsent as error:
+            raise DeliveryError(f"the gateway names a media URL that cannot be read: {url[:200]}") from error
+
+    @asynccontextmanager
+    async def _open(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Incoming]:
+        """GET with redirects followed, never to plain http elsewhere."""
+        for _ in range(REDIRECTS + 1):
+            if not is_allowed_url(url):
+                raise DeliveryError(f"the gateway names a media URL that is neither https nor local: {url[:200]}")
+            async with self._media.open(url, headers, seconds=MEDIA_SECONDS) as incoming:
+                self._report("GET", url, incoming.status)
+                place = incoming.headers.get("Location") if incoming.status in REDIRECTING else None
+                if place is None:
+                    yield incoming
+                    return
+            url = _join(url, place)
+        raise DeliveryError(f"the media server redirects more than {REDIRECTS} times")
+
+    def _report(self, method: str, url: str, status: int) -> None:
+        if self._observe:
+            self._observe(f"{method} {url} -> HTTP {status}")
+
+    def _describe(self, reply: Reply) -> str:
+        """What a refusal says, in one line: the gateway's own words where there are any."""
+        body = read_json(reply)
+        words = []
+        if isinstance(body, dict):
+            words = [body[key] for key in ("error", "message", "detail") if isinstance(body.get(key), str)]
+        text = excerpt(self._hide(": ".join(dict.fromkeys(words)) or reply.text))
+        return f"the gateway answered HTTP {reply.status}" + (f": {text}" if text else "")
+
+    def _without_key(self, answer: Answer) -> Answer:
+        return replace(answer, error=self._hide(answer.error)) if answer.error else answer
+
+    def _hide(self, text: str) -> str:
+        """The text without the key, should it hold it; a very short key is no secret."""
+        return text.replace(self._key, "***") if len(self._key) >= SECRET_LENGTH else text
+
+    def _raise_refusal(self, reply: Reply) -> None:
+        """For the answers that say the request was provably not accepted."""
+        status = reply.status
+        message = self._describe(reply)
+        wait = retry_after(reply.headers.get("Retry-After"), self._now())
+        if status == 429 or (status == 503 and wait is not None):
+            raise Busy(message, wait)
+        if status in {401, 403}:
+            raise KeyRefused(message)
+        if status == 402:
+            raise BalanceError(message)
+        if 400 <= status < 500:
+            raise RequestRefused(message)
+        if 300 <= status < 400:
+            raise RequestRefused(f"{message}: it redirects, which is not followed", hint="check --base-url")
+
+
+def _join(url: str, place: str) -> str:
+    try:
+        return urljoin(url, place)
+    except ValueError as error:
+        raise DeliveryError(f"the media server redirects to what is no URL: {place[:200]!r}") from error

@@ -1,0 +1,175 @@
+"""Which file a job's media became, or is becoming: the ledger's other half."""
+
+import asyncio
+import json
+import os
+import sqlite3
+from typing import Any, Literal
+
+from seedvr_cli.ledger.database import Database
+from seedvr_cli.ledger.rows import Delivery, Mark, delivery_of, now, update_job
+from seedvr_cli.ledger.runs import RunLock, is_run_alive
+from seedvr_cli.values.job import File, Job
+from seedvr_cli.values.naming import number_of, numbered
+
+
+class Deliveries:
+    """Raises LedgerError where the ledger cannot be read or written."""
+
+    def __init__(self, database: Database, lock: RunLock) -> None:
+        self._database = database
+        self._lock = lock
+
+    async def of(self, job: Job) -> list[Delivery]:
+        """All files recorded for a job, under way ones too."""
+        return await self._database.read(
+            lambda connection: [
+                delivery_of(row)
+                for row in connection.execute(
+                    "SELECT * FROM deliveries WHERE job = ? ORDER BY position, path", (job.id,)
+                )
+            ]
+        )
+
+    async def files(self, job: Job) -> tuple[File, ...]:
+        """The files that were delivered of a job."""
+        return tuple(entry.file for entry in await self.of(job) if entry.file is not None)
+
+    async def owner_key(self, path: str) -> str | None:
+        """The key of the job that made, or is making, the file at this absolute path."""
+        row = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT key FROM jobs JOIN deliveries ON job = jobs.id WHERE path = ? ORDER BY jobs.id DESC", (path,)
+            ).fetchone()
+        )
+        return row[0] if row else None
+
+    async def is_own(self, path: str) -> bool:
+        """Whether the file at this absolute path is what a job delivered there, unchanged, or is delivering."""
+        rows = await self._database.read(
+            lambda connection: connection.execute("SELECT * FROM deliveries WHERE path = ?", (path,)).fetchall()
+        )
+        entries = [delivery_of(row) for row in rows]
+        return await asyncio.to_thread(lambda: any(not e.done or e.is_whole() for e in entries))
+
+    async def place(
+        self, job: Job, position: int, base: str, *, first: int = 1, held: frozenset[int] = frozenset(),
+        known: frozenset[Mark] = frozenset(), exact: bool = False, overwrite: bool = False,
+    ) -> str | None:  # fmt: skip
+        """Choose and record the path of a file that is about to be written, before its `.part` exists.
+
+        `base` is absolute; numbers count from `first`, passing over those `held` by other items. None where `exact`
+        (an explicit name) is taken; an empty text where another run delivers this very job now, or has begun or ended
+        that since the caller saw the `known` records of it.
+        """
+        run = self._lock.take()
+
+        def operation(connection: sqlite3.Connection) -> str | None:
+            number = first
+            while True:
+                path = numbered(base, number)
+                verdict = self._may_place(connection, job, path, run, known, overwrite=overwrite)
+                if verdict == "yes":
+                    connection.execute(
+                        "INSERT OR REPLACE INTO deliveries (job, position, path, run, replaces) VALUES (?, ?, ?, ?, ?)",
+                        (job.id, position, path, run, int(overwrite and os.path.lexists(path))),
+                    )
+                    return path
+                if verdict == "busy":
+                    return ""
+                if exact:
+                    return None
+                number += 1
+                while number in held:
+                    number += 1
+
+        return await self._database.write(operation)
+
+    async def take_over(self, job: Job, position: int, path: str) -> bool:
+        """Go on with a file that an earlier run began; False where another live run is at it."""
+        run = self._lock.take()
+
+        def operation(connection: sqlite3.Connection) -> bool:
+            where = "job = ? AND position = ? AND path = ?"
+            query = f"SELECT run, done_at FROM deliveries WHERE {where}"  # noqa: S608 - our own text
+            row = connection.execute(query, (job.id, position, path)).fetchone()
+            if row is None or row["done_at"] is not None or (row["run"] != run and self._lock.is_alive(row["run"])):
+                return False
+            connection.execute(f"UPDATE deliveries SET run = ? WHERE {where}", (run, job.id, position, path))  # noqa: S608
+            return True
+
+        return await self._database.write(operation)
+
+    async def note_etag(self, job: Job, position: int, path: str, etag: str) -> None:
+        """Record what `If-Range` needs to resume this `.part` in a later run."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                "UPDATE deliveries SET etag = ? WHERE job = ? AND position = ? AND path = ?",
+                (etag, job.id, position, path),
+            )
+        )
+
+    async def delivered(self, job: Job, position: int, file: File, *, mtime_ns: int, price: int | None = None) -> Job:
+        """Record that the file stands under its final name; a result that came inside an answer is let go."""
+        run = self._lock.take()
+
+        def operation(connection: sqlite3.Connection) -> Job:
+            connection.execute(
+                "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, 0, NULL, ?, ?, ?, ?, ?, ?, ?)",
+                (job.id, position, file.path, run, file.bytes, file.sha256, mtime_ns, file.media_type,
+                 file.width, file.height, now()),
+            )  # fmt: skip
+            changes: dict[str, Any] = {} if price in {None, job.price} else {"price": price}
+            if any(url.startswith("data:") for url in job.media_url):
+                changes["media_url"] = json.dumps(
+                    [url[:64] if url.startswith("data:") else url for url in job.media_url]
+                )
+            return update_job(connection, job.id, **changes) if changes else job
+
+        return await self._database.write(operation)
+
+    async def is_delivering(self, job: Job) -> bool:
+        """Whether another live run is writing this job's files now."""
+        run = self._lock.take()
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT DISTINCT run FROM deliveries WHERE job = ? AND done_at IS NULL", (job.id,)
+            ).fetchall()
+        )
+        return any(row[0] != run and is_run_alive(self._lock.folder, row[0]) for row in rows)
+
+    async def delivered_files(self, keys: list[str]) -> dict[str, tuple[str, int, int, str]]:
+        """Of these keys, those whose last job is delivered as one file: path, bytes, mtime_ns, media type."""
+        marks = ",".join("?" * len(keys))
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT jobs.key, path, bytes, mtime_ns, d.media_type"  # noqa: S608 - marks only
+                " FROM jobs JOIN deliveries d ON job = jobs.id"
+                f" WHERE jobs.id IN (SELECT max(id) FROM jobs WHERE key IN ({marks}) GROUP BY key)"
+                " AND state = 'completed' AND done_at IS NOT NULL AND json_array_length(media_url) = 1",
+                keys,
+            ).fetchall()
+        )
+        return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
+
+    def _may_place(
+        self, connection: sqlite3.Connection, job: Job, path: str, run: str, known: frozenset[Mark], *, overwrite: bool
+    ) -> Literal["yes", "no", "busy"]:
+        rows = connection.execute("SELECT job, run, done_at FROM deliveries WHERE path = ?", (path,)).fetchall()
+        for row in rows:
+            alive, is_done = self._lock.is_alive(row["run"]), row["done_at"] is not None
+            if row["job"] == job.id:
+                is_ours = row["run"] == run and not is_done
+                if not is_ours and ((path, row["run"], is_done) not in known or (alive and not is_done)):
+                    return "busy"
+            elif alive and (not is_done or row["run"] == run):
+                return "no"
+        own = any(row["job"] == job.id and row["done_at"] is None for row in rows)
+        if os.path.lexists(f"{path}.part") and not own:
+            return "no"
+        return "no" if os.path.lexists(path) and not overwrite else "yes"
+
+
+def accepts(path: str, base: str) -> bool:
+    """Whether a recorded path is what `base` asks for: the name itself, or a numbered one."""
+    return number_of(path, base) is not None

@@ -1,0 +1,142 @@
+"""The ledger's tables, and their rows as values."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from seedvr_cli.values.job import File, Job, State
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, gateway TEXT NOT NULL, endpoint TEXT, source TEXT,
+  name TEXT NOT NULL, params TEXT NOT NULL, output TEXT, price INTEGER, profile TEXT NOT NULL, run TEXT,
+  state TEXT NOT NULL, status TEXT, request_id TEXT, media_url TEXT, media_type TEXT, error TEXT, extra TEXT,
+  submitted_at REAL, completed_at REAL);
+CREATE INDEX IF NOT EXISTS jobs_by_key ON jobs (key, id);
+CREATE INDEX IF NOT EXISTS jobs_by_request ON jobs (request_id);
+CREATE INDEX IF NOT EXISTS jobs_by_time ON jobs (submitted_at);
+CREATE TABLE IF NOT EXISTS deliveries (
+  job INTEGER NOT NULL REFERENCES jobs (id), position INTEGER NOT NULL, path TEXT NOT NULL, run TEXT NOT NULL,
+  replaces INTEGER NOT NULL, etag TEXT, bytes INTEGER, sha256 TEXT, mtime_ns INTEGER, media_type TEXT,
+  width INTEGER, height INTEGER, done_at REAL, PRIMARY KEY (job, position, path));
+CREATE INDEX IF NOT EXISTS deliveries_by_path ON deliveries (path);
+"""
+
+# What a record of a delivery said when it was looked at: path, run, whether it was done.
+Mark = tuple[str, str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A file of a job, as recorded: under way, or `done` with the facts to recognise it by."""
+
+    position: int
+    path: str
+    run: str
+    done: bool
+    replaces: bool
+    etag: str | None
+    file: File | None
+    mtime_ns: int | None
+
+    @property
+    def mark(self) -> Mark:
+        """Another run's work on it changes this."""
+        return self.path, self.run, self.done
+
+    def is_whole(self) -> bool:
+        """Whether the file on disk is the one that was delivered: by size and time, or else by its content."""
+        if not self.done or self.file is None:
+            return False
+        try:
+            facts = os.stat(self.path)
+        except OSError:
+            return False
+        if facts.st_size != self.file.bytes:
+            return False
+        return facts.st_mtime_ns == self.mtime_ns or digest(self.path) == self.file.sha256
+
+
+def digest(path: str) -> str:
+    """SHA-256 of a file, in hex."""
+    import hashlib
+
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def insert_job(connection: sqlite3.Connection, draft: Job, state: State, run: str | None) -> Job:
+    cursor = connection.execute(
+        "INSERT INTO jobs (key, gateway, endpoint, source, name, params, output, price, profile, run, state,"
+        " request_id, submitted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (draft.key, draft.gateway, draft.endpoint, draft.source, draft.name, json.dumps(dict(draft.params)),
+         draft.output, draft.price, draft.profile, run, state, draft.request_id,
+         now() if state == "submitting" else stamp(draft.submitted_at)),
+    )  # fmt: skip
+    return job_of(connection.execute("SELECT * FROM jobs WHERE id = ?", (cursor.lastrowid,)).fetchone())
+
+
+def update_job(connection: sqlite3.Connection, job: int, **fields: Any) -> Job:
+    columns = ", ".join(f"{name} = ?" for name in fields)
+    connection.execute(f"UPDATE jobs SET {columns} WHERE id = ?", (*fields.values(), job))  # noqa: S608 - our names
+    return job_of(connection.execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone())
+
+
+def job_of(row: Mapping[str, Any]) -> Job:
+    return Job(
+        id=row["id"],
+        key=row["key"],
+        gateway=row["gateway"],
+        endpoint=row["endpoint"],
+        source=row["source"],
+        name=row["name"],
+        params=_mapping(row["params"]),
+        output=row["output"],
+        price=row["price"],
+        profile=row["profile"],
+        state=row["state"],
+        status=row["status"],
+        request_id=row["request_id"],
+        media_url=tuple(json.loads(row["media_url"] or "[]")),
+        media_type=row["media_type"],
+        error=row["error"],
+        extra=_mapping(row["extra"]),
+        submitted_at=instant_of(row["submitted_at"]),
+        completed_at=instant_of(row["completed_at"]),
+    )
+
+
+def _mapping(text: str | None) -> dict[str, Any]:
+    return json.loads(text) if text and text != "{}" else {}
+
+
+def delivery_of(row: Mapping[str, Any]) -> Delivery:
+    done = row["done_at"] is not None
+    file = File(row["path"], row["bytes"], row["sha256"], row["media_type"], row["width"], row["height"])
+    return Delivery(
+        position=row["position"],
+        path=row["path"],
+        run=row["run"],
+        done=done,
+        replaces=bool(row["replaces"]),
+        etag=row["etag"],
+        file=file if done else None,
+        mtime_ns=row["mtime_ns"],
+    )
+
+
+def now() -> float:
+    return datetime.now(UTC).timestamp()
+
+
+def stamp(instant: datetime | None) -> float | None:
+    return instant.timestamp() if instant else None
+
+
+def instant_of(stamp: float | None) -> datetime | None:
+    return None if stamp is None else datetime.fromtimestamp(stamp, UTC)

@@ -1,0 +1,139 @@
+"""Lists of sources: plain lines, JSON Lines or CSV, gzip too, streamed. A line is known by its file and number."""
+
+import csv
+import gzip
+import io
+import itertools
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO, Any, Literal
+
+from seedvr_cli.values.errors import UsageError
+
+Form = Literal["lines", "jsonl", "csv"]
+
+SOURCE_KEY = "source"
+# Keys that --failed-file adds, and a list may therefore have.
+IGNORED_KEYS = frozenset({"error"})
+_GZIP_MAGIC = b"\x1f\x8b"
+_NO_OPTIONS: Mapping[str, Any] = {}
+
+
+@dataclass(slots=True)
+class Entry:
+    """One item of a list: `number` of its line, its own options, and `problem` where the line cannot be read.
+
+    `raw` is the line itself, for --failed-file.
+    """
+
+    number: int
+    source: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    raw: str = ""
+    problem: str | None = None
+
+
+@dataclass(slots=True)
+class List:
+    """An open list. `name` is its file, `-` for standard input; `header` the first line of a CSV."""
+
+    name: str
+    form: Form
+    header: str
+    entries: Iterator[Entry]
+
+
+@contextmanager
+def open_list(path: str) -> Iterator[List]:
+    """Open a list; UsageError where it cannot be opened, or is CSV without a column `source`."""
+    try:
+        binary: IO[bytes] = open(os.dup(0) if path == "-" else path, "rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise UsageError(f"--from {path}: {error.strerror}") from error
+    try:
+        buffered = binary if isinstance(binary, io.BufferedReader) else io.BufferedReader(binary)  # type: ignore[type-var]
+        if buffered.peek(2)[:2] == _GZIP_MAGIC:
+            buffered = gzip.GzipFile(fileobj=buffered)  # type: ignore[assignment]
+        text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        yield _recognise(path, text)
+    except (OSError, EOFError) as error:
+        raise UsageError(f"--from {path}: {error}") from error
+    finally:
+        binary.close()
+
+
+def _recognise(path: str, text: IO[str]) -> List:
+    """The list's form is told by its first line that says something."""
+    number, first, skipped = 0, "", []
+    for first in text:
+        number += 1
+        if first.strip() and not first.lstrip().startswith("#"):
+            break
+        skipped.append(first)
+    else:
+        first = ""
+    columns = [column.strip().lower().lstrip("\ufeff") for column in next(csv.reader([first]), [])]
+    if first.lstrip().startswith("{"):
+        return List(path, "jsonl", "", _json_entries(itertools.chain([first], text), number))
+    if SOURCE_KEY in columns and not first.strip().startswith(("http:", "https:")):
+        return List(path, "csv", first.rstrip("\r\n"), _csv_entries(text, columns, number))
+    return List(path, "lines", "", _line_entries(itertools.chain([first], text), number))
+
+
+def _line_entries(lines: Iterator[str], number: int) -> Iterator[Entry]:
+    for count, line in enumerate(lines, start=number):
+        word = line.strip()
+        if word and word[0] != "#":
+            yield Entry(count, word, _NO_OPTIONS, word)
+
+
+def _json_entries(lines: Iterator[str], number: int) -> Iterator[Entry]:
+    for count, line in enumerate(lines, start=number):
+        raw = line.strip()
+        if not raw or raw[0] == "#":
+            continue
+        try:
+            value = json.loads(raw)
+        except ValueError as error:
+            yield Entry(count, "", _NO_OPTIONS, raw, f"no JSON: {error}")
+            continue
+        if not isinstance(value, dict) or not isinstance(value.get(SOURCE_KEY), str) or not value[SOURCE_KEY]:
+            yield Entry(count, "", _NO_OPTIONS, raw, 'no object with a "source"')
+            continue
+        source = value.pop(SOURCE_KEY)
+        options = {key: own for key, own in value.items() if own is not None and key not in IGNORED_KEYS}
+        yield Entry(count, source, options, raw)
+
+
+def _csv_entries(text: IO[str], columns: list[str], number: int) -> Iterator[Entry]:
+    kept: list[str] = []
+
+    def keep() -> Iterator[str]:
+        for line in text:
+            kept.append(line)
+            yield line
+
+    reader = csv.reader(keep())
+    while True:
+        first = number + reader.line_num + 1
+        kept.clear()
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            yield Entry(first, "", _NO_OPTIONS, "".join(kept).rstrip("\r\n"), f"no CSV: {error}")
+            continue
+        if row is None:
+            return
+        raw = "".join(kept).rstrip("\r\n")
+        if not any(cell.strip() for cell in row) or raw.startswith("#"):
+            continue
+        cells = {column: cell.strip() for column, cell in zip(columns, row, strict=False) if cell.strip()}
+        source = cells.pop(SOURCE_KEY, "")
+        problem = None if source else "the column source is empty"
+        if len(row) > len(columns):
+            problem = f"{len(row)} cells under {len(columns)} columns"
+        options = {key: own for key, own in cells.items() if key and key not in IGNORED_KEYS}
+        yield Entry(first, source, options, raw, problem)

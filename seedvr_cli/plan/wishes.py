@@ -1,0 +1,23 @@
+"""What the user asks for every source."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from seedvr_cli.values.catalog import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line asks for every source.
+
+    `options` by flag name, `defaults` those of the profile, `output` as given to -o.
+    """
+
+    endpoint: Endpoint
+    options: Mapping[str, Any]
+    extra: tuple[str, ...] = ()
+    output: str | None = None
+    recursive: bool = False
+    local_files: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict)

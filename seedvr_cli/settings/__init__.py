@@ -1,0 +1,1 @@
+"""A user's key and defaults: the config file, the environment, and where things are kept."""

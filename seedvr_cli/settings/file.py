@@ -1,0 +1,97 @@
+"""A user's key and defaults: the config file, the environment, and where things are kept."""
+
+import os
+import stat
+import tempfile
+import tomllib
+from contextlib import suppress
+from typing import Any
+
+from seedvr_cli.settings.folders import config_file
+from seedvr_cli.settings.known import check_setting, setting_name
+from seedvr_cli.settings.profile import Settings
+from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.words import nearest
+
+KEY_NAMES = ("api-key", "api-key-command")
+
+
+def load(profile: str | None = None) -> Settings:
+    """The settings of a profile (the flag, SEEDVR_PROFILE, or `default`); UsageError for a bad file, name or value."""
+    path = config_file()
+    name = profile or os.environ.get("SEEDVR_PROFILE") or "default"
+    document = _read(path)
+    for other, table in document.items():
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: {other!r} stands outside a profile such as [default]")
+    if name not in document:
+        if name != "default":
+            raise UsageError(f"--profile: {path} has no profile {name!r}{nearest(name, document)}")
+        return Settings(name, path)
+    values = {}
+    for written, value in document[name].items():
+        key = setting_name(written, f"{path}, [{name}]")
+        values[key] = check_setting(key, value, f"{path}, [{name}] {written}")
+    return Settings(name, path, values)
+
+
+def store(profile: str, name: str, value: Any) -> str:
+    """Write a checked value; None removes it. Atomic, mode 0600, comments kept; returns the path."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    path = config_file()
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = tomlkit.parse(file.read())
+    except FileNotFoundError:
+        document = tomlkit.document()
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    table: Any = document.setdefault(profile, tomlkit.table())
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: {profile!r} is not a profile")
+    written = next((key for key in table if key.replace("_", "-") == name), name)
+    if value is None:
+        table.pop(written, None)
+    else:
+        table[written] = value
+    _write(path, tomlkit.dumps(document))
+    return path
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}", hint="mend it by hand; 'seedvr config path' prints where it is") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+def _write(path: str, text: str) -> None:
+    """Whole or not at all; through a link of a dotfile manager, not over it."""
+    target = os.path.realpath(path)
+    temporary = None
+    try:
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".config-")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, stat.S_IRUSR | stat.S_IWUSR)
+        os.replace(temporary, target)
+    except OSError as error:
+        if temporary:
+            with suppress(OSError):
+                os.unlink(temporary)
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+# What may be stored, each with the function that checks a value: text from a shell, or a TOML value.

@@ -1,0 +1,78 @@
+"""The API key: where it is found, and how it is never shown."""
+
+import os
+
+from seedvr_cli.settings.profile import Settings
+from seedvr_cli.values.errors import KeyMissing, UsageError
+
+KEY_VARIABLES = ("SEEDVR_API_KEY", "PIXAZO_API_KEY")
+VENDOR_KEY_FILE = "~/.pixazo/api-key"
+# Seconds that an api-key-command may take: it may ask for a passphrase.
+KEY_COMMAND_SECONDS = 60
+# Keys that this process has held: whatever it logs must not show them.
+seen_keys: set[str] = set()
+
+
+def find_key(settings: Settings, key_file: str | None = None) -> tuple[str, str]:
+    """The API key and where it comes from, in the order of cli.md; KeyMissing where there is none."""
+    if key_file is not None:
+        return check_key(_read_key_file(key_file, "--api-key-file"), "--api-key-file"), "--api-key-file"
+    for variable in KEY_VARIABLES:
+        if os.environ.get(variable):
+            return check_key(os.environ[variable], variable), variable
+    if settings.values.get("api-key"):
+        return str(settings.values["api-key"]), f"{settings.path} [{settings.profile}]"
+    if command := settings.values.get("api-key-command"):
+        return check_key(_run_key_command(command), "api_key_command"), "api_key_command"
+    vendor = os.path.expanduser(VENDOR_KEY_FILE)
+    if os.path.isfile(vendor):
+        return check_key(_read_key_file(vendor, VENDOR_KEY_FILE), VENDOR_KEY_FILE), VENDOR_KEY_FILE
+    raise KeyMissing("no API key")
+
+
+def check_key(text: object, where: str) -> str:
+    """A key's first line; UsageError where it could not stand in a header. Never shows the key."""
+    lines = str(text).strip().splitlines()
+    key = lines[0].strip() if lines else ""
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise UsageError(f"{where}: that is no API key (one line of plain characters without spaces)")
+    seen_keys.add(key)
+    return key
+
+
+def mask(key: str) -> str:
+    """Enough of a key to recognise it by, and no more."""
+    return f"{key[:2]}…{key[-2:]}" if len(key) >= 12 else "…"
+
+
+def _read_key_file(path: str, where: str) -> str:
+    import sys
+
+    try:
+        if path == "-":
+            return sys.stdin.readline()
+        with open(os.path.expanduser(path), encoding="utf-8") as file:
+            return file.readline(4096)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise UsageError(f"{where}: {path}: {reason}") from error
+
+
+def _run_key_command(command: str) -> str:
+    import subprocess
+
+    try:
+        done = subprocess.run(  # noqa: S602 - the user's own file names the command, as git's config does
+            command,
+            shell=True,
+            check=True,
+            stdin=subprocess.DEVNULL,  # standard input may be somebody's list
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=KEY_COMMAND_SECONDS,
+        )
+    except subprocess.CalledProcessError as error:
+        raise KeyMissing(f"api_key_command ended with exit code {error.returncode}") from error
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
+        raise KeyMissing(f"api_key_command: {error}") from error
+    return done.stdout

@@ -1,0 +1,30 @@
+"""What comes from the network: an answer about a job, and a body that is still to come."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the gateway says of a job: to a submission, a poll or a webhook. `extra` has the fields we do not know."""
+
+    request_id: str | None
+    status: str
+    media_url: tuple[str, ...] = ()
+    media_type: str | None = None
+    error: str | None = None
+    created_at: datetime | None = None
+    completed_at: datetime | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A body that comes in. `offset`: where it begins in the file; `total` bytes of the file, if the server tells."""
+
+    offset: int
+    total: int | None
+    etag: str | None
+    chunks: AsyncIterator[bytes]
