@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli.gateway.client import Busy, NotSent
+from seedvr_cli.values.errors import Busy, NotSent
 from seedvr_cli.values import errors
 from seedvr_cli.values.errors import (
     KEYS_PAGE,

@@ -18,7 +18,8 @@ from seedvr_cli.gateway import aiohttp_transport as over_aiohttp
 from seedvr_cli.gateway import answers, client
 from seedvr_cli.gateway.aiohttp_transport import AiohttpTransport
 from seedvr_cli.gateway.answers import parse_answer
-from seedvr_cli.gateway.client import REDIRECTS, Busy, Gateway, NotSent
+from seedvr_cli.gateway.client import REDIRECTS, Gateway
+from seedvr_cli.values.errors import Busy, NotSent
 from seedvr_cli.gateway.httpx_transport import HttpxTransport
 from seedvr_cli.values.catalog import ENDPOINTS, KEY_HEADER, TERMINAL
 from seedvr_cli.values.errors import (

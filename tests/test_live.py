@@ -465,7 +465,7 @@ def test_rows_fit_any_screen(columns, height):
 
     from seedvr_cli.render.rows import Row, Rows
     from seedvr_cli.render.tally import Tally
-    from seedvr_cli.values.job import Item
+    from seedvr_cli.values.items import Item
     from seedvr_cli.values.naming import Output
 
     names = ["a.jpg", "名前の長い写真" * 6 + ".jpg", "x" * 150]
@@ -490,7 +490,7 @@ def test_a_tall_frame_never_scrolls():
     from seedvr_cli.render.reporter import Talk
     from seedvr_cli.render.tally import Tally
     from seedvr_cli.values.events import Started
-    from seedvr_cli.values.job import Item
+    from seedvr_cli.values.items import Item
     from seedvr_cli.values.naming import Output
 
     written = io.StringIO()

@@ -9,15 +9,7 @@ from hypothesis import strategies as st
 
 from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.request import (
-    KEY_LENGTH,
-    Source,
-    build_request,
-    canonical,
-    choose_endpoint,
-    identity,
-    json_or_text,
-)
+from seedvr_cli.values.request import KEY_LENGTH, Source, build_request, canonical, choose_endpoint, identity, json_or_text
 from seedvr_cli.values.urls import check_base_url
 from seedvr_cli.values.words import nearest
 

@@ -217,23 +217,11 @@ def setting_words(context: typer.Context, incomplete: str) -> list[str]:
 
 def request_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """The latest jobs of the ledger with their status and source; read only, and without waiting for a writer."""
-    import sqlite3
-    from contextlib import closing
-    from urllib.parse import quote
-
+    from seedvr_cli.ledger.glance import latest_jobs
     from seedvr_cli.render.human import clean
     from seedvr_cli.settings.folders import state_folder
 
     chosen = context.params.get("request_ids") or ()
     is_sandbox = bool(context.params.get("sandbox"))
-    path = os.path.join(state_folder(), "ledger.sqlite3")
-    try:
-        with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=0)) as connection:
-            rows = connection.execute(
-                "SELECT request_id, coalesce(status, state), coalesce(source, name) FROM jobs WHERE request_id IS NOT"
-                " NULL AND (gateway = 'sandbox') = ? AND substr(request_id, 1, length(?)) = ? ORDER BY id DESC LIMIT ?",
-                (is_sandbox, incomplete, incomplete, LATEST),
-            ).fetchall()
-    except sqlite3.Error:
-        return []
+    rows = latest_jobs(state_folder(), is_sandbox=is_sandbox, beginning=incomplete, limit=LATEST)
     return [(name, clean(f"{status}, {source}")) for name, status, source in rows if name not in chosen]

@@ -8,8 +8,9 @@ import typer
 from seedvr_cli.cli import options as o
 
 if TYPE_CHECKING:
-    from seedvr_cli.cli.session import Session
-    from seedvr_cli.values.job import Item
+    from seedvr_cli.cli.context import Common
+    from seedvr_cli.run.session import Session
+    from seedvr_cli.values.items import Item
 
 
 def download(
@@ -55,28 +56,26 @@ def download(
     from seedvr_cli.cli.session import Workload, run_work
 
     async def find_work(session: "Session") -> Workload:
-        return Workload.of(await _find_items(session, ids, output))
+        return Workload.of(await _find_items(common, session, ids, output))
 
     form = "bytes" if output == "-" else result_form(common, run)
     raise typer.Exit(run_work(common, policy, form, find_work))
 
 
-async def _find_items(session: "Session", ids: Sequence[str], output: str | None) -> list["Item"]:
-    from seedvr_cli.cli.status import stranger
-    from seedvr_cli.plan.planner import attach_item
+async def _find_items(common: "Common", session: "Session", ids: Sequence[str], output: str | None) -> "list[Item]":
+    from seedvr_cli.plan.planner import attach, attach_stranger
     from seedvr_cli.values.errors import UsageError
 
-    name = session.common.gateway_name
+    name, ledger = session.access.name, session.ledger
+    items: list[Item] = []
     if ids:
-        jobs = []
-        for request_id in ids:
-            job = await session.ledger.find(request_id, name)
-            jobs.append(job or stranger(request_id, session.common))
+        for index, request_id in enumerate(ids, start=1):
+            job = await ledger.find(request_id, name)
+            items.append(attach(index, job, output) if job else attach_stranger(index, request_id, output))
     else:
-        jobs = await session.ledger.pending(name)
-        if not jobs:
-            session.common.talk.say("seedvr: nothing is waiting to be delivered")
-    items = [attach_item(index, job, output) for index, job in enumerate(jobs, start=1)]
+        items += [attach(index, job, output) for index, job in enumerate(await ledger.pending(name), start=1)]
+        if not items:
+            common.talk.say("seedvr: nothing is waiting to be delivered")
     if output is not None and len(items) > 1 and items[0].output.kind == "file":
         raise UsageError(f"-o {output}: one file name, and there are {len(items)} results", hint="give a folder")
     return items

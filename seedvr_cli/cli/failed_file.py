@@ -9,7 +9,7 @@ from seedvr_cli.plan.lists import Form
 from seedvr_cli.plan.planner import check_folder
 from seedvr_cli.render.human import clean
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.job import Outcome
+from seedvr_cli.values.items import Outcome, Purchase
 
 
 class Failures:
@@ -35,7 +35,7 @@ class Failures:
     def add(self, outcome: Outcome) -> None:
         """Note an outcome, if it is a failure."""
         item = outcome.item
-        if self._path is None or outcome.error is None or item.source is None:
+        if self._path is None or outcome.error is None or not isinstance(item, Purchase):
             return
         text = self._record(item.raw if item.raw is not None else item.source, clean(outcome.error.message))
         with open(self._path, "a" if self._begun else "w", encoding="utf-8", errors="surrogateescape") as file:

@@ -46,12 +46,12 @@ def forget(
 
 async def _forget(common: "Common", sources: Sequence[str]) -> None:
     from seedvr_cli.ledger.jobs import Ledger
-    from seedvr_cli.plan.planner import attach_item
+    from seedvr_cli.plan.planner import attach
     from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
     from seedvr_cli.settings.folders import state_folder
     from seedvr_cli.values.errors import UsageError
-    from seedvr_cli.values.job import Outcome
+    from seedvr_cli.values.items import Outcome
 
     async with Ledger(state_folder()) as ledger:
         jobs = await ledger.unknown(common.gateway_name)
@@ -62,6 +62,6 @@ async def _forget(common: "Common", sources: Sequence[str]) -> None:
         chosen = [job for job in jobs if not sources or job.source in sources]
         await ledger.forget(chosen)
     for job in chosen:
-        outcome = Outcome(attach_item(1, job, None), job, resumed=True)
+        outcome = Outcome(item=attach(1, job, None), job=job, resumed=True)
         write_line(machine.line(machine.outcome_object(outcome)) if common.json else str(job.source))
     common.talk.say(f"seedvr: {len(chosen)} settled; the same command again submits them")

@@ -14,12 +14,12 @@ from seedvr_cli.cli.groups import ListOptions
 from seedvr_cli.cli.quote import ask_before, print_requests
 from seedvr_cli.plan.lists import List, open_list
 from seedvr_cli.plan.planner import Planner, Prospect, check_output_folder
-from seedvr_cli.plan.sources import is_plain_url
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.render.results import Form
 from seedvr_cli.run.policy import Policy
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.request import Source
+from seedvr_cli.values.urls import is_plain_url
 
 # Lines that are looked up in the ledger together.
 CHUNK = 500
@@ -69,7 +69,7 @@ def upscale_lists(
 
     async def find_work(session: Any) -> Workload:
         if "-" not in options.lists:
-            await ask_before(session, prospects(only_files=True), yes=options.yes)
+            await ask_before(common, session.ledger, prospects(only_files=True), yes=options.yes)
         return Workload(_chunks(prospects(), is_stream=bool(streams)), None if streams else total)
 
     return run_work(common, policy, form, find_work, failures)
@@ -110,13 +110,13 @@ def _share(prospects: Iterator[Prospect], shard: tuple[int, int]) -> Iterator[Pr
     index, shares = shard
     if shares == 1:
         return prospects
-    return (one for one in prospects if int(one.recipe.key(one.source.identity)[:16], 16) % shares == index)
+    return (one for one in prospects if int(one.key[:16], 16) % shares == index)
 
 
 def _prospects_of(opened: List, planner: Planner, *, only_check: bool) -> Iterator[Prospect]:
     """The list's prospects; with `only_check` one stands for all lines that are plainly right."""
     name = "standard input" if opened.name == "-" else opened.name
-    right = Prospect(0, Source("", "", "", ""), planner.recipe({}))
+    right = Prospect(0, "", Source("", "", "", ""), planner.recipe({}))
     for entry in opened.entries:
         if only_check and not entry.options and entry.problem is None and is_plain_url(entry.source):
             yield right

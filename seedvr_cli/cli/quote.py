@@ -3,12 +3,15 @@
 import itertools
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from seedvr_cli.cli.context import Common
 from seedvr_cli.plan.planner import Prospect
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.money import as_usd, show_usd
+
+if TYPE_CHECKING:
+    from seedvr_cli.ledger.jobs import Ledger
 
 # Millionths of a dollar of list price that are spent without a question.
 ASK_ABOVE = 1_000_000
@@ -20,18 +23,17 @@ def print_requests(common: Common, prospects: Iterable[Prospect]) -> int:
     """--dry-run: each request and its list price on standard output, the sum on standard error."""
     from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
-    from seedvr_cli.values.job import Outcome
+    from seedvr_cli.values.items import Outcome
 
     base = "sandbox:" if common.sandbox else common.base_url
     count = total = 0
     for prospect in prospects:
         item = prospect.item()
         request = item.request
-        assert request is not None
         count, total = count + 1, total + request.price()
         url = base + request.endpoint.path
         if common.json:
-            value = machine.outcome_object(Outcome(item))
+            value = machine.outcome_object(Outcome(item=item))
             value["price_usd"] = as_usd(request.price())
             headers = dict(request.headers)
             value["request"] = {"method": "POST", "url": url, "headers": headers, "body": request.body}
@@ -44,9 +46,8 @@ def print_requests(common: Common, prospects: Iterable[Prospect]) -> int:
     return 0
 
 
-async def ask_before(session: Any, prospects: Iterable[Prospect], *, yes: bool) -> None:
+async def ask_before(common: Common, ledger: "Ledger", prospects: Iterable[Prospect], *, yes: bool) -> None:
     """Before a run whose list price passes a dollar, on a terminal, ask; what the ledger knows costs nothing."""
-    common = session.common
     if yes or common.sandbox or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     total, chunk = 0, list[Prospect]()
@@ -54,10 +55,8 @@ async def ask_before(session: Any, prospects: Iterable[Prospect], *, yes: bool) 
         if prospect is not None:
             chunk.append(prospect)
         if len(chunk) >= LARGEST_LOOKUP or prospect is None:
-            keys = [one.recipe.key(one.source.identity) for one in chunk]
-            known = await session.ledger.paid_keys(keys)
-            total += sum({key: one.recipe.request.price() for one, key in zip(chunk, keys, strict=True)
-                          if key not in known}.values())  # fmt: skip
+            known = await ledger.paid_keys([one.key for one in chunk])
+            total += sum({one.key: one.recipe.request.price() for one in chunk if one.key not in known}.values())
             chunk = []
     if total <= ASK_ABOVE:
         return

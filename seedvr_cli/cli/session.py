@@ -7,48 +7,33 @@ import shlex
 import signal
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
-from urllib.request import getproxies
 
 from seedvr_cli.cli.context import Common
+from seedvr_cli.cli.crash_log import log_crash
 from seedvr_cli.cli.failed_file import Failures
-from seedvr_cli.gateway.client import Gateway
-from seedvr_cli.gateway.httpx_transport import HttpxTransport
-from seedvr_cli.gateway.transport import Transport
-from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.cli.streams import PIPE_CLOSED, forget_stdout
 from seedvr_cli.render.reporter import PlainReporter, Reporter
 from seedvr_cli.render.results import Form, Results
 from seedvr_cli.render.tally import Tally
-from seedvr_cli.run.engine import Engine, Work, in_one_chunk
+from seedvr_cli.run import session as run
+from seedvr_cli.run.engine import Engine, in_one_chunk
 from seedvr_cli.run.policy import Policy
+from seedvr_cli.run.session import Access, Session
+from seedvr_cli.run.skim import Work
 from seedvr_cli.settings.folders import state_folder
 from seedvr_cli.settings.key import find_key
 from seedvr_cli.values.errors import Interrupted, worst_exit_code
-from seedvr_cli.values.events import Finished, Notice, Skipped
+from seedvr_cli.values.events import Crashed, Finished, Notice, Skipped
 
-# Jobs in flight from which on the faster transport is worth its loading.
-MANY_JOBS = 64
 # Open files that no batch comes near; macOS gives a process 256 unless it asks for more.
 FILES = 4096
 # Objects made and kept before the garbage is looked through; Python's own 700 costs a batch a twentieth of its time.
 GARBAGE = 20_000
 # Seconds between two looks at the clock by the reporter.
 TICK_SECONDS = 0.1
-# Exit code of a command whose reader went away: 128 + SIGPIPE, as a shell reports it.
-PIPE_CLOSED = 141
-
-
-@dataclass(slots=True)
-class Session:
-    """An open gateway and ledger."""
-
-    common: Common
-    gateway: Gateway
-    ledger: Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +54,20 @@ FindWork = Callable[[Session], Awaitable[Workload]]
 
 
 @asynccontextmanager
-async def open_session(common: Common, *, many: bool = False) -> AsyncIterator[Session]:
-    """The ledger, and the gateway with its key; the sandbox is started where it is asked for."""
-    async with AsyncExitStack() as stack:
-        if common.sandbox:
-            url, key, origin = await stack.enter_async_context(_sandbox()), "sandbox", "the sandbox, which needs none"
-        else:
-            url = common.base_url
-            key, origin = find_key(common.settings, common.key_file)
-        ledger = await stack.enter_async_context(Ledger(state_folder()))
-        if common.talk.verbose:
-            common.talk.say(f"seedvr: gateway {common.gateway_name}; key from {origin}; ledger {ledger.path}")
-        observe = (lambda text: common.talk.say(f"seedvr: {text}")) if common.talk.verbose else None
-        gateway = await stack.enter_async_context(Gateway(url, key, observe=observe, connect=_carrier(many=many)))
-        yield Session(common, gateway, ledger)
+async def open_session(common: Common, *, jobs: int = 1) -> AsyncIterator[Session]:
+    """The ledger and the gateway that the options name; KeyMissing where there is no key for it."""
+    talk = common.talk
+    if common.sandbox:
+        base_url, key, origin = None, "sandbox", "the sandbox, which needs none"
+    else:
+        base_url = common.base_url
+        key, origin = find_key(common.settings, common.key_file)
+    access = Access(base_url=base_url, key=key, folder=state_folder())
+    observe = (lambda text: talk.say(f"seedvr: {text}")) if talk.verbose else None
+    async with run.open_session(access, jobs=jobs, observe=observe) as session:
+        if talk.verbose:
+            talk.say(f"seedvr: gateway {access.name}; key from {origin}; ledger {session.ledger.path}")
+        yield session
 
 
 def run_work(
@@ -98,10 +83,9 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
     gc.enable()
     _allow_files()
     results, tally, codes = Results(form), Tally(), set[int]()
-    async with open_session(common, many=policy.jobs >= MANY_JOBS) as session:
+    async with open_session(common, jobs=policy.jobs) as session:
         work = await find_work(session)
-        spool = os.path.join(state_folder(), "spool")
-        engine = Engine(session.gateway, session.ledger, policy, name=common.gateway_name, spool=spool)
+        engine = session.engine(policy)
         await engine.check_outputs(work.checked)
         reporter = _reporter(common, tally, work.total)
         if common.sandbox:
@@ -119,9 +103,11 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
                         elif isinstance(event, Skipped):
                             tally.skip(len(event.paths))
                             reporter.result(lambda paths=event.paths: results.write_paths(paths))  # type: ignore[misc]
+                        elif isinstance(event, Crashed):
+                            common.talk.error(log_crash(event.error, sys.argv[1:]))
                         reporter.handle(event)
             except BrokenPipeError:
-                _forget_stdout()
+                forget_stdout()
                 return PIPE_CLOSED
             finally:
                 ticker.cancel()
@@ -130,7 +116,7 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
                 try:
                     reporter.close()
                 except BrokenPipeError:
-                    _forget_stdout()
+                    forget_stdout()
                     codes.add(PIPE_CLOSED)
         if engine.interrupted is not None:
             codes.add(engine.interrupted.exit_code)
@@ -157,24 +143,6 @@ def _allow_files() -> None:
         enough = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
         if soft != resource.RLIM_INFINITY and soft < enough:
             resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
-
-
-def _carrier(*, many: bool) -> Callable[[], Transport]:
-    """What carries requests: httpx, or for a large batch aiohttp, where it is there and no proxy is in the way."""
-    if many and find_spec("aiohttp") is not None and not getproxies():
-        from seedvr_cli.gateway.aiohttp_transport import AiohttpTransport
-
-        return AiohttpTransport
-    return HttpxTransport
-
-
-@asynccontextmanager
-async def _sandbox() -> AsyncIterator[str]:
-    from seedvr_cli.sandbox.server import Sandbox
-    from seedvr_cli.sandbox.world import SandboxSettings
-
-    async with Sandbox(Path(state_folder()) / "sandbox", SandboxSettings()) as sandbox:
-        yield sandbox.url
 
 
 def _reporter(common: Common, tally: Tally, total: int | None) -> Reporter:
@@ -225,8 +193,3 @@ class _signals:  # noqa: N801 - reads as what it is: `with _signals(engine)`
     def _stop(self, reason: Interrupted) -> None:
         self._reporter.handle(Notice("stopping; once more ends it at once"))
         self._engine.stop(reason)
-
-
-def _forget_stdout() -> None:
-    """Nobody reads it any more: let the interpreter's last flush go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

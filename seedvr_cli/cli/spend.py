@@ -9,7 +9,7 @@ from seedvr_cli.cli import options as o
 
 if TYPE_CHECKING:
     from seedvr_cli.cli.context import Common
-    from seedvr_cli.ledger.jobs import Spending
+    from seedvr_cli.ledger.spending import Spending
 
 COLUMNS = ("day", "endpoint", "profile", "jobs", "listed", "not_charged", "maybe", "unknown")
 

@@ -11,9 +11,12 @@ from seedvr_cli.cli import options as o
 
 if TYPE_CHECKING:
     from seedvr_cli.cli.context import Common
-    from seedvr_cli.cli.session import Session
+    from seedvr_cli.ledger.jobs import Ledger
+    from seedvr_cli.run.session import Session
+    from seedvr_cli.values.answer import Answer
     from seedvr_cli.values.errors import SeedvrError
-    from seedvr_cli.values.job import Item, Job, Outcome
+    from seedvr_cli.values.items import Outcome
+    from seedvr_cli.values.job import Job
 
 
 def status(
@@ -47,18 +50,6 @@ def status(
     raise typer.Exit(code)
 
 
-def stranger(request_id: str, common: "Common") -> "Job":
-    """A job that another machine or program submitted: all we have is its id."""
-    from seedvr_cli.values.job import Job
-    from seedvr_cli.values.naming import safe_name
-
-    return Job(
-        id=0, key=f"request:{request_id}", gateway=common.gateway_name, endpoint=None, source=None,
-        name=safe_name(request_id), params={}, output=None, price=None, profile=common.settings.profile,
-        state="running", request_id=request_id,
-    )  # fmt: skip
-
-
 async def _ask(common: "Common", ids: Sequence[str]) -> int:
     from seedvr_cli.cli.session import open_session
     from seedvr_cli.values.errors import worst_exit_code
@@ -66,51 +57,41 @@ async def _ask(common: "Common", ids: Sequence[str]) -> int:
     codes = []
     async with open_session(common) as session:
         for request_id in dict.fromkeys(ids):
-            outcome = await _ask_one(session, request_id)
+            outcome = await _ask_one(common, session, request_id)
             codes.append(_exit_code(outcome))
             _show(common, [outcome])
     return worst_exit_code(codes)
 
 
-async def _ask_one(session: "Session", request_id: str) -> "Outcome":
+async def _ask_one(common: "Common", session: "Session", request_id: str) -> "Outcome":
     """One poll; what is learned of an own job is recorded."""
+    from seedvr_cli.plan.planner import attach_stranger
     from seedvr_cli.render.human import error_line
     from seedvr_cli.values.errors import SeedvrError
-    from seedvr_cli.values.job import Outcome
+    from seedvr_cli.values.items import Outcome
 
-    common = session.common
-    job = await session.ledger.find(request_id, common.gateway_name)
-    own = job is not None
-    job = job or stranger(request_id, common)
-    error = None
+    ledger = session.ledger
+    job, answer, error = await ledger.find(request_id, session.access.name), None, None
     try:
         answer = await session.gateway.poll(request_id)
-        if own:
-            job = await session.ledger.record(job, answer)
-        else:
-            job = replace(
-                job, status=answer.status, media_url=answer.media_url, media_type=answer.media_type,
-                error=answer.error, extra=answer.extra, submitted_at=answer.created_at,
-                completed_at=answer.completed_at,
-            )  # fmt: skip
+        if job:
+            job = await ledger.record(job, answer)
     except SeedvrError as caught:
         error = caught
         common.talk.error(error_line(caught, request_id))
-    files = await session.ledger.deliveries.files(job) if own else ()
-    return Outcome(_item(job), job, files, error or _failure(job), resumed=own, price=job.price)
+    if job:
+        return await _outcome_of(ledger, job, error)
+    item = attach_stranger(1, request_id, None)
+    return Outcome(item=item, answer=answer, error=error or (_failure_of(answer) if answer else None))
 
 
 async def _list(common: "Common", *, only_unknown: bool) -> int:
     from seedvr_cli.ledger.jobs import Ledger
     from seedvr_cli.settings.folders import state_folder
-    from seedvr_cli.values.job import Outcome
 
     async with Ledger(state_folder()) as ledger:
         jobs = await (ledger.unknown if only_unknown else ledger.list_jobs)(common.gateway_name)
-        outcomes = []
-        for job in jobs:
-            files = await ledger.deliveries.files(job) if common.json else ()
-            outcomes.append(Outcome(_item(job), job, files, _failure(job), resumed=True, price=job.price))
+        outcomes = [await _outcome_of(ledger, job, has_files=common.json) for job in jobs]
     if not outcomes:
         what = "no submission without an answer" if only_unknown else "no job"
         common.talk.say(f"seedvr: the ledger has {what} for {common.gateway_name}")
@@ -127,25 +108,30 @@ def _show(common: "Common", outcomes: "Sequence[Outcome]") -> None:
         for outcome in outcomes:
             write_line(machine.line(machine.outcome_object(outcome)))
         return
-    known = (outcome.job for outcome in outcomes if outcome.resumed or (outcome.job and outcome.job.status))
-    rows = job_rows(job for job in known if job)
+    rows = job_rows(outcome for outcome in outcomes if outcome.known)
     for text in table(rows, aligned=sys.stdout.isatty()) if rows else ():
         write_line(text)
 
 
-def _item(job: "Job") -> "Item":
-    from seedvr_cli.plan.planner import attach_item
-
-    return attach_item(1, replace(job, output=None), None)
-
-
-def _failure(job: "Job") -> "SeedvrError | None":
+async def _outcome_of(
+    ledger: "Ledger", job: "Job", error: "SeedvrError | None" = None, *, has_files: bool = True
+) -> "Outcome":  # fmt: skip
+    """What the ledger has of a job."""
+    from seedvr_cli.plan.planner import attach
     from seedvr_cli.values.errors import OutcomeUnknown
+    from seedvr_cli.values.items import Outcome
+
+    files = await ledger.deliveries.files(job) if has_files else ()
+    if error is None and job.state == "unknown":
+        error = OutcomeUnknown(f"the submission was never answered ({job.error})")
+    item = attach(1, replace(job, output=None), None)
+    return Outcome(item=item, job=job, files=files, error=error or _failure_of(job), resumed=True)
+
+
+def _failure_of(known: "Job | Answer") -> "SeedvrError | None":
     from seedvr_cli.values.job import failure
 
-    if job.state == "unknown":
-        return OutcomeUnknown(f"the submission was never answered ({job.error})")
-    return failure(job) if job.status in {"FAILED", "ERROR"} else None
+    return failure(known) if known.status in {"FAILED", "ERROR"} else None
 
 
 def _exit_code(outcome: "Outcome") -> int:
@@ -153,5 +139,5 @@ def _exit_code(outcome: "Outcome") -> int:
 
     if outcome.error is not None:
         return outcome.error.exit_code
-    status = outcome.job.status if outcome.job else None
+    status = outcome.known.status if outcome.known else None
     return 0 if status == COMPLETED else 1 if status in TERMINAL else 6

@@ -66,7 +66,7 @@ def upscale(
     failures = Failures(lists.failed_file)
 
     async def find_work(session: Any) -> Workload:
-        await ask_before(session, prospects, yes=lists.yes)
+        await ask_before(common, session.ledger, prospects, yes=lists.yes)
         return Workload.of(prospects)
 
     return run_work(common, policy, form, find_work, failures)

@@ -20,7 +20,7 @@ FRUITLESS_BREAKS = 5
 Fetch = Callable[[str, int, str | None], AbstractAsyncContextManager[Stream]]
 
 
-async def deliver(
+async def fetch_file(
     url: str, fetch: Fetch, hooks: Hooks, *, resume: Destination | None = None, etag: str | None = None
 ) -> tuple[File, int]:
     """Fetch a media URL, check it and give it its name; returns the file and its time of change in nanoseconds.

@@ -4,6 +4,7 @@ What a failed submission means for the user's money is decided by what
 is provable: `NotSent` and `Busy` were not accepted and may be sent again; all else that is no clear answer is unknown.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -20,10 +21,12 @@ from seedvr_cli.values.answer import Answer, Stream
 from seedvr_cli.values.catalog import KEY_HEADER, STATUS_PATH
 from seedvr_cli.values.errors import (
     BalanceError,
+    Busy,
     DeliveryError,
     GatewayError,
     KeyRefused,
     NetworkError,
+    NotSent,
     OutcomeUnknown,
     RangeRefused,
     RequestRefused,
@@ -44,20 +47,6 @@ SECRET_LENGTH = 8
 _USER_AGENT = f"seedvr-cli/{__version__}"
 _POST_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-
-
-class NotSent(NetworkError):
-    """The connection was never made: nothing was submitted."""
-
-
-class Busy(GatewayError):
-    """429, or 503 with Retry-After: refused for now. `wait` is what the server asks for, in seconds."""
-
-    code = "busy"
-
-    def __init__(self, message: str, wait: float | None) -> None:
-        super().__init__(message)
-        self.wait = wait
 
 
 class Gateway:
@@ -124,11 +113,18 @@ class Gateway:
             raise GatewayError(self._describe(reply), hint=hint)
         raise OutcomeUnknown(self._describe(reply))
 
-    async def poll(self, request_id: str) -> Answer:
-        """One GET of a job's status. Raises NetworkError, Busy, GatewayError, KeyRefused or RequestRefused (404)."""
+    async def poll(self, request_id: str, *, seconds: float | None = None) -> Answer:
+        """One GET of a job's status, its whole answer within that many seconds (None: as long as is usual).
+
+        Raises NetworkError, Busy, GatewayError, KeyRefused or RequestRefused (404).
+        """
         url = self._base_url + STATUS_PATH + quote(request_id.encode("utf-8", "replace"), safe="")
+        limit = POLL_SECONDS if seconds is None else min(seconds, POLL_SECONDS)
         try:
-            reply = await self._api.exchange("GET", url, self._headers, None, seconds=POLL_SECONDS)
+            async with asyncio.timeout(limit):
+                reply = await self._api.exchange("GET", url, self._headers, None, seconds=limit)
+        except TimeoutError as error:
+            raise NetworkError(f"cannot reach {self._base_url}: no whole answer in {limit:g} seconds") from error
         except (Unsent, Lost) as error:
             raise NetworkError(f"cannot reach {self._base_url}: {error}") from error
         self._report("GET", url, reply.status)

@@ -24,6 +24,8 @@ LARGEST_GROUP = 256
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], T]
+# Makes the tables, or brings them up to date, of the database at that path.
+Prepare = Callable[[sqlite3.Connection, str], None]
 
 
 @dataclass(slots=True)
@@ -36,10 +38,9 @@ class _Waiting:
 class Database:
     """One connection. Operations raise LedgerError where the file cannot be read or written, or is damaged."""
 
-    def __init__(self, path: str, schema: str, version: int) -> None:
+    def __init__(self, path: str, prepare: Prepare) -> None:
         self.path = path
-        self._schema = schema
-        self._version = version
+        self._prepare = prepare
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._is_closing = False
@@ -48,7 +49,7 @@ class Database:
         """Open the file, made if need be."""
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         try:
-            self._connection = await self._in_thread(lambda: open_database(self.path, self._schema, self._version))
+            self._connection = await self._in_thread(lambda: open_database(self.path, self._prepare))
         except BaseException:
             self._executor.shutdown(wait=False)
             raise
@@ -118,35 +119,33 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
 
-def open_database(path: str, schema: str, newest: int) -> sqlite3.Connection:
-    """A database of that schema, made if need be. A damaged one is set aside, and never silently replaced."""
+def open_database(path: str, prepare: Prepare) -> sqlite3.Connection:
+    """The database, made if need be. A damaged one is set aside, and never silently replaced."""
     aside = f"{path}.damaged"
     if os.path.exists(aside):
         raise LedgerError(
             f"the ledger was damaged and stands aside as {aside}; without it, what it knew would be paid again",
             hint="restore ledger.sqlite3 from a backup, or delete the damaged file to begin a new ledger",
         )
+    connection = None
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        is_new = not os.path.exists(path) or os.path.getsize(path) == 0
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         os.chmod(path, 0o600)
         connection.row_factory = sqlite3.Row
-        journal = "WAL" if sqlite3.sqlite_version_info >= FIRST_SAFE_WAL else "DELETE"
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        connection.execute("PRAGMA synchronous = FULL")
-        if version > newest:
-            raise LedgerError(f"{path} was written by a newer seedvr", hint="update seedvr")
-        if version < newest:
+        if is_new:
+            journal = "WAL" if sqlite3.sqlite_version_info >= FIRST_SAFE_WAL else "DELETE"
             connection.execute(f"PRAGMA journal_mode = {journal}")
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in schema.split(";\n"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {newest}")
-            connection.execute("COMMIT")
-        else:
-            connection.execute("SELECT count(*) FROM (SELECT 1 FROM jobs LIMIT 1)")
-    except (sqlite3.Error, OSError) as error:
-        raise translate(error, path) from error
+        connection.execute("PRAGMA synchronous = FULL")
+        prepare(connection, path)
+        connection.execute("SELECT count(*) FROM (SELECT 1 FROM jobs LIMIT 1)")
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.Error | OSError):
+            raise translate(error, path) from error
+        raise
     return connection
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sqlite3
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from seedvr_cli.ledger.database import Database
@@ -11,6 +12,26 @@ from seedvr_cli.ledger.rows import Delivery, Mark, delivery_of, now, update_job
 from seedvr_cli.ledger.runs import RunLock, is_run_alive
 from seedvr_cli.values.job import File, Job
 from seedvr_cli.values.naming import number_of, numbered
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The path that is to be written, recorded as this job's."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The name that was asked for is in the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another run is at this very file, or has been: it may be there when we look again."""
+
+
+Place = Placed | Taken | Elsewhere
 
 
 class Deliveries:
@@ -55,16 +76,16 @@ class Deliveries:
     async def place(
         self, job: Job, position: int, base: str, *, first: int = 1, held: frozenset[int] = frozenset(),
         known: frozenset[Mark] = frozenset(), exact: bool = False, overwrite: bool = False,
-    ) -> str | None:  # fmt: skip
+    ) -> Place:  # fmt: skip
         """Choose and record the path of a file that is about to be written, before its `.part` exists.
 
-        `base` is absolute; numbers count from `first`, passing over those `held` by other items. None where `exact`
-        (an explicit name) is taken; an empty text where another run delivers this very job now, or has begun or ended
+        `base` is absolute; numbers count from `first`, passing over those `held` by other items. Taken where `exact`
+        (an explicit name) is in the way; Elsewhere where another run delivers this very job now, or has begun or ended
         that since the caller saw the `known` records of it.
         """
         run = self._lock.take()
 
-        def operation(connection: sqlite3.Connection) -> str | None:
+        def operation(connection: sqlite3.Connection) -> Place:
             number = first
             while True:
                 path = numbered(base, number)
@@ -74,11 +95,11 @@ class Deliveries:
                         "INSERT OR REPLACE INTO deliveries (job, position, path, run, replaces) VALUES (?, ?, ?, ?, ?)",
                         (job.id, position, path, run, int(overwrite and os.path.lexists(path))),
                     )
-                    return path
+                    return Placed(path)
                 if verdict == "busy":
-                    return ""
+                    return Elsewhere()
                 if exact:
-                    return None
+                    return Taken()
                 number += 1
                 while number in held:
                     number += 1
@@ -145,7 +166,8 @@ class Deliveries:
             lambda connection: connection.execute(
                 "SELECT jobs.key, path, bytes, mtime_ns, d.media_type"  # noqa: S608 - marks only
                 " FROM jobs JOIN deliveries d ON job = jobs.id"
-                f" WHERE jobs.id IN (SELECT max(id) FROM jobs WHERE key IN ({marks}) GROUP BY key)"
+                f" WHERE jobs.id IN (SELECT max(id) FROM jobs WHERE key IN ({marks})"
+                " AND state NOT IN ('error', 'forgotten') GROUP BY key)"
                 " AND state = 'completed' AND done_at IS NOT NULL AND json_array_length(media_url) = 1",
                 keys,
             ).fetchall()

@@ -13,57 +13,24 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from seedvr_cli.ledger.database import Database
 from seedvr_cli.ledger.files import Deliveries
-from seedvr_cli.ledger.rows import SCHEMA, SCHEMA_VERSION, insert_job, job_of, now, stamp, update_job
+from seedvr_cli.ledger.migrations import migrate
+from seedvr_cli.ledger.rows import insert_job, job_of, now, stamp, update_job
 from seedvr_cli.ledger.runs import RunLock
+from seedvr_cli.ledger.spending import Spending, read_spending, spent_today
+from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import COMPLETED, ERROR, FAILED
-from seedvr_cli.values.job import Job, State
+from seedvr_cli.values.job import Draft, Job, State
+from seedvr_cli.values.naming import safe_name
 
 # Jobs whose durations tell what to expect of the next one.
 RECENT_JOBS = 20
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What the ledger answers to "may I submit this?".
-
-    `submit`: yes, and `job` is the record. `attach`: it is paid for, `job` goes on or is done. `busy`: another run is
-    at it now. `unknown`, `failed`: `job` ended so, and is not submitted again. `capped`: the day's money is spent.
-    """
-
-    verdict: Literal["submit", "attach", "busy", "unknown", "failed", "capped"]
-    job: Job
-
-
-@dataclass(frozen=True, slots=True)
-class Spending:
-    """What jobs of a day, endpoint and profile cost by the list, in millionths of a dollar, by what is known of it."""
-
-    day: str
-    endpoint: str
-    profile: str
-    jobs: int
-    listed: int
-    not_charged: int
-    maybe: int
-    unknown: int
-
-
-# The states behind each word of `charge`, in the order of Spending's fields.
-_CHARGES = {
-    "listed": "'completed'",
-    "not_charged": "'error'",
-    "maybe": "'running', 'failed'",
-    "unknown": "'reserved', 'submitting', 'unknown', 'forgotten'",
-}
 
 
 class Ledger:
@@ -75,7 +42,7 @@ class Ledger:
     def __init__(self, folder: str) -> None:
         self.path = os.path.join(folder, "ledger.sqlite3")
         self._folder = folder
-        self._database = Database(self.path, SCHEMA, SCHEMA_VERSION)
+        self._database = Database(self.path, migrate)
         self._lock = RunLock(os.path.join(folder, "runs"))
         self.deliveries = Deliveries(self._database, self._lock)
 
@@ -93,31 +60,19 @@ class Ledger:
 
     # What a job costs: before the POST, after it, at its end.
 
-    async def claim(
-        self, draft: Job, *, new: bool = False, retry_failed: bool = False, only_ask: bool = False,
-        day_cap: int | None = None,
-    ) -> Claim:  # fmt: skip
-        """Ask to submit `draft` (its `id` is ignored), and record that the POST may now be in the air.
+    async def ask(self, draft: Draft, terms: Terms) -> Verdict:
+        """Whether `draft` might be submitted now; nothing is recorded. What dead runs left of it is settled."""
+        return await self._write(lambda connection: self._judge(connection, draft, terms))
 
-        With `only_ask` nothing is recorded: the answer `submit` then means that it would have been. `day_cap` is the
-        most, in millionths of a dollar, that all runs together may submit on a day (UTC), jobs in flight included.
-        """
+    async def claim(self, draft: Draft, terms: Terms) -> Verdict:
+        """Ask to submit `draft`, and record that the POST may now be in the air."""
         run = self._lock.take()
 
-        def operation(connection: sqlite3.Connection) -> Claim:
-            job = None if new else self._latest(connection, draft.key)
-            if job is not None:
-                if job.state in {"reserved", "submitting"}:
-                    return Claim("busy", job)
-                if job.state == "unknown":
-                    return Claim("unknown", job)
-                if job.state == "failed" and not retry_failed:
-                    return Claim("failed", job)
-                if job.state in {"running", "completed"}:
-                    return Claim("attach", job)
-            if day_cap is not None and _spent_today(connection, draft.gateway) + (draft.price or 0) > day_cap:
-                return Claim("capped", draft)
-            return Claim("submit", draft if only_ask else insert_job(connection, draft, "submitting", run))
+        def operation(connection: sqlite3.Connection) -> Verdict:
+            verdict = self._judge(connection, draft, terms)
+            if not isinstance(verdict, Free):
+                return verdict
+            return Claimed(insert_job(connection, draft, "submitting", run, submitted_at=now()))
 
         return await self._write(operation)
 
@@ -137,7 +92,7 @@ class Ledger:
         """Record that the outcome of the submission is unknown."""
         return await self._write(lambda c: update_job(c, job.id, state="unknown", error=message, submitted_at=now()))
 
-    async def record(self, job: Job, answer: Answer, *, price: int | None = None) -> Job:
+    async def record(self, job: Job, answer: Answer) -> Job:
         """Record the gateway's answer to the submission, or a later one; terminal states included."""
         state: State = {COMPLETED: "completed", FAILED: "failed", ERROR: "error"}.get(answer.status, "running")  # type: ignore[assignment]
         fields: dict[str, Any] = {"state": state, "status": answer.status, "extra": json.dumps(dict(answer.extra))}
@@ -151,20 +106,34 @@ class Ledger:
             fields |= {"completed_at": stamp(answer.completed_at) or now(), "error": answer.error}
             if answer.created_at and answer.completed_at:  # both by one clock, the gateway's
                 fields["submitted_at"] = stamp(answer.created_at)
-        if price is not None:
-            fields["price"] = price
         return await self._write(lambda connection: update_job(connection, job.id, **fields))
 
-    async def adopt(self, draft: Job) -> Job:
+    async def adopt(self, request_id: str, gateway: str, profile: str) -> Job:
         """Record a job that another machine or program submitted, so that its delivery can be resumed."""
-        return await self._write(lambda connection: insert_job(connection, draft, "running", None))
+        draft = Draft(
+            key=f"request:{request_id}",
+            gateway=gateway,
+            endpoint=None,
+            source=None,
+            name=safe_name(request_id),
+            params={},
+            output=None,
+            price=None,
+            profile=profile,
+        )
+
+        def operation(connection: sqlite3.Connection) -> Job:
+            return _by_request(connection, request_id, gateway) or insert_job(
+                connection, draft, "running", None, request_id=request_id
+            )
+
+        return await self._write(operation)
 
     # Looking up.
 
     async def find(self, request_id: str, gateway: str) -> Job | None:
         """The job with this request id."""
-        rows = await self._jobs("request_id = ? AND gateway = ? ORDER BY id DESC LIMIT 1", (request_id, gateway))
-        return rows[0] if rows else None
+        return await self._read(lambda connection: _by_request(connection, request_id, gateway))
 
     async def paid_keys(self, keys: list[str]) -> set[str]:
         """Of these keys, those that would not be submitted again."""
@@ -215,18 +184,7 @@ class Ledger:
     async def spending(self, gateway: str, since: float) -> list[Spending]:
         """List prices by day (UTC), endpoint and profile, of jobs submitted since that instant."""
 
-        def operation(connection: sqlite3.Connection) -> list[Spending]:
-            sums = ", ".join(
-                f"coalesce(sum(CASE WHEN state IN ({states}) THEN price END), 0)" for states in _CHARGES.values()
-            )
-            rows = connection.execute(
-                "SELECT date(submitted_at, 'unixepoch'), coalesce(endpoint, '-'), profile, count(*), "  # noqa: S608 - ours
-                f"{sums} FROM jobs WHERE gateway = ? AND submitted_at >= ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-                (gateway, since),
-            )
-            return [Spending(*row) for row in rows]
-
-        return await self._read(operation)
+        return await self._read(lambda connection: read_spending(connection, gateway, since))
 
     # Below.
 
@@ -244,10 +202,31 @@ class Ledger:
             ]
         )
 
-    def _latest(self, connection: sqlite3.Connection, key: str) -> Job | None:
-        """The record that counts for a key, after what dead runs left behind is settled."""
+    def _judge(self, connection: sqlite3.Connection, draft: Draft, terms: Terms) -> Verdict:
+        job = None if terms.again else self._counting(connection, draft.key)
+        if job is not None:
+            match job.state:
+                case "reserved" | "submitting":
+                    return Held(job)
+                case "unknown":
+                    return Unanswered(job)
+                case "running" | "completed":
+                    return Paid(job)
+                case "failed" if not terms.after_failure:
+                    return Failed(job)
+        cap = terms.day_cap
+        if cap is not None and spent_today(connection, draft.gateway) + (draft.price or 0) > cap:
+            return OverDay()
+        return Free()
+
+    def _counting(self, connection: sqlite3.Connection, key: str) -> Job | None:
+        """The record that counts for a key, after what dead runs left behind is settled.
+
+        It is the latest one that may have cost something: an ERROR, or what the user has settled, hides nothing.
+        """
+        query = "SELECT * FROM jobs WHERE key = ? AND state NOT IN ('error', 'forgotten') ORDER BY id DESC LIMIT 1"
         while True:
-            row = connection.execute("SELECT * FROM jobs WHERE key = ? ORDER BY id DESC LIMIT 1", (key,)).fetchone()
+            row = connection.execute(query, (key,)).fetchone()
             if row is None:
                 return None
             if row["state"] not in {"reserved", "submitting"} or self._lock.is_alive(row["run"]):
@@ -269,10 +248,10 @@ class Ledger:
             _settle(connection, row["id"], row["state"])
 
 
-def _spent_today(connection: sqlite3.Connection, gateway: str) -> int:
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-    query = "SELECT coalesce(sum(price), 0) FROM jobs WHERE submitted_at >= ? AND gateway = ? AND state != 'error'"
-    return int(connection.execute(query, (midnight, gateway)).fetchone()[0])
+def _by_request(connection: sqlite3.Connection, request_id: str, gateway: str) -> Job | None:
+    query = "SELECT * FROM jobs WHERE request_id = ? AND gateway = ? ORDER BY id DESC LIMIT 1"
+    row = connection.execute(query, (request_id, gateway)).fetchone()
+    return job_of(row) if row else None
 
 
 def _settle(connection: sqlite3.Connection, job: int, state: str) -> None:

@@ -1,4 +1,4 @@
-"""The ledger's tables, and their rows as values."""
+"""Rows of the ledger's tables as values, and back."""
 
 import json
 import os
@@ -8,24 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from seedvr_cli.values.job import File, Job, State
-
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, gateway TEXT NOT NULL, endpoint TEXT, source TEXT,
-  name TEXT NOT NULL, params TEXT NOT NULL, output TEXT, price INTEGER, profile TEXT NOT NULL, run TEXT,
-  state TEXT NOT NULL, status TEXT, request_id TEXT, media_url TEXT, media_type TEXT, error TEXT, extra TEXT,
-  submitted_at REAL, completed_at REAL);
-CREATE INDEX IF NOT EXISTS jobs_by_key ON jobs (key, id);
-CREATE INDEX IF NOT EXISTS jobs_by_request ON jobs (request_id);
-CREATE INDEX IF NOT EXISTS jobs_by_time ON jobs (submitted_at);
-CREATE TABLE IF NOT EXISTS deliveries (
-  job INTEGER NOT NULL REFERENCES jobs (id), position INTEGER NOT NULL, path TEXT NOT NULL, run TEXT NOT NULL,
-  replaces INTEGER NOT NULL, etag TEXT, bytes INTEGER, sha256 TEXT, mtime_ns INTEGER, media_type TEXT,
-  width INTEGER, height INTEGER, done_at REAL, PRIMARY KEY (job, position, path));
-CREATE INDEX IF NOT EXISTS deliveries_by_path ON deliveries (path);
-"""
+from seedvr_cli.values.job import Draft, File, Job, State
 
 # What a record of a delivery said when it was looked at: path, run, whether it was done.
 Mark = tuple[str, str, bool]
@@ -70,18 +53,35 @@ def digest(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def insert_job(connection: sqlite3.Connection, draft: Job, state: State, run: str | None) -> Job:
+def insert_job(
+    connection: sqlite3.Connection, draft: Draft, state: State, run: str | None, **more: Any
+) -> Job:  # fmt: skip
+    """A new record. `more` are columns beyond those of the draft."""
+    columns = {
+        "key": draft.key,
+        "key_name": draft.key_name,
+        "gateway": draft.gateway,
+        "endpoint": draft.endpoint,
+        "source": draft.source,
+        "name": draft.name,
+        "params": json.dumps(dict(draft.params)),
+        "output": draft.output,
+        "price": draft.price,
+        "profile": draft.profile,
+        "run": run,
+        "state": state,
+        **more,
+    }
+    marks = ", ".join("?" * len(columns))
     cursor = connection.execute(
-        "INSERT INTO jobs (key, gateway, endpoint, source, name, params, output, price, profile, run, state,"
-        " request_id, submitted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (draft.key, draft.gateway, draft.endpoint, draft.source, draft.name, json.dumps(dict(draft.params)),
-         draft.output, draft.price, draft.profile, run, state, draft.request_id,
-         now() if state == "submitting" else stamp(draft.submitted_at)),
-    )  # fmt: skip
+        f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608 - our names
+        tuple(columns.values()),
+    )
     return job_of(connection.execute("SELECT * FROM jobs WHERE id = ?", (cursor.lastrowid,)).fetchone())
 
 
 def update_job(connection: sqlite3.Connection, job: int, **fields: Any) -> Job:
+    """Other values for these columns; the record as it is then."""
     columns = ", ".join(f"{name} = ?" for name in fields)
     connection.execute(f"UPDATE jobs SET {columns} WHERE id = ?", (*fields.values(), job))  # noqa: S608 - our names
     return job_of(connection.execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone())
@@ -91,6 +91,7 @@ def job_of(row: Mapping[str, Any]) -> Job:
     return Job(
         id=row["id"],
         key=row["key"],
+        key_name=row["key_name"],
         gateway=row["gateway"],
         endpoint=row["endpoint"],
         source=row["source"],

@@ -76,3 +76,12 @@ def is_run_alive(folder: str, run: str) -> bool:
         with suppress(OSError):
             os.unlink(path)
         return False
+
+
+def live_runs(folder: str) -> bool:
+    """Whether any run goes on that records its work in this folder."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return False
+    return any(is_run_alive(folder, name) for name in names)

@@ -1,6 +1,5 @@
 """From SOURCE words to items: which files and URLs, for which endpoint, under which name. Nothing is sent."""
 
-import hashlib
 import json
 import os
 import tempfile
@@ -9,13 +8,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedvr_cli.plan.lists import Entry
-from seedvr_cli.plan.sources import expand, is_plain_url
+from seedvr_cli.plan.sources import LONGEST_URL, expand, plain_source
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.values.catalog import ENDPOINTS, Endpoint, check
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.job import Item, Job
-from seedvr_cli.values.naming import Output, parse_output, safe_name, source_name
-from seedvr_cli.values.request import KEY_LENGTH, SIZE_FLAGS, Request, Source, build_request, canonical, choose_endpoint
+from seedvr_cli.values.items import Attachment, Purchase
+from seedvr_cli.values.job import Job
+from seedvr_cli.values.naming import Output, parse_output, safe_name
+from seedvr_cli.values.request import (
+    SIZE_FLAGS,
+    Request,
+    Source,
+    build_request,
+    choose_endpoint,
+    identifying_params,
+    job_key,
+    named_identity,
+)
+from seedvr_cli.values.urls import is_plain_url
 from seedvr_cli.values.words import nearest
 
 # Recipes that are kept: a list may give every line options of its own.
@@ -29,48 +39,44 @@ ITEM_OPTIONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All of a request but its source: the same for most lines of a list, and so made and checked once."""
+    """All of a request but its source: the same for most lines of a list, and so made and checked once.
+
+    `identifying` is what of its parameters is part of a job's key.
+    """
 
     request: Request
     output: Output
-    digest: "hashlib._Hash"
-
-    def key(self, source: str) -> str:
-        """The key of the request for the source with this identity; see `request.identity`."""
-        digest = self.digest.copy()
-        digest.update(source.encode("utf-8", "surrogatepass"))
-        return digest.hexdigest()[:KEY_LENGTH]
+    identifying: str
 
 
 @dataclass(slots=True, eq=False)
 class Prospect:
-    """Something to do, before it is worth a whole item: one line of a list, or one SOURCE.
+    """Something to buy, before it is worth a whole item: one line of a list, or one SOURCE.
 
-    `where` names it for error messages; `entry` is its line; `problem` what is wrong with that.
+    `key` is what "the same request" means, `key_name` the user's own name for it; `where` names it for error messages;
+    `entry` is its line; `problem` what is wrong with that.
     """
 
     index: int
+    key: str
     source: Source
     recipe: Recipe
+    key_name: str | None = None
     entry: Entry | None = None
     where: str | None = None
     problem: str | None = None
 
-    def item(self) -> Item:
+    def item(self) -> Purchase:
         """The item, with everything that its life needs."""
         template = self.recipe.request
-        request = Request(template.endpoint, self.source, template.params, template.notify, template.headers)
-        name = template.endpoint.name
-        return Item(
-            self.index,
-            self.source.text,
-            self.source.name,
-            name,
-            self.recipe.output,
-            request,
-            None,
-            self.where,
-            self.entry.raw if self.entry else None,
+        return Purchase(
+            index=self.index,
+            key=self.key,
+            request=Request(template.endpoint, self.source, template.params, template.notify, template.headers),
+            output=self.recipe.output,
+            key_name=self.key_name,
+            line=self.where,
+            raw=self.entry.raw if self.entry else None,
         )
 
 
@@ -86,9 +92,9 @@ class Planner:
     def word(self, word: str) -> Iterator[Prospect]:
         """The prospects of one SOURCE; UsageError where there are none, or they are wrong."""
         recipe = self.recipe({})
+        _check_name(recipe, self.wishes.key, "--key is not given")
         for source in expand(word, self.wishes):
-            self._count += 1
-            yield Prospect(self._count, source, recipe)
+            yield self._prospect(source, recipe, self.wishes.key)
 
     def line(self, entry: Entry, name: str) -> Iterator[Prospect]:
         """The prospects of one line of the list `name`; one with a `problem` where the line is wrong."""
@@ -96,21 +102,31 @@ class Planner:
         try:
             if entry.problem is not None:
                 raise UsageError(entry.problem)  # noqa: TRY301 - one way for all that is wrong with a line
-            recipe = self.recipe(entry.options)
-            word = entry.source
-            if is_plain_url(word):  # as `expand` would; most lines end here
-                self._count += 1
-                source = Source(word, word, word, source_name(word, self.wishes.endpoint.kind))
-                yield Prospect(self._count, source, recipe, entry, where)
+            key_name, own = _own_key(entry.options)
+            recipe = self.recipe(own)
+            _check_name(recipe, key_name, "the line has no key")
+            if len(entry.source) <= LONGEST_URL and is_plain_url(entry.source):  # as `expand` would; most end here
+                yield self._prospect(plain_source(entry.source, self.wishes), recipe, key_name, entry, where)
                 return
-            for source in expand(word, self.wishes):
-                self._count += 1
-                yield Prospect(self._count, source, recipe, entry, where)
+            sources = list(expand(entry.source, self.wishes))
+            if key_name is not None and len(sources) > 1:
+                raise UsageError(f"key: one name, and there are {len(sources)} sources")  # noqa: TRY301 - as above
+            for source in sources:
+                yield self._prospect(source, recipe, key_name, entry, where)
         except UsageError as error:
-            self._count += 1
             text = entry.source or entry.raw[:200]
             source = Source(text, text, text, safe_name(text))
-            yield Prospect(self._count, source, self.recipe({}), entry, where, error.message)
+            prospect = self._prospect(source, self.recipe({}), None, entry, where)
+            prospect.problem = error.message
+            yield prospect
+
+    def _prospect(
+        self, source: Source, recipe: Recipe, key_name: str | None, entry: Entry | None = None, where: str | None = None
+    ) -> Prospect:  # fmt: skip
+        self._count += 1
+        identity = source.identity if key_name is None else named_identity(key_name)
+        key = job_key(self._gateway, recipe.request.endpoint.name, recipe.identifying, identity)
+        return Prospect(self._count, key, source, recipe, key_name, entry, where)
 
     def recipe(self, own: Mapping[str, Any]) -> Recipe:
         """The recipe for an item's own options (by flag name); UsageError says what is wrong with them."""
@@ -143,8 +159,8 @@ class Planner:
             options = {flag: value for flag, value in options.items() if flag not in SIZE_FLAGS}
         options = with_defaults(wishes.defaults, endpoint, {**options, **chosen})
         request = build_request(endpoint, Source("", "", "", ""), options, extra)
-        digest = hashlib.sha256(f"{self._gateway}\n{endpoint.name}\n{canonical(request.params)}\n".encode())
-        return Recipe(request, parse_output(output if output is not None else wishes.output, request.params), digest)
+        chosen_output = parse_output(output if output is not None else wishes.output, request.params)
+        return Recipe(request, chosen_output, identifying_params(endpoint, request.params))
 
 
 def plan(words: Iterable[str], wishes: Wishes, gateway: str = "") -> list[Prospect]:
@@ -153,6 +169,9 @@ def plan(words: Iterable[str], wishes: Wishes, gateway: str = "") -> list[Prospe
     prospects = [prospect for word in words for prospect in planner.word(word)]
     if not prospects:
         raise UsageError("no SOURCE: give a URL, a file or a folder", hint=f"'seedvr {wishes.endpoint.kind} --help'")
+    if len(prospects) > 1 and wishes.key is not None:
+        raise UsageError(f"--key {wishes.key}: one name, and there are {len(prospects)} sources",
+                         hint="a list has a column 'key'")  # fmt: skip
     output = prospects[0].recipe.output
     if len(prospects) > 1 and output.kind != "template":
         what = "standard output takes one source" if output.kind == "stdout" else "one file name"
@@ -191,11 +210,15 @@ def check_output_folder(output: Output) -> None:
         check_folder(output.folder)
 
 
-def attach_item(index: int, job: Job, output: str | None) -> Item:
+def attach(index: int, job: Job, output: str | None) -> Attachment:
     """An item for a job of the ledger: it goes where -o says, else where the command that paid for it meant it to."""
     chosen = parse_output(output if output is not None else job.output, job.params)
-    label = job.name if job.source else job.request_id or job.name
-    return Item(index, job.source, label, job.endpoint, chosen, job=job)
+    return Attachment(index=index, request_id=job.request_id, output=chosen, job=job)
+
+
+def attach_stranger(index: int, request_id: str, output: str | None) -> Attachment:
+    """An item for a job that another machine or program submitted: all we have is its id."""
+    return Attachment(index=index, request_id=request_id, output=parse_output(output, {}))
 
 
 def check_folder(folder: str) -> None:
@@ -210,3 +233,19 @@ def check_folder(folder: str) -> None:
             pass
     except OSError as error:
         raise UsageError(f"-o: cannot write in {existing}: {error.strerror}") from error
+
+
+def _check_name(recipe: Recipe, key_name: str | None, problem: str) -> None:
+    if key_name is None and recipe.output.uses("key"):
+        raise UsageError(f"-o: {{key}} is empty, as {problem}")
+
+
+def _own_key(options: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
+    """A line's own name for its job, and its other options."""
+    if "key" not in options:
+        return None, options
+    others = dict(options)
+    name = others.pop("key")
+    if not isinstance(name, str | int) or isinstance(name, bool) or not str(name).strip():
+        raise UsageError(f"key: {name!r} is not a name")
+    return str(name).strip(), others

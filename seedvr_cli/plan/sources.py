@@ -2,10 +2,8 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.values.catalog import Endpoint
@@ -13,23 +11,16 @@ from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.media import SOURCE_EXTENSIONS, sniff_file
 from seedvr_cli.values.naming import safe_name, source_name
 from seedvr_cli.values.request import Source
-from seedvr_cli.values.urls import is_allowed_url
+from seedvr_cli.values.urls import is_allowed_url, is_plain_url, url_identity, wire_url
 
 # Bytes; the gateway gives no limit, this is what fits a URL line of any server.
 LONGEST_URL = 8192
-# An https URL that needs no closer look: a list may have a million of them.
-_PLAIN_URL = re.compile(r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?(?:/[!-~]*)?\Z")
-
-
-def is_plain_url(word: str) -> bool:
-    """Whether it is an https URL that needs no closer look."""
-    return _PLAIN_URL.match(word) is not None and len(word) <= LONGEST_URL
 
 
 def expand(word: str, wishes: Wishes) -> Iterator[Source]:
     """The sources that a SOURCE word names; UsageError says what is wrong with it."""
-    if is_plain_url(word):
-        yield Source(word, word, word, source_name(word, wishes.endpoint.kind))
+    if len(word) <= LONGEST_URL and is_plain_url(word):
+        yield plain_source(word, wishes)
     elif "://" in word or word.startswith("data:"):
         yield _url_source(word, wishes.endpoint)
     elif os.path.isdir(word):
@@ -38,26 +29,21 @@ def expand(word: str, wishes: Wishes) -> Iterator[Source]:
         yield _file_source(word, wishes)
 
 
+def plain_source(url: str, wishes: Wishes) -> Source:
+    """The source behind a URL that needs no closer look (`is_plain_url`)."""
+    return Source(url, url, url, source_name(url, wishes.endpoint.kind))
+
+
 def _url_source(word: str, endpoint: Endpoint) -> Source:
     if len(word) > LONGEST_URL:
         raise UsageError(f"SOURCE: a URL of {len(word)} characters; {LONGEST_URL} is the limit: {word[:80]}...")
     if not is_allowed_url(word):
         raise UsageError(f"SOURCE: {word[:200]!r} is not an https URL", hint="plain http is only for this machine")
     try:
-        url = word if word.isascii() else _ascii_url(word)
-    except UnicodeError as error:
+        url, identity = wire_url(word), url_identity(word)
+    except (ValueError, UnicodeError) as error:
         raise UsageError(f"SOURCE: {word[:200]!r} is not a URL") from error
-    return Source(word, url, url, source_name(word, endpoint.kind))
-
-
-def _ascii_url(word: str) -> str:
-    """The same URL as it travels: host in punycode, the rest percent-encoded."""
-    from urllib.parse import quote
-
-    parts = urlsplit(word)
-    netloc = parts.netloc.encode("idna").decode("ascii")
-    path, query = (quote(text, safe="/:@!$&'()*+,;=-._~%?") for text in (parts.path, parts.query))
-    return f"{parts.scheme}://{netloc}{path}" + (f"?{query}" if query else "")
+    return Source(word, url, identity, source_name(word, endpoint.kind))
 
 
 def _folder_sources(folder: str, wishes: Wishes) -> Iterator[Source]:

@@ -11,7 +11,7 @@ from seedvr_cli.values.catalog import Endpoint
 class Wishes:
     """What the command line asks for every source.
 
-    `options` by flag name, `defaults` those of the profile, `output` as given to -o.
+    `options` by flag name, `defaults` those of the profile, `output` as given to -o, `key` as given to --key.
     """
 
     endpoint: Endpoint
@@ -21,3 +21,4 @@ class Wishes:
     recursive: bool = False
     local_files: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    key: str | None = None

@@ -1,13 +1,13 @@
 """Sentences for people: one line an outcome, one line a run."""
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.catalog import COMPLETED
 from seedvr_cli.values.errors import SeedvrError
-from seedvr_cli.values.job import File, Item, Job, Outcome
+from seedvr_cli.values.items import Attachment, Item, Outcome
+from seedvr_cli.values.job import File
 from seedvr_cli.values.money import show_usd
 from seedvr_cli.values.schedule import show_duration
 
@@ -30,9 +30,9 @@ def outcome_line(outcome: Outcome) -> str:
     """`photo.jpg: done in 12s, 960x640, $0.001`, or what went wrong."""
     item, job = outcome.item, outcome.job
     if outcome.error is not None:
-        return error_line(outcome.error, name_of(item, job))
+        return error_line(outcome.error, name_of(item))
     if outcome.skipped:
-        return clean(f"{name_of(item, job)}: delivered before, nothing to do")
+        return clean(f"{name_of(item)}: delivered before, nothing to do")
     words = [f"{job.status}" if job and job.status != COMPLETED else "done"]
     if outcome.resumed:
         words.append("paid for before")
@@ -40,16 +40,14 @@ def outcome_line(outcome: Outcome) -> str:
         seconds = (job.completed_at - job.submitted_at).total_seconds()  # of stamps that may be whole seconds
         words[0] += f" in {show_duration(seconds)}" if seconds >= 1 else " in about a second"
     words += [size for size in map(_size, outcome.files) if size]
-    if outcome.price is not None and not outcome.resumed and job and job.status == COMPLETED:
-        words.append(show_usd(outcome.price))
-    return clean(f"{name_of(item, job)}: {', '.join(words)}")
+    if job and job.price is not None and not outcome.resumed and job.status == COMPLETED:
+        words.append(show_usd(job.price))
+    return clean(f"{name_of(item)}: {', '.join(words)}")
 
 
-def name_of(item: Item, job: Job | None) -> str:
+def name_of(item: Item) -> str:
     """What the user knows the item by."""
-    return (
-        item.source or (job.source if job and job.source else None) or (job.request_id if job else None) or item.label
-    )
+    return item.source or (item.request_id if isinstance(item, Attachment) else None) or item.label
 
 
 def summary_line(outcomes: "Tally", seconds: float) -> str:
@@ -66,18 +64,21 @@ def summary_line(outcomes: "Tally", seconds: float) -> str:
     return f"seedvr: {words}; list price {show_usd(outcomes.price)}; {show_duration(seconds)}"
 
 
-def job_rows(jobs: Iterable[Job]) -> list[tuple[str, ...]]:
+def job_rows(outcomes: Iterable[Outcome]) -> list[tuple[str, ...]]:
     """The columns of `status`: id, status, endpoint, when, source."""
-    return [
-        (
-            clean(job.request_id or "-"),
-            clean(job.status or job.state if job.state != "unknown" else "unknown"),
-            job.endpoint or "-",
-            f"{job.submitted_at:%Y-%m-%d %H:%M:%SZ}" if job.submitted_at else "-",
-            clean(job.source or "-"),
-        )
-        for job in jobs
-    ]
+    rows: list[tuple[str, ...]] = []
+    for outcome in outcomes:
+        item, job, answer = outcome.item, outcome.job, outcome.answer
+        state = (job.status or job.state if job.state != "unknown" else "unknown") if job else None
+        when = job.submitted_at if job else answer.created_at if answer else None
+        rows.append((
+            clean(outcome.request_id or "-"),
+            clean(state or (answer.status if answer else "-")),
+            item.endpoint or "-",
+            f"{when:%Y-%m-%d %H:%M:%SZ}" if when else "-",
+            clean(item.source or "-"),
+        ))  # fmt: skip
+    return rows
 
 
 def table(rows: Sequence[tuple[str, ...]], *, aligned: bool) -> Iterable[str]:
@@ -88,12 +89,6 @@ def table(rows: Sequence[tuple[str, ...]], *, aligned: bool) -> Iterable[str]:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def show_path(path: str) -> str:
-    """A path for a person: `~` for the home folder."""
-    home = os.path.expanduser("~")
-    return clean("~" + path[len(home) :] if path.startswith(home + os.sep) else path)
 
 
 def _size(file: File) -> str:

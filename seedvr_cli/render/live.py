@@ -24,7 +24,7 @@ from seedvr_cli.render.rows import Row, Rows
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.errors import NotSubmitted
 from seedvr_cli.values.events import Changed, Event, Finished, Notice, Received, Started
-from seedvr_cli.values.job import Outcome
+from seedvr_cli.values.items import Outcome
 
 # Seconds between two frames.
 FRAME_SECONDS = 0.1

@@ -9,7 +9,7 @@ from seedvr_cli.render.human import clean, outcome_line, summary_line
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.errors import NotSubmitted
 from seedvr_cli.values.events import Changed, Event, Finished, Notice, Started
-from seedvr_cli.values.job import Outcome
+from seedvr_cli.values.items import Outcome
 
 # More jobs than this get a summary now and then in place of a line for each change.
 MANY_JOBS = 20

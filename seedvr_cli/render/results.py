@@ -7,7 +7,7 @@ from typing import Literal
 
 from seedvr_cli.render import machine
 from seedvr_cli.render.human import clean
-from seedvr_cli.values.job import Outcome
+from seedvr_cli.values.items import Outcome
 
 Form = Literal["paths", "ids", "urls", "json", "bytes"]
 

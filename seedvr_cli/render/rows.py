@@ -11,7 +11,7 @@ from rich.text import Text
 from seedvr_cli.render.human import clean
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.catalog import COMPLETED
-from seedvr_cli.values.job import Item
+from seedvr_cli.values.items import Item
 from seedvr_cli.values.schedule import show_duration
 
 # Cells of a name below which the bar and then the endpoint give way.

@@ -1,7 +1,7 @@
 """Counts of a run."""
 
 from seedvr_cli.values.errors import CostCapReached, NotSubmitted
-from seedvr_cli.values.job import Outcome
+from seedvr_cli.values.items import Outcome
 
 
 class Tally:

@@ -9,27 +9,18 @@ from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import suppress
 
 from seedvr_cli.gateway.client import Gateway
-from seedvr_cli.ledger.files import accepts
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.plan.planner import Prospect
-from seedvr_cli.run.life import Life
-from seedvr_cli.run.pace import Pace
+from seedvr_cli.run.life import live
 from seedvr_cli.run.policy import Clock, Policy
-from seedvr_cli.run.state import Shared
-from seedvr_cli.values.errors import BadLine, Interrupted, SeedvrError, UsageError
-from seedvr_cli.values.events import Event, Finished, Skipped
-from seedvr_cli.values.job import Item, Outcome
-from seedvr_cli.values.media import EXTENSIONS
-from seedvr_cli.values.naming import render_name
+from seedvr_cli.run.skim import Work, pass_over
+from seedvr_cli.run.state import DOWNLOADS, RunState
+from seedvr_cli.values.errors import BadLine, Interrupted, SeedvrError, Unforeseen, UsageError
+from seedvr_cli.values.events import Crashed, Event, Finished, Skipped
+from seedvr_cli.values.items import Item, Outcome
 
 # Seconds that requests under way get to be recorded when the user interrupts.
 LAST_SECONDS = 2.0
-# Results that are fetched at the same time, at the least; more where many jobs are in flight.
-DOWNLOADS = 8
-# All polls share one rate: at the most this many a job in each interval, so that they do not come in waves.
-POLLS_PER_INTERVAL = 4
-
-Work = Prospect | Item
 
 
 class Engine:
@@ -46,7 +37,7 @@ class Engine:
         self._feeder: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self.interrupted: Interrupted | None = None
-        self._shared = Shared(
+        self._state = RunState(
             gateway=gateway,
             ledger=ledger,
             policy=policy,
@@ -54,10 +45,6 @@ class Engine:
             name=name,
             spool=spool,
             emit=self._events.put_nowait,
-            in_flight=asyncio.Semaphore(policy.jobs),
-            downloads=asyncio.Semaphore(max(DOWNLOADS, policy.jobs // 8)),
-            submissions=Pace(policy.rate),
-            polls=Pace(POLLS_PER_INTERVAL * policy.jobs / policy.poll_interval),
         )
 
     async def check_outputs(self, work: Iterable[Work]) -> None:
@@ -68,8 +55,7 @@ class Engine:
                 continue
             path = os.path.abspath(item.output.template)
             owner = await self._ledger.deliveries.owner_key(path)
-            key = item.request.key(self._shared.name) if item.request else item.job.key if item.job else None
-            if self._policy.new or owner != key or not await self._ledger.deliveries.is_own(path):
+            if self._policy.new or owner != item.key or not await self._ledger.deliveries.is_own(path):
                 raise UsageError(
                     f"-o {item.output.template}: this file is in the way, and not this job's own",
                     hint="choose another name, or --overwrite",
@@ -107,20 +93,9 @@ class Engine:
             self._events.put_nowait(error)
         self._events.put_nowait(None)
 
-    async def _skim(self, chunk: Sequence[Work]) -> list[Work]:
+    async def _skim(self, chunk: Sequence[Work]) -> Sequence[Work]:
         """What of a chunk is left to do: a list that is nearly done must not cost much."""
-        keys = {one: one.recipe.key(one.source.identity) for one in chunk if isinstance(one, Prospect)}
-        known = await self._ledger.deliveries.delivered_files(list(keys.values()))
-        left: list[Work] = []
-        paths: list[str] = []
-        folder = os.getcwd()
-        for one in chunk:
-            found = known.get(keys[one]) if isinstance(one, Prospect) and one.problem is None else None
-            path = _standing(one, folder, *found) if found and isinstance(one, Prospect) else None
-            if path is None:
-                left.append(one)
-            else:
-                paths.append(path)
+        left, paths = await pass_over(chunk, self._ledger.deliveries)
         if paths:
             self._events.put_nowait(Skipped(tuple(paths)))
         return left
@@ -128,34 +103,35 @@ class Engine:
     def _start(self, one: Work) -> None:
         item = one.item() if isinstance(one, Prospect) else one
         if isinstance(one, Prospect) and one.problem is not None:
-            self._events.put_nowait(Finished(Outcome(item, error=BadLine(one.problem))))
+            self._events.put_nowait(Finished(Outcome(item=item, error=BadLine(one.problem))))
             self._room.release()
             return
-        task = asyncio.create_task(self._work(Life(item, self._shared)))
+        task = asyncio.create_task(self._work(item))
         self._tasks.add(task)
         task.add_done_callback(self._forget)
 
-    async def _work(self, life: Life) -> None:
+    async def _work(self, item: Item) -> None:
         try:
-            outcome = await life.run()
-            if outcome.error is not None and self._policy.fail_fast and self._shared.halted is None:
-                self._shared.halted = SeedvrError("--fail-fast, and another job failed")
-            self._events.put_nowait(Finished(outcome))
-        except Exception as error:  # noqa: BLE001 - unforeseen: `run` raises it, and the error boundary tells
-            self._events.put_nowait(error)
+            outcome = await live(item, self._state)
+        except Exception as error:  # noqa: BLE001 - a bug beyond the item's own boundary is still that item's end
+            self._events.put_nowait(Crashed(item, error))
+            outcome = Outcome(item=item, error=Unforeseen(error))
+        if outcome.error is not None and self._policy.fail_fast:
+            self._state.halt(SeedvrError("--fail-fast, and another job failed"))
+        self._events.put_nowait(Finished(outcome))
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._room.release()
 
     async def _close(self) -> None:
-        self._shared.stop()
+        self._state.stop()
         if self._feeder:
             self._feeder.cancel()
         tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
-        posts = set(self._shared.posts)
+        posts = set(self._state.posts)
         if posts:
             await asyncio.wait(posts, timeout=LAST_SECONDS)
         for post in posts:
@@ -170,30 +146,3 @@ class Engine:
 async def in_one_chunk(work: Sequence[Work]) -> AsyncGenerator[Sequence[Work], None]:
     """Work that is known from the start."""
     yield work
-
-
-def _standing(prospect: Prospect, folder: str, path: str, size: int, mtime_ns: int, media_type: str) -> str | None:
-    """The path as it is shown, where the file stands as it was delivered, under the name that is asked for."""
-    request, output = prospect.recipe.request, prospect.recipe.output
-    if output.kind != "template" or "{request_id}" in output.template or "{date}" in output.template:
-        return None
-    shown = render_name(
-        output,
-        name=prospect.source.name,
-        ext=EXTENSIONS.get(media_type, ""),
-        params=request.params,
-        endpoint=request.endpoint.name,
-        request_id="",
-        index=prospect.index,
-        submitted_at=None,
-    )
-    is_plain = path == f"{folder}{os.sep}{shown}"  # most are; a closer look costs more than all the rest
-    if not is_plain and not accepts(path, os.path.abspath(shown)):
-        return None
-    try:
-        facts = os.stat(path)
-    except OSError:
-        return None
-    if facts.st_size != size or facts.st_mtime_ns != mtime_ns:
-        return None
-    return shown if is_plain else os.path.join(os.path.dirname(shown), os.path.basename(path))

@@ -31,10 +31,14 @@ class Pace:
         """Requests a second that go now; None while nothing limits them."""
         return self._rate
 
+    def opening(self, now: float) -> float:
+        """The instant of the next slot."""
+        return max(now, self._next, self._closed_until)
+
     def take(self, now: float) -> float:
         """Reserve the next slot; returns the seconds until it."""
         self._speed_up(now)
-        start = max(now, self._next, self._closed_until)
+        start = self.opening(now)
         if self._rate is not None:
             self._next = start + 1.0 / self._rate
         self._recent.append(start)

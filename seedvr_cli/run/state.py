@@ -1,84 +1,128 @@
-"""What the jobs of one run have in common: adapters, limits, money set aside, and whether the run is stopping."""
+"""What the jobs of one run have in common: adapters, limits, the budget, and whether the run is stopping."""
 
 import asyncio
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from seedvr_cli.download.flush import Disk
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.run.budget import Budget, Reservation
+from seedvr_cli.run.expectations import Expectations
 from seedvr_cli.run.pace import Pace
 from seedvr_cli.run.policy import Clock, Policy
-from seedvr_cli.values.errors import CostCapReached, NotSubmitted, SeedvrError
+from seedvr_cli.values.errors import NotSubmitted, SeedvrError
 from seedvr_cli.values.events import Event
-from seedvr_cli.values.job import Outcome
-from seedvr_cli.values.money import show_usd
+from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.naming import Names
 
-# Seconds between looks at the ledger while another run submits or delivers the same thing.
-LEDGER_INTERVAL = 0.2
+# Results that are fetched at the same time, at the least; more where many jobs are in flight.
+DOWNLOADS = 8
+# All polls share one rate: at the most this many a job in each interval, so that they do not come in waves.
+POLLS_PER_INTERVAL = 4
 
 
-@dataclass(slots=True)
-class Shared:
-    """Of one run."""
+class RunState:
+    """Of one run. `name` is the gateway's identity in the ledger; `spool` a folder for results on standard output."""
 
-    gateway: Gateway
-    ledger: Ledger
-    policy: Policy
-    clock: Clock
-    name: str
-    spool: str
-    emit: Callable[[Event], None]
-    in_flight: asyncio.Semaphore
-    downloads: asyncio.Semaphore
-    disk: Disk = field(default_factory=Disk)
-    names: Names = field(default_factory=Names)
-    submissions: Pace = field(default_factory=Pace)
-    polls: Pace = field(default_factory=Pace)
-    requests: Pace = field(default_factory=Pace)
-    durations: dict[str, tuple[float, "asyncio.Future[list[float]]"]] = field(default_factory=dict)
-    lives: dict[str, "asyncio.Future[Outcome]"] = field(default_factory=dict)
-    posts: set["asyncio.Task[None]"] = field(default_factory=set)
-    pauses: set["asyncio.Future[None]"] = field(default_factory=set)
-    stopping: bool = False
-    halted: SeedvrError | None = None
-    committed: int = 0
+    def __init__(
+        self,
+        *,
+        gateway: Gateway,
+        ledger: Ledger,
+        policy: Policy,
+        clock: Clock,
+        name: str,
+        spool: str,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self.gateway = gateway
+        self.ledger = ledger
+        self.policy = policy
+        self.clock = clock
+        self.name = name
+        self.spool = spool
+        self.emit = emit
+        self.in_flight = asyncio.Semaphore(policy.jobs)
+        self.downloads = asyncio.Semaphore(max(DOWNLOADS, policy.jobs // 8))
+        self.disk = Disk()
+        self.names = Names()
+        self.submissions = Pace(policy.rate)
+        self.polls = Pace(POLLS_PER_INTERVAL * policy.jobs / policy.poll_interval)
+        self.expectations = Expectations(ledger, name, clock)
+        self.budget = Budget(policy.max_cost)
+        # The outcome of each key that is under way, for other items that ask for the same.
+        self.lives: dict[str, asyncio.Future[Outcome]] = {}
+        # Submissions under way: an interrupt lets them end.
+        self.posts: set[asyncio.Task[None]] = set()
+        self._requests = Pace()
+        self._pauses: set[asyncio.Future[None]] = set()
+        self._halted: SeedvrError | None = None
+        self._is_stopping = False
 
-    def reserve(self, price: int) -> SeedvrError | None:
-        """Set the price aside; or why nothing more may be submitted."""
-        if self.halted is not None:
-            return NotSubmitted(self.halted)
-        cap = self.policy.max_cost
-        if cap is not None and self.committed + price > cap:
-            return CostCapReached(
-                f"not submitted: its list price of {show_usd(price)} could take this run past {show_usd(cap)}",
-                hint="raise --max-cost, or run the rest later",
-            )
-        self.committed += price
-        return None
+    # Ending: a run that is halted submits nothing more and goes on; one that is stopping ends.
 
-    async def pause(self, seconds: float) -> None:
-        """Wait; a run that is stopping does not."""
-        if self.stopping:
-            return
-        pause = asyncio.ensure_future(self.clock.sleep(seconds))
-        self.pauses.add(pause)
-        try:
-            await asyncio.wait((pause,))
-        finally:
-            self.pauses.discard(pause)
-            pause.cancel()
+    @property
+    def halted(self) -> SeedvrError | None:
+        """Why nothing more is submitted."""
+        return self._halted
+
+    def halt(self, reason: SeedvrError) -> None:
+        """Submit nothing more; the first reason counts."""
+        self._halted = self._halted or reason
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nothing new is to be begun."""
+        return self._is_stopping
 
     def stop(self) -> None:
         """Nothing new is begun, and nobody waits."""
-        self.stopping = True
-        for pause in self.pauses:
+        self._is_stopping = True
+        for pause in self._pauses:
             pause.cancel()
 
-    async def turn(self, pace: Pace) -> None:
-        """Wait for a slot of this pace, and for one of all requests together."""
+    # Money.
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a submission may have to wait or be refused: then what is paid for already is told apart first."""
+        return self.policy.rate is not None or self._requests.rate is not None or self.policy.max_cost is not None
+
+    def reserve(self, price: int) -> Reservation:
+        """Set the price of a job aside; NotSubmitted or CostCapReached where nothing more may be submitted."""
+        if self._halted is not None:
+            raise NotSubmitted(self._halted)
+        return self.budget.reserve(price)
+
+    # Time.
+
+    def deadline(self) -> float:
+        """The instant at which waiting that begins now is over."""
+        return self.clock.monotonic() + self.policy.timeout
+
+    async def pause(self, seconds: float) -> None:
+        """Wait; a run that is stopping does not."""
+        if self._is_stopping:
+            return
+        pause = asyncio.ensure_future(self.clock.sleep(seconds))
+        self._pauses.add(pause)
+        try:
+            await asyncio.wait((pause,))
+        finally:
+            self._pauses.discard(pause)
+            pause.cancel()
+
+    async def turn(self, pace: Pace, *, deadline: float = math.inf) -> bool:
+        """Wait for a slot of this pace, and for one of all requests together; False where that is past the deadline."""
         now = self.clock.monotonic()
-        wait = max(pace.take(now), self.requests.take(now))
+        if max(pace.opening(now), self._requests.opening(now)) > deadline:
+            return False
+        wait = max(pace.take(now), self._requests.take(now))
         if wait > 0:
             await self.pause(wait)
+        return True
+
+    def slow_down(self, retry_after: float | None) -> None:
+        """The gateway answered 429: all requests of the run wait, and then go slower."""
+        self._requests.refused(self.clock.monotonic(), retry_after)

@@ -34,7 +34,8 @@ NOTIFICATION_KEYS = frozenset({"webhook", "webhook_events_filter"})
 class Parameter:
     """One key of a request's body, and the flag that sets it.
 
-    `choices` maps what a user may write to the gateway's spelling of it.
+    `choices` maps what a user may write to the gateway's spelling of it. `changes_result`: whether two requests that
+    differ in it ask for two results.
     """
 
     wire: str
@@ -44,6 +45,7 @@ class Parameter:
     maximum: float | None = None
     choices: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    changes_result: bool = True
 
     @property
     def allowed(self) -> str:
@@ -89,6 +91,11 @@ class Endpoint:
         """The parameter with this body key, or None."""
         return next((parameter for parameter in self.parameters if parameter.wire == wire), None)
 
+    def changes_result(self, wire: str) -> bool:
+        """Whether a body key is part of what is paid for; one that we do not know is."""
+        parameter = self.by_wire(wire)
+        return parameter is None or parameter.changes_result
+
     def price(self, size: tuple[int, int] | None = None, target: str | None = None) -> int:
         """List price in millionths of a dollar for an output of that size in pixels, or of that target.
 
@@ -107,7 +114,7 @@ SECOND_SPELLINGS = frozenset({"jpeg", "x264", "x265", "hevc", "avc"})
 
 _SEED = Parameter("seed", "seed", "integer", 0, 2147483647, note="the same seed, the same result")
 _TARGET_MODE = Parameter("upscale_mode", "", "choice", choices={"factor": "factor", "target": "target"})
-_BODY_WEBHOOK = Parameter("webhook", "body-webhook", "url", note="called with the result")
+_BODY_WEBHOOK = Parameter("webhook", "body-webhook", "url", note="called with the result", changes_result=False)
 
 
 def _number(wire: str, flag: str, low: float, high: float, note: str) -> Parameter:
@@ -119,7 +126,8 @@ def _choice(wire: str, flag: str, note: str, *words: str, **spellings: str) -> P
 
 
 def _events(*words: str) -> Parameter:
-    return Parameter("webhook_events_filter", "body-webhook-events", "events", choices={word: word for word in words})
+    choices = {word: word for word in words}
+    return Parameter("webhook_events_filter", "body-webhook-events", "events", choices=choices, changes_result=False)
 
 
 _FLAT_PRICE = (PriceRow("all resolutions", None, 1_000),)
@@ -140,7 +148,7 @@ SEVEN_B_IMAGE = Endpoint(
         _choice("output_format", "format", "of the result", "png", "webp", jpg="jpeg", jpeg="jpeg"),
         _number("noise_scale", "noise", 0, 1, "adds synthetic detail"),
         _SEED,
-        Parameter("job_id", "job-id", "text", note="your own name for it; deduplicates nothing"),
+        Parameter("job_id", "job-id", "text", note="your own name for it; deduplicates nothing", changes_result=False),
     ),
     prices=_FLAT_PRICE,
 )
@@ -161,7 +169,7 @@ THREE_B_IMAGE = Endpoint(
         _choice("output_format", "format", "of the result", "png", "webp", jpg="jpg", jpeg="jpg"),
         _number("noise_scale", "noise", 0, 1, "smooths noise away"),
         _SEED,
-        Parameter("sync_mode", "sync", "boolean", note="the answer carries the result itself"),
+        Parameter("sync_mode", "sync", "boolean", note="the answer carries the result itself", changes_result=False),
         _BODY_WEBHOOK,
         _events("*", "completed"),
     ),

@@ -7,7 +7,9 @@
     ├── BalanceError         4   the gateway answered 402
     ├── CostCapReached       4   --max-cost or max-cost-per-day
     ├── GatewayError         5   a 500, or an answer that is not the gateway's
+    │   └── Busy             5   429, or 503 with Retry-After: refused for now
     ├── NetworkError         5   no connection
+    │   └── NotSent          5   it was never made: nothing was submitted
     ├── StillRunning         6   --timeout ended the waiting
     ├── OutcomeUnknown       7   the answer to a submission was lost
     ├── NotSubmitted             because of what happened to another job, with that one's code
@@ -15,7 +17,9 @@
     ├── RequestRefused       1   the gateway answered 400 or 404
     ├── JobFailed            1   FAILED or ERROR
     ├── DeliveryError        1   the result could not be fetched, checked or written
+    │   └── RangeRefused     1   416: nothing there beyond that offset
     ├── LedgerError          1   the ledger cannot be read or written
+    ├── Unforeseen           1   a bug, in one item
     └── Interrupted        130   Ctrl-C (143 for SIGTERM)
 
 Each class carries `code` (for scripts), `exit_code` (of the command) and a `hint` (what to do next).
@@ -80,10 +84,24 @@ class GatewayError(SeedvrError):
     hint = "run the same command again later"
 
 
+class Busy(GatewayError):
+    """429, or 503 with Retry-After: refused for now. `wait` is what the server asks for, in seconds."""
+
+    code = "busy"
+
+    def __init__(self, message: str, wait: float | None) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
 class NetworkError(SeedvrError):
     code = "network"
     exit_code = 5
     hint = "check the connection, the proxy and --base-url, then run the same command again"
+
+
+class NotSent(NetworkError):
+    """The connection was never made: nothing was submitted."""
 
 
 class StillRunning(SeedvrError):
@@ -134,6 +152,17 @@ class RangeRefused(DeliveryError):
 class LedgerError(SeedvrError):
     code = "ledger"
     exit_code = 1
+
+
+class Unforeseen(SeedvrError):
+    """What nobody foresaw, in one item; the others go on."""
+
+    code = "unforeseen"
+    exit_code = 1
+    hint = "what is paid for is in the ledger; the same command again goes on"
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(f"unforeseen error: {type(error).__name__}: {error}")
 
 
 class Interrupted(SeedvrError):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from seedvr_cli.values.job import Item, Outcome
+from seedvr_cli.values.items import Item, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +53,12 @@ class Skipped:
     paths: tuple[str, ...]
 
 
-Event = Skipped | Started | Changed | Received | Notice | Finished
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """Something that nobody foresaw ended the item; its outcome follows. For the log."""
+
+    item: Item
+    error: Exception
+
+
+Event = Crashed | Skipped | Started | Changed | Received | Notice | Finished

@@ -1,14 +1,13 @@
-"""The values that a job gains on its way, and the events that tell of it."""
+"""A job, from the draft of it to its end, and the files that it became."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import COMPLETED, ERROR
-from seedvr_cli.values.errors import JobFailed, SeedvrError
-from seedvr_cli.values.naming import Output
-from seedvr_cli.values.request import Request
+from seedvr_cli.values.errors import JobFailed
 
 State = Literal["reserved", "submitting", "running", "completed", "failed", "error", "unknown", "forgotten"]
 Charge = Literal["none", "listed", "not_charged", "maybe", "unknown"]
@@ -26,11 +25,13 @@ class File:
     height: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A row of the ledger. `price` in millionths of a dollar; `output` the absolute -o of the command that made it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A job before it is one. `price` in millionths of a dollar; `output` the absolute -o of the command that made it.
 
-    id: int
+    `key` is its identity (`request.job_key`), `key_name` the user's own name for it (--key).
+    """
+
     key: str
     gateway: str
     endpoint: str | None
@@ -40,6 +41,14 @@ class Job:
     output: str | None
     price: int | None
     profile: str
+    key_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Draft):
+    """A row of the ledger."""
+
+    id: int
     state: State
     status: str | None = None
     request_id: str | None = None
@@ -55,38 +64,15 @@ class Job:
         """What is known of the charge (cli.md, The JSON object)."""
         if self.state in {"reserved", "submitting", "unknown", "forgotten"}:
             return "unknown" if self.state != "reserved" else "none"
-        return "listed" if self.status == COMPLETED else "not_charged" if self.status == ERROR else "maybe"
+        return charge_of(self.status)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing to do: a request to pay for at most once, or (`job`) a job to attach to."""
-
-    index: int
-    source: str | None
-    label: str
-    endpoint: str | None
-    output: Output
-    request: Request | None = None
-    job: Job | None = None
-    line: str | None = None  # where it stood in a list, e.g. `urls.txt:3`
-    raw: str | None = None  # and the line itself, for --failed-file
+def charge_of(status: str | None) -> Charge:
+    """What the gateway's word says of the charge of a job that it has accepted."""
+    return "listed" if status == COMPLETED else "not_charged" if status == ERROR else "maybe"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How an item ended. `job` is what the ledger has, None where nothing was submitted."""
-
-    item: Item
-    job: Job | None = None
-    files: tuple[File, ...] = ()
-    error: SeedvrError | None = None
-    resumed: bool = False
-    skipped: bool = False
-    price: int | None = None
-
-
-def failure(job: Job) -> JobFailed:
+def failure(job: Job | Answer) -> JobFailed:
     """What FAILED and ERROR mean for the user."""
     words = f"the gateway says {job.status}" + (f": {job.error}" if job.error else "")
     if job.status == ERROR:

@@ -28,6 +28,7 @@ FIELDS = (
     "seed",
     "index",
     "date",
+    "key",
 )
 # Fields that stand for a parameter: their body key.
 _PARAMETER_FIELDS = {
@@ -63,6 +64,10 @@ class Output:
         if self.text is None or self.kind == "stdout":
             return None
         return os.path.normpath(os.path.join(_literal(os.getcwd()), self.template))
+
+    def uses(self, field: str) -> bool:
+        """Whether names are made with that field."""
+        return self.kind == "template" and any(field == used for _, used, _ in _pieces(self.template))
 
     @property
     def folder(self) -> str:
@@ -123,6 +128,7 @@ def render_name(
     request_id: str,
     index: int,
     submitted_at: datetime | None,
+    key: str | None = None,
 ) -> str:
     """The path of a result, before numbers. `name` is the source's file name, `ext` that of the bytes with its dot."""
     if output.kind == "file":
@@ -143,6 +149,8 @@ def render_name(
                 parts.append(safe_name(request_id))
             case "endpoint":
                 parts.append(endpoint)
+            case "key":
+                parts.append(safe_name(key or "", fallback=""))
             case "index":
                 parts.append(format(index, width))
             case "date":

@@ -61,27 +61,32 @@ class Request:
         """Whether the answer to the submission carries the result, and so takes as long as the job."""
         return bool(self.params.get("sync_mode"))
 
-    def key(self, gateway: str) -> str:
-        """The identity that is paid for once: gateway, endpoint, source, parameters."""
-        return identity(gateway, self.endpoint.name, canonical(self.params), self.source.identity)
-
     def price(self) -> int:
         """List price in millionths of a dollar, as far as it is known before the job is done."""
         return self.endpoint.price(target=self.params.get("target_resolution"))
 
 
-def identity(gateway: str, endpoint: str, params: str, source: str) -> str:
-    """The key of those four; `params` in canonical form."""
-    text = f"{gateway}\n{endpoint}\n{params}\n{source}"
+def job_key(gateway: str, endpoint: str, identifying: str, source: str) -> str:
+    """What "the same request" means: the only place where the key of a job is made.
+
+    `identifying` are the parameters that change the result (`identifying_params`); `source` is a source's identity, or
+    `named_identity` of the user's own name for the job.
+    """
+    text = f"{gateway}\n{endpoint}\n{identifying}\n{source}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:KEY_LENGTH]
 
 
+def named_identity(name: str) -> str:
+    """What stands in the source's place where the user has named the job: no URL and no digest begins like this."""
+    return f"key:{name}"
+
+
+def identifying_params(endpoint: Endpoint, params: Mapping[str, Any]) -> str:
+    """One text for parameters that ask for the same result, whatever their order."""
+    return _encode({wire: value for wire, value in params.items() if endpoint.changes_result(wire)})
+
+
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-
-
-def canonical(params: Mapping[str, Any]) -> str:
-    """One text for equal parameters, whatever their order."""
-    return _encode(params)
 
 
 def choose_endpoint(kind: str, model: str | None) -> Endpoint:

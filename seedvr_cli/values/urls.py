@@ -1,14 +1,63 @@
-"""URLs: which are allowed, and which are the same."""
+"""URLs: which are allowed, how they travel, and which of them are the same."""
 
 import re
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from seedvr_cli.values.errors import UsageError
 
 DEFAULT_BASE_URL = "https://gateway.pixazo.ai"
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
+# Parameters that sign a URL and say nothing of what it leads to, in lower case: of each kind of signature the names
+# that give it away, which must all be there, and then all that belongs to it. S3 and Google have a prefix of their own.
+_SIGNATURES: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
+    (
+        frozenset({"awsaccesskeyid", "signature"}),
+        frozenset({"awsaccesskeyid", "signature", "expires", "x-amz-security-token"}),
+    ),
+    (frozenset({"googleaccessid", "signature"}), frozenset({"googleaccessid", "signature", "expires"})),
+    (
+        frozenset({"key-pair-id", "signature"}),  # CloudFront
+        frozenset({"key-pair-id", "signature", "expires", "policy", "hash-algorithm"}),
+    ),
+    (
+        frozenset({"sig", "sv"}),  # Azure: a shared access signature
+        frozenset(
+            {
+                "sig",
+                "sv",
+                "ss",
+                "srt",
+                "sp",
+                "st",
+                "se",
+                "spr",
+                "sr",
+                "sip",
+                "si",
+                "sdd",
+                "scid",
+                "ses",
+                "saoid",
+                "suoid",
+            }
+            | {"skoid", "sktid", "skt", "ske", "sks", "skv"}
+        ),
+    ),
+)
+_SIGNED_PREFIXES = ("x-amz-", "x-goog-")
 
 _NOT_IN_A_URL = re.compile(r"[\s\x00-\x20\x7f]")
+_ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
+# What may not stand in a URL as it is. Brackets may not either, but everybody writes them in queries.
+_INVALID = re.compile(r"%(?![0-9a-fA-F]{2})|[^!#-;=?-\[\]_a-z~]")
+_VALID = "!#$%&'()*+,/:;=?@[]-._~"
+# An https URL that is its own identity: a list may have a million of them.
+_PLAIN = re.compile(
+    r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9!$&'()*+,\-./:;=@_~\[\]]*"
+    r"(?:\?(?!(?i:.*(?:sig|expires|x-amz-|x-goog-)))[A-Za-z0-9!$&'()*+,\-./:;=?@_~\[\]]+)?"
+)
 
 
 def is_allowed_url(url: str) -> bool:
@@ -27,7 +76,7 @@ def is_allowed_url(url: str) -> bool:
 @lru_cache(64)
 def is_loopback(host: str) -> bool:
     """Whether the host is this machine by name or number; no name is resolved."""
-    import ipaddress
+    import ipaddress  # late: most commands have no number to look at
 
     if host.lower() == "localhost" or host.lower().endswith(".localhost"):
         return True
@@ -44,3 +93,77 @@ def check_base_url(url: str, where: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
     return f"{parts.scheme}://{host}{parts.path}".rstrip("/")
+
+
+def is_plain_url(url: str) -> bool:
+    """Whether it is an https URL that travels as it is and is its own identity: most are, and this is quick."""
+    return _PLAIN.fullmatch(url) is not None
+
+
+def wire_url(url: str) -> str:
+    """The URL as it travels: as it was given, or made a valid one; ValueError where that cannot be done.
+
+    A host in another script becomes ASCII (IDNA 2008); what may not stand in a URL is percent-encoded.
+    """
+    if _INVALID.search(url) is None:
+        return url
+    parts = urlsplit(url)
+    netloc = parts.netloc
+    if not netloc.isascii():
+        login, at, place = netloc.rpartition("@")
+        host, colon, port = place.partition(":")
+        netloc = f"{login}{at}{_ascii_host(host)}{colon}{port}"
+    tail = url.partition("://")[2][len(parts.netloc) :]
+    return f"{parts.scheme}://{netloc}{_encoded(tail)}"
+
+
+def url_identity(url: str) -> str:
+    """The one spelling of all URLs that lead to the same thing: what the ledger compares (cli.md, SOURCE).
+
+    Scheme and host in lower case, default port and fragment dropped, %xx in upper case, and of a presigned URL the
+    parameters that sign it left out. ValueError where it is no URL.
+    """
+    parts = urlsplit(wire_url(url))
+    login, at, _ = parts.netloc.rpartition("@")
+    host = (parts.hostname or "").lower()
+    if ":" in host:
+        host = f"[{host}]"
+    port = "" if parts.port in {None, DEFAULT_PORTS.get(parts.scheme)} else f":{parts.port}"
+    path = _upper_escapes(parts.path) or "/"
+    query = _unsigned(_upper_escapes(parts.query))
+    return f"{parts.scheme}://{login}{at}{host}{port}{path}" + (f"?{query}" if query else "")
+
+
+def _ascii_host(host: str) -> str:
+    import idna  # late: few hosts need it
+
+    try:
+        return idna.encode(host, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise ValueError(f"{host!r} is not the name of a host: {error}") from error
+
+
+def _encoded(text: str) -> str:
+    """Percent-encoded where it has to be; what is encoded stays as it is."""
+    return _INVALID.sub(lambda match: "%25" if match[0] == "%" else quote(match[0], safe=_VALID), text)
+
+
+def _upper_escapes(text: str) -> str:
+    return _ESCAPE.sub(lambda match: match[0].upper(), text) if "%" in text else text
+
+
+def _unsigned(query: str) -> str:
+    """The query without the parameters that sign the URL."""
+    words = query.split("&") if query else []
+    names = [unquote(word.partition("=")[0]).lower() for word in words]
+    present = frozenset(names)
+    signing: set[str] = set()
+    for marks, members in _SIGNATURES:
+        if marks <= present:
+            signing |= members
+    prefixes = tuple(prefix for prefix in _SIGNED_PREFIXES if f"{prefix}signature" in present)
+    return "&".join(
+        word
+        for word, name in zip(words, names, strict=True)
+        if name not in signing and not (prefixes and name.startswith(prefixes))
+    )

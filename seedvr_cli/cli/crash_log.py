@@ -1,0 +1,41 @@
+"""What nobody foresaw: a line for the user, and the details, without secrets, where they can be sent from."""
+
+import os
+import traceback
+from collections.abc import Sequence
+
+from seedvr_cli import __version__
+
+
+def log_crash(error: Exception, arguments: Sequence[str]) -> str:
+    """Keep the traceback; the line for the user, which says where it is."""
+    from seedvr_cli.render.human import clean
+    from seedvr_cli.settings.folders import state_folder
+    from seedvr_cli.values.redaction import redact
+
+    secrets = _secrets()
+    head = clean(f"seedvr: unforeseen error: {type(error).__name__}: {error}".splitlines()[0])
+    text = f"seedvr {__version__}: {list(arguments)}\n{''.join(traceback.format_exception(error))}\n"
+    try:
+        path = os.path.join(state_folder(), "errors.log")
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
+            file.write(redact(text, secrets))
+    except OSError:
+        return redact(head, secrets)
+    return redact(f"{head}; the details are in {path}; the ledger is whole", secrets)
+
+
+def _secrets() -> set[str]:
+    """The keys that this process could know."""
+    from seedvr_cli.settings.file import load
+    from seedvr_cli.settings.key import KEY_VARIABLES, find_key, seen_keys
+    from seedvr_cli.values.errors import SeedvrError
+
+    try:
+        settings = load()
+        if "api-key-command" not in settings.values:
+            find_key(settings)
+    except SeedvrError:
+        pass
+    return {*seen_keys, *(os.environ.get(name, "") for name in KEY_VARIABLES)}

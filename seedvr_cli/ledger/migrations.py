@@ -1,0 +1,150 @@
+"""The ledger's tables, as the list of steps that made them; each is recorded in the transaction that does it.
+
+`PRAGMA user_version` is the number of steps that were done, so that an older seedvr refuses a newer ledger. A step that
+was released is never changed: what comes later is one more step.
+"""
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from seedvr_cli.ledger.rows import now
+from seedvr_cli.ledger.runs import live_runs
+from seedvr_cli.values.catalog import ENDPOINTS
+from seedvr_cli.values.errors import LedgerError
+from seedvr_cli.values.request import identifying_params, job_key
+from seedvr_cli.values.urls import url_identity
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step. `apply` runs within a transaction that is not its own."""
+
+    name: str
+    apply: Callable[[sqlite3.Connection], None]
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring the ledger at `path` up to date.
+
+    A ledger that holds anything is first copied to `ledger.sqlite3.version-N` beside it. Raises LedgerError where it is
+    a newer seedvr's, or where a run of an older one still writes to it.
+    """
+    if _version(connection) >= len(MIGRATIONS):
+        _refuse_newer(connection, path)
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)  # another process may have been faster
+        if version:
+            _refuse_newer(connection, path)
+        if 0 < version < len(MIGRATIONS):
+            if live_runs(os.path.join(os.path.dirname(path), "runs")):
+                raise LedgerError(  # noqa: TRY301 - the transaction is ended below in any case
+                    f"the ledger {path} is to be brought up to date, and another seedvr is at work with it",
+                    hint="wait for that to end, then run the same command again",
+                )
+            _copy(path, f"{path}.version-{version}")
+        for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
+            migration.apply(connection)
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT, done_at REAL)"
+            )
+            connection.execute("INSERT INTO migrations VALUES (?, ?, ?)", (number, migration.name, now()))
+            connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.rollback()
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _refuse_newer(connection: sqlite3.Connection, path: str) -> None:
+    if _version(connection) > len(MIGRATIONS):
+        raise LedgerError(f"{path} was written by a newer seedvr", hint="update seedvr")
+
+
+def _copy(path: str, aside: str) -> None:
+    """The ledger as it was, whole or not there; readers do not mind the transaction that is open."""
+    part = f"{aside}.part"
+    if os.path.exists(part):
+        os.unlink(part)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
+        source.backup(target)
+    os.chmod(part, 0o600)
+    os.replace(part, aside)
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    for statement in _FIRST_TABLES.split(";\n"):
+        connection.execute(statement)
+
+
+def _rename_keys(connection: sqlite3.Connection) -> None:
+    """The same source in two spellings becomes one, and what says nothing of the result leaves the key (cli.md)."""
+    connection.execute("ALTER TABLE jobs ADD COLUMN key_name TEXT")
+    rows = connection.execute("SELECT id, key, gateway, endpoint, source, params FROM jobs").fetchall()
+    for row in rows:
+        key = _new_key(row)
+        if key is not None and key != row["key"]:
+            connection.execute("UPDATE jobs SET key = ? WHERE id = ?", (key, row["id"]))
+
+
+def _new_key(row: sqlite3.Row) -> str | None:
+    """None where it cannot be told: the job of another machine, an endpoint or a file that is no more."""
+    endpoint = ENDPOINTS.get(row["endpoint"] or "")
+    source = row["source"]
+    if endpoint is None or source is None:
+        return None
+    params = json.loads(row["params"])
+    identifying = identifying_params(endpoint, params)
+    if "://" in source:
+        try:
+            return job_key(row["gateway"], endpoint.name, identifying, url_identity(source))
+        except ValueError:
+            return None
+    identity = _file_identity(source)
+    if identity is None:
+        return None
+    all_params = json.dumps(params, sort_keys=True, separators=(",", ":"))
+    if job_key(row["gateway"], endpoint.name, all_params, identity) != row["key"]:
+        return None  # another file is there by now
+    return job_key(row["gateway"], endpoint.name, identifying, identity)
+
+
+def _file_identity(path: str) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except (OSError, ValueError):
+        return None
+
+
+_FIRST_TABLES = """
+CREATE TABLE IF NOT EXISTS jobs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, gateway TEXT NOT NULL, endpoint TEXT, source TEXT,
+  name TEXT NOT NULL, params TEXT NOT NULL, output TEXT, price INTEGER, profile TEXT NOT NULL, run TEXT,
+  state TEXT NOT NULL, status TEXT, request_id TEXT, media_url TEXT, media_type TEXT, error TEXT, extra TEXT,
+  submitted_at REAL, completed_at REAL);
+CREATE INDEX IF NOT EXISTS jobs_by_key ON jobs (key, id);
+CREATE INDEX IF NOT EXISTS jobs_by_request ON jobs (request_id);
+CREATE INDEX IF NOT EXISTS jobs_by_time ON jobs (submitted_at);
+CREATE TABLE IF NOT EXISTS deliveries (
+  job INTEGER NOT NULL REFERENCES jobs (id), position INTEGER NOT NULL, path TEXT NOT NULL, run TEXT NOT NULL,
+  replaces INTEGER NOT NULL, etag TEXT, bytes INTEGER, sha256 TEXT, mtime_ns INTEGER, media_type TEXT,
+  width INTEGER, height INTEGER, done_at REAL, PRIMARY KEY (job, position, path));
+CREATE INDEX IF NOT EXISTS deliveries_by_path ON deliveries (path);
+"""
+
+MIGRATIONS = (
+    Migration("tables for jobs and deliveries", _make_tables),
+    Migration("keys by what identifies a source, names of the user's own", _rename_keys),
+)

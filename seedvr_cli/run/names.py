@@ -1,0 +1,81 @@
+"""What an item's result is to be called, and that no other item of the run takes the name."""
+
+import os
+
+from seedvr_cli.ledger.files import accepts
+from seedvr_cli.run.state import RunState
+from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.items import Item
+from seedvr_cli.values.job import Job
+from seedvr_cli.values.media import EXTENSIONS
+from seedvr_cli.values.naming import numbered, render_name
+
+# Bytes that a file's name may have, on nearly all systems; and characters that a request id is likely to have.
+NAME_BYTES = 255
+REQUEST_ID_LENGTH = 64
+
+
+class ResultName:
+    """Of one item; held from the start until `release`."""
+
+    def __init__(self, item: Item, run: RunState) -> None:
+        self._item = item
+        self._run = run
+        self._base = self._render("", f"item-{item.index}")  # no two have the same request id, whatever it will be
+        self._number = run.names.hold(self._base)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is an explicit file name, which gets no number."""
+        return self._item.output.kind == "file"
+
+    @property
+    def first_number(self) -> int:
+        """From which number on names are tried."""
+        return 1 if self.is_exact else self._number
+
+    @property
+    def held_by_others(self) -> frozenset[int]:
+        """Numbers of this name that other items of the run mean to use."""
+        return frozenset() if self.is_exact else self._run.names.others(self._base, self._number)
+
+    def release(self) -> None:
+        """Let the name go."""
+        self._run.names.release(self._base, self._number)
+
+    async def check(self, key: str, *, again: bool) -> None:
+        """UsageError where the name is taken or too long: nothing is paid for a result that has no place to go."""
+        output, deliveries = self._item.output, self._run.ledger.deliveries
+        name = os.path.basename(self._render(".webp", "x" * REQUEST_ID_LENGTH))
+        tail = ".part" if self.is_exact else "-999.part"
+        if output.kind != "stdout" and len(os.fsencode(name + tail)) > NAME_BYTES:
+            raise UsageError(f"-o {output.template}: names of files have room for {NAME_BYTES} bytes, '.part' included")
+        if not self.is_exact or self._run.policy.overwrite:
+            return
+        path = os.path.abspath(output.template)
+        if self._number == 1 and not os.path.lexists(path):
+            return
+        if again or await deliveries.owner_key(path) != key or not await deliveries.is_own(path):
+            raise UsageError(f"{output.template} is in the way, and not this job's own", hint="choose another name")
+
+    def shown(self, job: Job, media_type: str, position: int) -> str:
+        """The path in the form in which it was asked for, of the job's file at that position, before numbers."""
+        return numbered(self._render(EXTENSIONS.get(media_type, ""), job.request_id or "", job), position + 1)
+
+    def accepts(self, path: str, base: str) -> bool:
+        """Whether a recorded path is what is asked for: an explicit name is exact, others may be numbered."""
+        return path == base if self.is_exact else accepts(path, base)
+
+    def _render(self, ext: str, request_id: str, job: Job | None = None) -> str:
+        item = self._item
+        return render_name(
+            item.output,
+            name=item.name,
+            ext=ext,
+            params=item.params,
+            endpoint=item.endpoint or "",
+            request_id=request_id,
+            index=item.index,
+            submitted_at=job.submitted_at if job else None,
+            key=item.key_name,
+        )

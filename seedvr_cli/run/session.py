@@ -1,0 +1,85 @@
+"""What a run stands on, opened and closed in order: the one way in, for the command line and for Python."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.request import getproxies
+
+from seedvr_cli.gateway.client import Gateway
+from seedvr_cli.gateway.httpx_transport import HttpxTransport
+from seedvr_cli.gateway.transport import Transport
+from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.run.engine import Engine
+from seedvr_cli.run.policy import Clock, Policy
+
+# The sandbox's identity in the ledger: its port changes with every command.
+SANDBOX_NAME = "sandbox"
+# Jobs in flight from which on the faster transport is worth its loading.
+MANY_JOBS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Which gateway (`base_url` None: the sandbox), with which key, and the folder of the ledger."""
+
+    base_url: str | None
+    key: str
+    folder: str
+
+    @property
+    def name(self) -> str:
+        """The gateway's identity in the ledger."""
+        return SANDBOX_NAME if self.base_url is None else self.base_url
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open gateway and ledger."""
+
+    access: Access
+    gateway: Gateway
+    ledger: Ledger
+
+    def engine(self, policy: Policy, clock: Clock | None = None) -> Engine:
+        """What does a run's work."""
+        spool = os.path.join(self.access.folder, "spool")
+        return Engine(self.gateway, self.ledger, policy, name=self.access.name, spool=spool, clock=clock)
+
+
+@asynccontextmanager
+async def open_session(
+    access: Access, *, jobs: int = 1, observe: Callable[[str], None] | None = None
+) -> AsyncIterator[Session]:  # fmt: skip
+    """The ledger and the gateway; the sandbox is started where it is asked for.
+
+    `jobs` is how many will be in flight; `observe` is told of every exchange. Raises LedgerError.
+    """
+    async with AsyncExitStack() as stack:
+        url = access.base_url
+        if url is None:
+            url = await stack.enter_async_context(_sandbox(access.folder))
+        ledger = await stack.enter_async_context(Ledger(access.folder))
+        connect = _carrier(many=jobs >= MANY_JOBS)
+        gateway = await stack.enter_async_context(Gateway(url, access.key, observe=observe, connect=connect))
+        yield Session(access, gateway, ledger)
+
+
+def _carrier(*, many: bool) -> Callable[[], Transport]:
+    """What carries requests: httpx, or for a large batch aiohttp, where it is there and no proxy is in the way."""
+    if many and find_spec("aiohttp") is not None and not getproxies():
+        from seedvr_cli.gateway.aiohttp_transport import AiohttpTransport
+
+        return AiohttpTransport
+    return HttpxTransport
+
+
+@asynccontextmanager
+async def _sandbox(folder: str) -> AsyncIterator[str]:
+    from seedvr_cli.sandbox.server import Sandbox
+    from seedvr_cli.sandbox.world import SandboxSettings
+
+    async with Sandbox(Path(folder) / "sandbox", SandboxSettings()) as sandbox:
+        yield sandbox.url

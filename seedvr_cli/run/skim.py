@@ -1,0 +1,56 @@
+"""Passing over what a list has done already, with one look at the ledger for many lines and one at each file."""
+
+import os
+from collections.abc import Sequence
+
+from seedvr_cli.ledger.files import Deliveries, accepts
+from seedvr_cli.plan.planner import Prospect
+from seedvr_cli.values.items import Item
+from seedvr_cli.values.media import EXTENSIONS
+from seedvr_cli.values.naming import render_name
+
+Work = Prospect | Item
+
+
+async def pass_over(chunk: Sequence[Work], deliveries: Deliveries) -> tuple[list[Work], list[str]]:
+    """What of a chunk is left to do, and the paths of what is done, as they are shown."""
+    known = await deliveries.delivered_files([one.key for one in chunk if isinstance(one, Prospect)])
+    left: list[Work] = []
+    paths: list[str] = []
+    folder = os.getcwd()
+    for one in chunk:
+        found = known.get(one.key) if isinstance(one, Prospect) and one.problem is None else None
+        path = _standing(one, folder, *found) if found and isinstance(one, Prospect) else None
+        if path is None:
+            left.append(one)
+        else:
+            paths.append(path)
+    return left, paths
+
+
+def _standing(prospect: Prospect, folder: str, path: str, size: int, mtime_ns: int, media_type: str) -> str | None:
+    """The path as it is shown, where the file stands as it was delivered, under the name that is asked for."""
+    request, output = prospect.recipe.request, prospect.recipe.output
+    if output.kind != "template" or "{request_id}" in output.template or "{date}" in output.template:
+        return None
+    shown = render_name(
+        output,
+        name=prospect.source.name,
+        ext=EXTENSIONS.get(media_type, ""),
+        params=request.params,
+        endpoint=request.endpoint.name,
+        request_id="",
+        index=prospect.index,
+        submitted_at=None,
+        key=prospect.key_name,
+    )
+    is_plain = path == f"{folder}{os.sep}{shown}"  # most are; a closer look costs more than all the rest
+    if not is_plain and not accepts(path, os.path.abspath(shown)):
+        return None
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return None
+    if facts.st_size != size or facts.st_mtime_ns != mtime_ns:
+        return None
+    return shown if is_plain else os.path.join(os.path.dirname(shown), os.path.basename(path))

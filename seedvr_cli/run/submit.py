@@ -1,0 +1,209 @@
+"""Submitting: claim, POST, record. At most once, whatever happens; each step is in the ledger before it is done."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TypeVar
+
+from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
+from seedvr_cli.run.progress import Progress
+from seedvr_cli.run.state import RunState
+from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.errors import (
+    BalanceError,
+    Busy,
+    CostCapReached,
+    GatewayError,
+    Interrupted,
+    KeyRefused,
+    LedgerError,
+    NotSent,
+    NotSubmitted,
+    OutcomeUnknown,
+    RequestRefused,
+    StillRunning,
+)
+from seedvr_cli.values.events import Changed
+from seedvr_cli.values.items import Purchase
+from seedvr_cli.values.job import Draft, Job, failure
+from seedvr_cli.values.money import show_usd
+from seedvr_cli.values.schedule import backoff
+
+# Seconds without a connection before a submission is given up: nothing is lost by it.
+SUBMIT_PATIENCE = 10.0
+# Seconds of a ledger that fails before what became of a submission is told to the user alone; idle connections, which
+# may hold the file handles that it lacks, are closed before that.
+LEDGER_PATIENCE = 15.0
+# Seconds between looks at the ledger while another run submits the same thing.
+LEDGER_INTERVAL = 0.2
+# Seconds to wait, at the least, where the gateway says "again at once".
+SHORTEST_WAIT = 0.05
+
+T = TypeVar("T")
+
+
+async def submit(purchase: Purchase, run: RunState, progress: Progress, *, again: bool) -> None:
+    """Have the job submitted, or find it paid for; `progress.job` is the record.
+
+    `again`: whatever the ledger says. It is done in a task of its own, which an interrupt lets finish. Raises what the
+    gateway's client raises, and OutcomeUnknown, JobFailed, CostCapReached, NotSubmitted, StillRunning (another run is
+    at it), Interrupted or LedgerError.
+    """
+    post = asyncio.create_task(_Submission(purchase, run, progress, again=again).run())
+    run.posts.add(post)
+    post.add_done_callback(run.posts.discard)
+    await asyncio.shield(post)
+
+
+class _Submission:
+    def __init__(self, purchase: Purchase, run: RunState, progress: Progress, *, again: bool) -> None:
+        self._purchase = purchase
+        self._run = run
+        self._ledger = run.ledger
+        self._progress = progress
+        policy = run.policy
+        self._terms = Terms(again=again, after_failure=policy.retry_failed, day_cap=policy.max_cost_per_day)
+        self._price = purchase.request.price()
+        self._draft = Draft(
+            key=purchase.key,
+            key_name=purchase.key_name,
+            gateway=run.name,
+            endpoint=purchase.endpoint,
+            source=purchase.source,
+            name=purchase.name,
+            params=purchase.params,
+            output=purchase.output.absolute,
+            price=self._price,
+            profile=policy.profile,
+        )
+
+    async def run(self) -> None:
+        with ExitStack() as way_out:
+            match await self._verdict(way_out):
+                case Claimed(job):
+                    await self._send(job)
+                case Paid(job):
+                    self._attach(job)
+                case Unanswered(job):
+                    self._attach(job)
+                    raise OutcomeUnknown(f"an earlier submission was never answered ({job.error})")
+                case Failed(job):
+                    self._attach(job)
+                    raise failure(job)
+                case OverDay():
+                    cap = show_usd(self._terms.day_cap or 0)
+                    raise CostCapReached(
+                        f"not submitted: its list price of {show_usd(self._price)} could take this day past {cap}",
+                        hint="raise max-cost-per-day with 'seedvr config set', or run the rest tomorrow (UTC)",
+                    )
+
+    async def _verdict(self, way_out: ExitStack) -> Verdict:
+        """What the ledger says, claimed if it may be; the money is set aside before, and given back on the way out."""
+        run = self._run
+        if run.is_limited:  # what is paid for already takes no turn, and costs nothing
+            verdict = await self._settled(self._ledger.ask)
+            if not isinstance(verdict, Free):
+                return verdict
+        await run.turn(run.submissions)  # before the claim: who waits here is not in the air
+        try:
+            self._progress.money = way_out.enter_context(run.reserve(self._price))
+        except (NotSubmitted, CostCapReached):
+            verdict = await self._settled(self._ledger.ask)
+            if isinstance(verdict, Free):
+                raise
+            return verdict
+        return await self._settled(self._ledger.claim)
+
+    async def _settled(self, question: Callable[[Draft, Terms], Awaitable[Verdict]]) -> Verdict:
+        """The verdict that comes once no other run is at the same thing."""
+        clock, deadline = self._run.clock, self._run.deadline()
+        while True:
+            if self._run.is_stopping:
+                raise Interrupted("stopped")
+            verdict = await question(self._draft, self._terms)
+            if not isinstance(verdict, Held):
+                return verdict
+            left = deadline - clock.monotonic()
+            if left <= 0:
+                raise StillRunning(
+                    "another seedvr is submitting the same request, and has not ended within "
+                    f"{self._run.policy.timeout:g} seconds",
+                    hint="the same command again asks again",
+                )
+            await self._run.pause(min(LEDGER_INTERVAL, left))
+
+    def _attach(self, job: Job) -> None:
+        self._progress.job = job
+        self._progress.is_attached = True
+
+    async def _send(self, job: Job) -> None:
+        """The POST of a job that is claimed, and what became of it."""
+        money = self._progress.money
+        assert money is not None
+        money.keep()
+        try:
+            answer = await self._post(job)
+        except (Busy, NotSent, NotSubmitted, RequestRefused, KeyRefused, BalanceError, Interrupted) as error:
+            money.refund()
+            await self._insist(lambda: self._ledger.release(job))
+            if isinstance(error, KeyRefused | BalanceError | NotSent):
+                self._run.halt(error)
+            raise
+        except (OutcomeUnknown, GatewayError) as error:
+            message = error.message
+            self._progress.job = await self._insist(lambda: self._ledger.lose(job, message))
+            raise
+        await self._accept(job, answer)
+
+    async def _post(self, job: Job) -> Answer:
+        """The POST, again only where the one before was provably not accepted."""
+        run, clock = self._run, self._run.clock
+        failures, began = 0, clock.monotonic()
+        while True:
+            if run.is_stopping:
+                raise Interrupted("stopped")
+            if run.halted is not None and failures:
+                raise NotSubmitted(run.halted)
+            run.emit(Changed(self._purchase, "submitting"))
+            try:
+                return await run.gateway.submit(self._purchase.request)
+            except (Busy, NotSent) as error:
+                failures += 1
+                wait, patience = backoff(failures, clock.jitter()), SUBMIT_PATIENCE
+                if isinstance(error, Busy):
+                    run.slow_down(error.wait)
+                    patience = run.policy.timeout
+                    wait = wait if error.wait is None else max(error.wait, SHORTEST_WAIT)
+                deadline = began + patience
+                if clock.monotonic() + wait > deadline:
+                    raise
+                await self._insist(lambda: self._ledger.hold(job))
+                run.emit(Changed(self._purchase, "waiting to submit"))
+                await run.pause(wait)
+                if not await run.turn(run.submissions, deadline=deadline):
+                    raise
+                await self._ledger.resume(job)
+
+    async def _accept(self, job: Job, answer: Answer) -> None:
+        try:
+            self._progress.job = await self._insist(lambda: self._ledger.record(job, answer))
+        except LedgerError as error:
+            self._progress.job = replace(job, request_id=answer.request_id, status=answer.status, state="running")
+            error.message += f"; the gateway accepted the job as {answer.request_id}"
+            error.hint = f"'seedvr download {answer.request_id}' fetches its result"
+            raise
+        self._run.emit(Changed(self._purchase, answer.status, answer.request_id))
+
+    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Record what became of a submission, again where the ledger fails: it may be for want of a file handle."""
+        clock = self._run.clock
+        began = clock.monotonic()
+        while True:
+            try:
+                return await write()
+            except LedgerError as error:
+                self._run.halt(error)
+                if clock.monotonic() - began > LEDGER_PATIENCE:
+                    raise
+                await clock.sleep(LEDGER_INTERVAL)
