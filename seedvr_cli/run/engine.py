@@ -79,6 +79,7 @@ class Engine:
         """No more submissions; requests under way get a moment to be recorded; then `run` ends."""
         if self.interrupted is None:
             self.interrupted = reason
+            self._state.stop()
             self._closing = asyncio.ensure_future(self._close())
 
     async def _feed(self, work: AsyncIterable[Sequence[Work]]) -> None:
