@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE, wait_for
+from helpers.waiting import PATIENCE, wait_for
 
 # How often the batch is killed, and how many sources it has.
 KILLS = 50

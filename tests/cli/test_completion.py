@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE, ROOT, clean_environment, new_url
-from screen import SEEDVR, Screen
+from helpers.addresses import new_url
+from helpers.command import clean_environment
+from helpers.places import ROOT
+from helpers.screen import SEEDVR, Screen
+from helpers.waiting import PATIENCE
 
 # pexpect forks, which Python 3.12 and later warn of where there are threads; its child runs the command at once.
 pytestmark = pytest.mark.filterwarnings("ignore:.*forkpty.*:DeprecationWarning")

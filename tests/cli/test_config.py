@@ -6,7 +6,9 @@ import stat
 import tomllib
 
 import pytest
-from conftest import KEY, FakeGateway, new_url
+from fakes.gateway import FakeGateway
+from helpers.addresses import new_url
+from helpers.command import KEY
 
 from seedvr_cli.settings.known import SETTINGS
 

@@ -7,7 +7,8 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from conftest import FakeGateway, Reply, new_url
+from fakes.gateway import FakeGateway, Reply
+from helpers.addresses import new_url
 
 URL = "https://your-cdn.com/source.png"
 

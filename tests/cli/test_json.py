@@ -4,7 +4,8 @@ import hashlib
 import re
 
 import pytest
-from conftest import CUT, FakeGateway, Reply, new_url
+from fakes.gateway import CUT, FakeGateway, Reply
+from helpers.addresses import new_url
 
 KEYS = {
     "v", "source", "endpoint", "request_id", "status", "charge", "price_usd", "media_url", "media_type", "files",

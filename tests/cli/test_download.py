@@ -2,7 +2,8 @@
 
 import os
 
-from conftest import Reply, new_url
+from fakes.gateway import Reply
+from helpers.addresses import new_url
 
 
 def test_without_ids_everything_that_was_paid_and_not_delivered(run, gateway, bench):

@@ -4,7 +4,9 @@ import signal
 import threading
 
 import pytest
-from conftest import CUT, PATIENCE, Reply, free_port, new_url, wait_for
+from fakes.gateway import CUT, Reply
+from helpers.addresses import free_port, new_url
+from helpers.waiting import PATIENCE, wait_for
 
 # Nobody waits ten seconds here for a gateway that is not there.
 IMPATIENT = "import seedvr_cli.run.life\nseedvr_cli.run.life.SUBMIT_PATIENCE = 0.2\n"
@@ -232,9 +234,6 @@ def test_an_interrupt_while_a_submission_is_in_the_air(start, run, gateway, url)
     assert process.wait(PATIENCE) == 130
     done = run("image", url, to=fake)
     assert (done.rc, done.stdout, len(fake.posts())) == (0, "photo-upscaled.png\n", 1)
-
-
-# Where several hold
 
 
 def refuse(status):

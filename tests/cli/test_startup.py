@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import clean_environment
+from helpers.command import clean_environment
 
 URL = "https://example.com/photo.jpg"
 # What asks the network, draws, keeps and measures: nothing that --help could need.

@@ -3,7 +3,8 @@
 import base64
 import re
 
-from conftest import Reply, new_url
+from fakes.gateway import Reply
+from helpers.addresses import new_url
 
 
 def dry(bench, *commands):

@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PATIENCE, Reply, new_url, wait_for
+from fakes.gateway import Reply
+from helpers.addresses import new_url
+from helpers.waiting import PATIENCE, wait_for
 
 # What a hostile or broken gateway may send: colours, a bell, a cursor up, a reversal of direction, a line of its own.
 EVIL = "\x1b[31mred\x07\x1b[1Aup\u202eback\x9b2J\nseedvr: forged line"

@@ -10,7 +10,8 @@ from typing import Self
 
 import pexpect
 import pyte
-from conftest import PATIENCE
+
+from helpers.waiting import PATIENCE
 
 SEEDVR = (sys.executable, "-m", "seedvr_cli")
 

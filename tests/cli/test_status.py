@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import new_url
+from helpers.addresses import new_url
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from conftest import PATIENCE, Reply, free_port, new_url, wait_for
+from fakes.gateway import Reply
+from helpers.addresses import free_port, new_url
+from helpers.waiting import PATIENCE, wait_for
 
 
 def path_of(done):
