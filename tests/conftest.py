@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from fakes.gateway import FakeGateway, Script
-from helpers.addresses import new_url
 from helpers.command import Bench, Done
 from helpers.places import DATA
 from helpers.sandbox import SandboxServer, serve
+from helpers.sources import new_url
 
 from seedvr_cli.gateway.aiohttp_transport import AiohttpTransport
 from seedvr_cli.gateway.client import Gateway

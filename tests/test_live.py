@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyte
 import pytest
-from helpers.addresses import new_url
 from helpers.command import KEY, clean_environment
 from helpers.places import DATA, TINY
 from helpers.screen import SEEDVR, Screen
+from helpers.sources import new_url
 from helpers.waiting import PATIENCE, wait_for
 
 # pexpect forks, which Python 3.12 and later warn of where there are threads; its child runs the command at once.

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.addresses import new_url
 from helpers.command import clean_environment
 from helpers.places import ROOT
 from helpers.screen import SEEDVR, Screen
+from helpers.sources import new_url
 from helpers.waiting import PATIENCE
 
 # pexpect forks, which Python 3.12 and later warn of where there are threads; its child runs the command at once.

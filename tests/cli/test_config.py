@@ -7,8 +7,8 @@ import tomllib
 
 import pytest
 from fakes.gateway import FakeGateway
-from helpers.addresses import new_url
 from helpers.command import KEY
+from helpers.sources import new_url
 
 from seedvr_cli.settings.known import SETTINGS
 

@@ -3,7 +3,7 @@
 import os
 
 from fakes.gateway import Reply
-from helpers.addresses import new_url
+from helpers.sources import new_url
 
 
 def test_without_ids_everything_that_was_paid_and_not_delivered(run, gateway, bench):

@@ -1,7 +1,7 @@
 """Whatever nobody foresaw is one line, an exit code and a log without secrets."""
 
 import pytest
-from helpers.addresses import new_url
+from helpers.sources import new_url
 
 SECRET = "sk-0123456789abcdef"
 

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 from fakes.gateway import CUT, Reply
-from helpers.addresses import free_port, new_url
+from helpers.machine import free_port
+from helpers.sources import new_url
 from helpers.waiting import PATIENCE, wait_for
 
 # Nobody waits ten seconds here for a gateway that is not there.

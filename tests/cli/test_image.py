@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from fakes.gateway import FakeGateway, Reply
-from helpers.addresses import new_url
+from helpers.sources import new_url
 
 URL = "https://your-cdn.com/source.png"
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from fakes.gateway import CUT, FakeGateway, Reply
-from helpers.addresses import new_url
+from helpers.sources import new_url
 
 KEYS = {
     "v", "source", "endpoint", "request_id", "status", "charge", "price_usd", "media_url", "media_type", "files",

@@ -7,7 +7,8 @@ from email.utils import format_datetime
 
 import pytest
 from fakes.gateway import Reply
-from helpers.addresses import free_port, new_url
+from helpers.machine import free_port
+from helpers.sources import new_url
 from helpers.waiting import PATIENCE, wait_for
 
 

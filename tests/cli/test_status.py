@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from helpers.addresses import new_url
+from helpers.sources import new_url
 
 
 @pytest.fixture

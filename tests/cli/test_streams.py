@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from fakes.gateway import Reply
-from helpers.addresses import new_url
+from helpers.sources import new_url
 from helpers.waiting import PATIENCE, wait_for
 
 # What a hostile or broken gateway may send: colours, a bell, a cursor up, a reversal of direction, a line of its own.

@@ -4,7 +4,7 @@ import base64
 import re
 
 from fakes.gateway import Reply
-from helpers.addresses import new_url
+from helpers.sources import new_url
 
 
 def dry(bench, *commands):

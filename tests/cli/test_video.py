@@ -1,6 +1,6 @@
 """`seedvr video` over the real command."""
 
-from helpers.addresses import new_url
+from helpers.sources import new_url
 
 URL = "https://example.com/my-video.mp4"
 

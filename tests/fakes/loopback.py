@@ -4,12 +4,11 @@ import asyncio
 import json
 from contextlib import asynccontextmanager, suppress
 
+from helpers.waiting import PATIENCE
+
 from fakes.transport import ACCEPTED, KEY, request
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.values.errors import SeedvrError
-
-# Seconds after which a test that waits for something has failed; none takes anywhere near as long.
-PATIENCE = 30
 
 
 @asynccontextmanager
