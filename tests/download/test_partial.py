@@ -98,6 +98,9 @@ def test_a_failed_delivery_overwrites_nothing(folder):
     assert (folder / "out.png").read_bytes() == OTHER
 
 
+# The disk.
+
+
 @pytest.mark.parametrize("short", [0, len(PNG)])
 @pytest.mark.parametrize("failing", ["write", "fsync", "open", "rename", "makedirs"])
 def test_an_error_of_the_disk_is_a_failed_delivery(failing, short, folder, monkeypatch):

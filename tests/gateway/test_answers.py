@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from seedvr_cli.gateway.answers import parse_answer
 from seedvr_cli.values.catalog import TERMINAL
 
-# Answers.
-
 
 def test_an_answer_has_all_its_fields():
     """A documented answer is understood whole, both timestamps as UTC."""

@@ -29,8 +29,6 @@ from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.values.catalog import KEY_HEADER
 from seedvr_cli.values.errors import OutcomeUnknown, RequestRefused, SeedvrError
 
-# Where the key goes.
-
 
 def holders(script):
     """The origins that got the key."""
