@@ -15,9 +15,6 @@ from helpers.screen import SEEDVR, Screen
 from helpers.sources import new_url
 from helpers.waiting import PATIENCE
 
-# pexpect forks, which Python 3.12 and later warn of where there are threads; its child runs the command at once.
-pytestmark = pytest.mark.filterwarnings("ignore:.*forkpty.*:DeprecationWarning")
-
 SCRIPTS = ROOT / "completions"
 NAMES = {"bash": "seedvr.bash", "zsh": "_seedvr", "fish": "seedvr.fish", "powershell": "seedvr.ps1"}
 COMMANDS = ["image", "video", "status", "download", "config", "sandbox"]

@@ -1,19 +1,18 @@
 """SIGKILL between any two writes of the ledger, and the same command again."""
 
-import json
 import os
-import re
+import random
 import shutil
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
-import httpx
 import pytest
+from helpers.sandbox import serve
+from helpers.sources import urls, write
+from helpers.waiting import PATIENCE, wait_for
 
 # Loaded by the interpreter of the killed run: it dies at the point that KILL_AT names.
-SITECUSTOMIZE = """
+DYING = """
 import functools, os, signal
 
 def die(*_, **__):
@@ -87,83 +86,113 @@ KNOWN_POINTS = [
     "after the rename",
     "after the file is recorded",
 ]
+# How often the batch is killed, and how many sources it has.
+KILLS = 50
+SOURCES = 500
 
 
 @pytest.fixture(scope="module")
-def gateway_url(tmp_path_factory: pytest.TempPathFactory):
-    """A sandbox server that is as quick as it can be."""
-    folder = tmp_path_factory.mktemp("sandbox")
-    command = [sys.executable, "-m", "seedvr_cli", "sandbox", "--port", "0", "--latency", "0s", "-q"]
-    with subprocess.Popen([*command, "--folder", str(folder)], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        yield re.search(r"http://[\d.:]+", server.stdout.readline())[0]
-        server.terminate()
+def server(tmp_path_factory):
+    """A sandbox that is as quick as it can be, and upscales for real."""
+    with serve(tmp_path_factory.mktemp("sandbox"), "--latency", "0s") as running:
+        yield running
 
 
 @pytest.fixture
-def bench(tmp_path: Path, gateway_url: str):
-    """A folder to work in, a picture of its own, and the command with the power to die."""
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(SITECUSTOMIZE)
-    (tmp_path / "work").mkdir()
-    photo = tmp_path / "photo.jpg"
-    shutil.copy(Path(__file__).parent / "data" / "photo.jpg", photo)
-    root = Path(__file__).parent.parent
-    tail = ["--base-url", gateway_url, "--poll-interval", "0.05", str(photo), "-x", "2"]
+def killed(bench, server, photo, tmp_path):
+    """A picture of its own, the command for it with the power to die, and how often the picture was accepted."""
+    source = tmp_path / "photo.jpg"
+    shutil.copy(photo, source)
 
-    def run(*arguments: str, kill_at: str = "") -> subprocess.CompletedProcess[str]:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("SEEDVR", "PIXAZO"))}
-        environment |= {"SEEDVR_HOME": str(tmp_path / "home"), "PYTHONPATH": f"{tmp_path / 'site'}:{root}"}
-        environment |= {"SEEDVR_API_KEY": "a-key", "KILL_AT": kill_at}
-        return subprocess.run(
-            [sys.executable, "-m", "seedvr_cli", "image", *tail, *arguments],
-            cwd=tmp_path / "work",
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+    def run(*words, kill_at=None):
+        return bench.run("image", source, "-x", "2", *words, to=server, inject=DYING, env={"KILL_AT": kill_at})
 
-    def accepted() -> int:
-        counts = httpx.get(f"{gateway_url}/sandbox/accepted").json()["by_source"]
-        return counts.get(photo.as_uri(), 0)
-
-    def files() -> list[str]:
-        return sorted(os.listdir(tmp_path / "work"))
-
-    return run, accepted, files
+    return run, lambda: server.accepted(source.as_uri())
 
 
 @pytest.mark.parametrize("point", KNOWN_POINTS)
 @pytest.mark.parametrize("output", [(), ("-o", "mine.png")], ids=["default", "named"])
-def test_the_same_command_finishes_what_a_killed_one_began(bench, point, output):
+def test_the_same_command_finishes_what_a_killed_one_began(killed, bench, point, output):
     """After SIGKILL at this point the same command pays once in all, and its one file stands under its plain name."""
-    run, accepted, files = bench
-    killed = run(*output, kill_at=point)
-    assert killed.returncode == -signal.SIGKILL
+    run, accepted = killed
+    assert run(*output, kill_at=point).rc == -signal.SIGKILL
     again = run(*output, "--json")
-    assert again.returncode == 0, again.stderr
+    assert again.rc == 0, again.stderr
     assert accepted() == 1
     name = "mine.png" if output else "photo-2x.png"
-    assert files() == [name]
-    assert json.loads(again.stdout)["files"][0]["path"] == name
+    assert bench.files() == [name]
+    assert again.object["files"][0]["path"] == name
     third = run(*output)
-    assert (third.returncode, third.stdout, accepted(), files()) == (0, f"{name}\n", 1, [name])
+    assert (third.rc, third.stdout, accepted(), bench.files()) == (0, f"{name}\n", 1, [name])
 
 
 @pytest.mark.parametrize("point", UNKNOWN_POINTS)
-def test_a_submission_in_the_air_is_not_sent_again(bench, point):
+def test_a_submission_in_the_air_is_not_sent_again(killed, bench, point):
     """A run that is killed while its POST may be in the air leaves an unknown outcome, sent again only with --new."""
-    run, accepted, files = bench
-    assert run(kill_at=point).returncode == -signal.SIGKILL
+    run, accepted = killed
+    assert run(kill_at=point).rc == -signal.SIGKILL
     before = accepted()
     for _ in range(2):
         again = run("--json")
-        assert again.returncode == 7, again.stderr
-        assert json.loads(again.stdout)["charge"] == "unknown"
+        assert again.rc == 7, again.stderr
+        assert again.object["charge"] == "unknown"
         assert "--new" in again.stderr
         assert accepted() == before
-    assert run("--new").returncode == 0
-    assert (accepted(), files()) == (before + 1, ["photo-2x.png"])
-    assert run().returncode == 0
+    assert run("--new").rc == 0
+    assert (accepted(), bench.files()) == (before + 1, ["photo-2x.png"])
+    assert run().rc == 0
     assert accepted() == before + 1
+
+
+def test_who_waits_for_its_turn_is_not_in_the_air(start, run, work, sandbox):
+    """Jobs that --rate holds back when a run is killed were not sent, and are not called unknown."""
+    sources = urls(5)
+    batch = write(work / "list.txt", sources)
+    process = start("image", "--from", batch, "--rate", "1/h", "-q", to=sandbox, stdout=subprocess.PIPE)
+    assert process.stdout.readline()
+    process.kill()
+    process.wait(PATIENCE)
+    assert run("status", "--unknown", to=sandbox).stdout == ""
+    assert run("image", "--from", batch, "-q", to=sandbox).rc == 0
+    assert [sandbox.accepted(source) for source in sources] == [1] * 5
+
+
+def test_sigkill_at_random_instants_pays_for_nothing_twice(start, run, work, sandbox_server):
+    """A batch of 500 that is killed fifty times, half of them with three processes at it, accepts no source twice."""
+    dice = random.Random(2)
+    server = sandbox_server("--instant", "--latency", "0.3s")
+    sources = urls(SOURCES)
+    batch = write(work / "list.txt", sources)
+    command = ("image", "--from", batch, "-o", "out/", "-q", "--poll-interval", "0.2")
+    kills = in_the_air = 0
+    while kills < KILLS:
+        jobs = "2" if kills < KILLS - 10 else "16" if kills < KILLS - 3 else "64"
+        count = 3 if kills % 2 else 1
+        processes = [
+            start(*command, "-j", jobs, to=server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for _ in range(count)
+        ]
+        before = server.accepted()
+        wait_for(lambda: server.accepted() > before or all(p.poll() is not None for p in processes))  # noqa: B023
+        for process in processes:
+            try:
+                process.wait(dice.uniform(0, 0.3))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills += 1
+            in_the_air += int(jobs)
+            process.wait(PATIENCE)
+        if before == server.accepted():
+            break
+    last = run(*command, to=server)
+    assert kills >= KILLS, "the batch was through before it was killed often enough"
+    assert last.rc in {0, 7}, last.stderr
+    accepted = server.by_source()
+    assert set(accepted.values()) == {1}
+    unknown = {line.split("\t")[4] for line in run("status", "--unknown", to=server).lines}
+    assert len(unknown) <= in_the_air
+    names = {f"picture-{number}-upscaled.png": source for number, source in enumerate(sources)}
+    files = os.listdir(work / "out")
+    assert {names[file] for file in files if not file.endswith(".part")} == set(sources) - unknown
+    assert not [file for file in files if file.endswith(".part")]
+    assert len({(work / "out" / file).read_bytes() for file in files}) == 1

@@ -1,6 +1,7 @@
 """What the ledger promises: the same request is paid for once, and nothing that was paid for is lost."""
 
 import sqlite3
+import subprocess
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -8,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 from fakes.gateway import Reply
 from helpers.machine import free_port
-from helpers.sources import new_url
+from helpers.sources import new_url, urls, write
 from helpers.waiting import PATIENCE, wait_for
 
 
@@ -265,6 +266,26 @@ def test_a_video_of_unknown_resolution_counts_as_the_dearest(bench, sandbox):
     assert [(done.rc, done.stdout) for done in refused] == [(4, ""), (4, "")]
     assert [done.rc for done in bench.run_all(*commands[2:], to=sandbox)] == [0, 0]
     assert (sandbox.accepted(plain), sandbox.accepted(named)) == (1, 1)
+
+
+def test_an_empty_wallet_stops_submissions_and_finishes_what_is_paid(run, work, sandbox_server):
+    """After a 402 what was paid for is delivered, nothing else is submitted, and the exit code is 4."""
+    server = sandbox_server("--instant", "--latency", "0s", "--balance", "0.005")
+    done = run("image", "--from", write(work / "l", urls(30)), "-j", "2", to=server)
+    assert done.rc == 4
+    assert len(done.lines) == server.accepted() == 5
+    assert "not submitted" in done.stderr
+    assert "the rest, and only the rest: seedvr image --from" in done.stderr
+
+
+def test_max_cost_per_day_is_shared_by_processes(run, start, work, sandbox):
+    """Two processes at once stay together below max-cost-per-day, jobs in flight included."""
+    assert run("config", "set", "max-cost-per-day", "0.010").rc == 0
+    sources = urls(40)
+    halves = [write(work / f"l{half}", sources[half::2]) for half in range(2)]
+    processes = [start("image", "--from", half, "-q", to=sandbox, stderr=subprocess.PIPE) for half in halves]
+    assert [(process.communicate(timeout=PATIENCE), process.returncode)[1] for process in processes] == [4, 4]
+    assert sum(sandbox.accepted(source) for source in sources) == 10
 
 
 # Sent again only where it was provably not accepted

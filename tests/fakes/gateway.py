@@ -36,12 +36,16 @@ class Heard:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer: a body as it is, or anything else as JSON. `cut_after`: bytes of the body, then no connection."""
+    """An answer: a body as it is, or anything else as JSON.
+
+    `cut_after`: bytes of the body, then no connection. `held`: half of the body, and the rest once that is set.
+    """
 
     status: int = 200
     body: Any = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     cut_after: int | None = None
+    held: threading.Event | None = None
 
     @property
     def content(self) -> bytes:
@@ -163,6 +167,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(content)), **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
+        if answer.held:
+            half = len(content) // 2
+            self.wfile.write(content[:half])
+            answer.held.wait(PATIENCE)
+            content = content[half:]
         self.wfile.write(content if answer.cut_after is None else content[: answer.cut_after])
         if answer.cut_after is not None:
             self._cut()

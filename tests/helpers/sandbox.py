@@ -6,6 +6,7 @@ import select
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,10 +26,16 @@ class SandboxServer:
 
     def accepted(self, source: str | None = None) -> int:
         """How many submissions it has accepted, of that source or of all."""
+        return self._counts()["accepted"] if source is None else self.by_source()[source]
+
+    def by_source(self) -> Counter[str]:
+        """How many submissions of each source it has accepted."""
+        return Counter(self._counts()["by_source"])
+
+    def _counts(self) -> Any:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(f"{self.url}/sandbox/accepted", timeout=PATIENCE) as answer:
-            counts = json.load(answer)
-        return counts["accepted"] if source is None else counts["by_source"].get(source, 0)
+            return json.load(answer)
 
 
 @contextmanager

@@ -14,6 +14,8 @@ import pyte
 from helpers.waiting import PATIENCE
 
 SEEDVR = (sys.executable, "-m", "seedvr_cli")
+# What hides the cursor, once for each frame of the live display.
+HIDE = b"\x1b[?25l"
 
 
 class Screen:
