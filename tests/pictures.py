@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pyte
-from conftest import DATA, clean_environment
+from helpers.command import clean_environment
+from helpers.places import DATA
+from helpers.screen import SEEDVR, Screen
 from PIL import Image
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
-from screen import SEEDVR, Screen
 
 PICTURE = DATA / "terminal.svg"
 # Runs until two pictures are caught in different states.

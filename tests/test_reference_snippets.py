@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PATIENCE, clean_environment, wait_for
+from helpers.command import clean_environment
+from helpers.sandbox import serve
+from helpers.waiting import PATIENCE, wait_for
 
 ORIGIN = "https://gateway.pixazo.ai"
 
@@ -108,9 +110,7 @@ RESULTS = {
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A sandbox that upscales for real."""
-    from conftest import _serve
-
-    with _serve(tmp_path_factory.mktemp("sandbox"), ("--latency", "0s")) as running:
+    with serve(tmp_path_factory.mktemp("sandbox"), "--latency", "0s") as running:
         yield running
 
 

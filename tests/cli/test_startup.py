@@ -1,0 +1,105 @@
+"""What a command loads before it does anything: the list of modules, not the clock, is what is tested."""
+
+import functools
+import re
+import subprocess
+import sys
+
+import pytest
+from helpers.command import clean_environment
+
+URL = "https://example.com/photo.jpg"
+# What asks the network, draws, keeps and measures: nothing that --help could need.
+HEAVY = {"httpx", "httpcore", "h11", "anyio", "aiohttp", "rich", "sqlite3", "PIL", "tomlkit", "av", "obstore"}
+COMMANDS = ("image", "video", "status", "download", "config", "sandbox")
+
+
+def imported(folder, *words):
+    """The modules that the interpreter loads for these words, and the command's result."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *words],
+        env=clean_environment(folder),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return set(re.findall(r"(?m)^import time:[^|]*\|[^|]*\|\s*([\w.]+)$", done.stderr)), done
+
+
+@functools.cache
+def loaded_by_python(folder):
+    """What the bare interpreter loads here, by its site packages."""
+    return imported(folder, "-c", "")[0]
+
+
+@pytest.fixture(scope="module")
+def loads(tmp_path_factory):
+    """The modules that a command line loads beyond the interpreter's own; each command line is run once."""
+    folder = tmp_path_factory.mktemp("startup")
+
+    @functools.cache
+    def run(*words):
+        modules, done = imported(folder, "-m", "seedvr_cli", *words)
+        assert done.returncode == 0, done.stderr
+        assert "seedvr_cli" in modules
+        return modules - loaded_by_python(folder), done.stdout
+
+    return run
+
+
+def packages(modules):
+    return {module.partition(".")[0] for module in modules}
+
+
+def test_the_list_of_modules_is_seen(tmp_path):
+    """A module that is loaded is in the list, and one that is not is not."""
+    modules, _ = imported(tmp_path, "-c", "import sqlite3")
+    assert "sqlite3" in modules
+    assert "httpx" not in modules
+
+
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_the_version_loads_nothing(flag, loads):
+    """The version is printed without the command line's library, and without any other module of ours."""
+    modules, stdout = loads(flag)
+    assert re.fullmatch(r"seedvr \d+\.\d+\.\d+\S*\n", stdout)
+    assert packages(modules) & (HEAVY | {"typer", "click", "asyncio"}) == set()
+    assert {module for module in modules if module.startswith("seedvr_cli.")} <= {"seedvr_cli.__main__"}
+
+
+@pytest.mark.parametrize("words", [("--help",), ("-h",), *((command, "--help") for command in COMMANDS)], ids=" ".join)
+def test_help_loads_nothing_heavy(words, loads):
+    """Help is printed without the libraries for the network, the display, the ledger, pictures and the config file."""
+    modules, stdout = loads(*words)
+    assert "Usage" in stdout
+    assert packages(modules) & HEAVY == set()
+    assert packages(modules) & {"asyncio", "ssl"} == set()
+
+
+@pytest.mark.parametrize("kind", ["image", "video"])
+def test_a_dry_run_loads_no_network(kind, loads):
+    """A dry run of a URL needs neither the network's library nor the display's, nor the ledger."""
+    modules, stdout = loads(kind, "--dry-run", URL)
+    assert URL in stdout
+    assert packages(modules) & HEAVY == set()
+
+
+def test_reading_the_config_does_not_load_its_writer(loads):
+    """The config file is read by the standard library; the one that keeps comments is for writing."""
+    modules, _ = loads("config", "list")
+    assert "tomllib" in packages(modules)
+    assert packages(modules) & HEAVY == set()
+
+
+def test_listing_jobs_loads_no_network(loads):
+    """`status` without ids reads the ledger, and asks nobody."""
+    modules, _ = loads("status")
+    assert packages(modules) & HEAVY == {"sqlite3"}
+
+
+def test_no_command_line_loads_what_only_tests_need(loads):
+    """What the tests are written with is not loaded by the command."""
+    for words in (("--help",), ("image", "--dry-run", URL), ("status",)):
+        assert packages(loads(*words)[0]) & {"pytest", "hypothesis", "pexpect", "pyte", "setuptools"} == set()

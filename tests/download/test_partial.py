@@ -1,0 +1,157 @@
+"""The file on its way to its name: what is in the way, and what the disk does."""
+
+import asyncio
+import errno
+import os
+from dataclasses import replace
+
+import pytest
+from fakes.media import HTML, OTHER, PNG, URL, Owner, Server, body, delivered, files, served
+from helpers.machine import descriptors
+
+from seedvr_cli.download import partial as delivery
+from seedvr_cli.download.download import deliver
+from seedvr_cli.values.errors import DeliveryError
+
+# Names.
+
+
+def test_a_name_that_is_taken_meanwhile_is_left_alone(owner, folder):
+    """What got in the way while the bytes came in is not touched, and the result takes the next name."""
+
+    def taking(*_):
+        (folder / "out.png").write_bytes(b"mine")
+
+    async def run():
+        hooks = replace(owner.hooks, progress=taking)
+        return (await deliver(URL, Server(body(PNG)).fetch, hooks))[0]
+
+    file = asyncio.run(run())
+    assert file.path == str(folder / "out-2.png")
+    assert (folder / "out.png").read_bytes() == b"mine"
+    assert (folder / "out-2.png").read_bytes() == PNG
+    assert files(folder) == ["out-2.png", "out.png"]
+    assert owner.placed == ["out.png", "out-2.png"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("kind", ["file", "folder", "link to nothing"])
+def test_whatever_is_in_the_way_is_left_alone(kind, links, owner, folder, monkeypatch):
+    """A file, a folder or a dangling link under the name stays, on file systems with hard links and without."""
+    if not links:
+        monkeypatch.setattr(os, "link", _no_links)
+
+    def taking(*_):
+        path = folder / "out.png"
+        if os.path.lexists(path):
+            return
+        if kind == "file":
+            path.write_bytes(b"mine")
+        elif kind == "folder":
+            path.mkdir()
+        else:
+            path.symlink_to("nowhere")
+
+    async def run():
+        hooks = replace(owner.hooks, progress=taking)
+        return (await deliver(URL, Server(body(PNG)).fetch, hooks))[0]
+
+    assert asyncio.run(run()).path == str(folder / "out-2.png")
+    assert os.path.lexists(folder / "out.png")
+    assert not (folder / "nowhere").exists()
+    assert files(folder) == ["out-2.png", "out.png"]
+
+
+def _no_links(*_, **__):
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+def test_a_file_system_without_links_gets_the_file_too(owner, folder, monkeypatch):
+    """Where there are no hard links the part is renamed."""
+    monkeypatch.setattr(os, "link", _no_links)
+    delivered(owner, body(PNG))
+    assert files(folder) == ["out.png"]
+    assert (folder / "out.png").read_bytes() == PNG
+
+
+def test_overwrite_replaces_at_the_end(folder):
+    """With overwrite the old file stands whole until the new one is, and is then replaced."""
+    (folder / "out.png").write_bytes(OTHER)
+    seen = set()
+    owner = Owner(folder, overwrite=True)
+
+    async def run():
+        hooks = replace(owner.hooks, progress=lambda *_: seen.add((folder / "out.png").read_bytes() == OTHER))
+        await deliver(URL, Server(served(PNG, '"a"', at=[500])).fetch, hooks)
+
+    asyncio.run(run())
+    assert seen == {True}
+    assert (folder / "out.png").read_bytes() == PNG
+    assert files(folder) == ["out.png"]
+
+
+def test_a_failed_delivery_overwrites_nothing(folder):
+    """With overwrite a delivery that fails leaves the old file."""
+    (folder / "out.png").write_bytes(OTHER)
+    error, _ = delivered(Owner(folder, overwrite=True), body(PNG[:500], total=None))
+    assert isinstance(error, DeliveryError)
+    assert (folder / "out.png").read_bytes() == OTHER
+
+
+# The disk.
+
+
+@pytest.mark.parametrize("short", [0, len(PNG)])
+@pytest.mark.parametrize("failing", ["write", "fsync", "open", "rename", "makedirs"])
+def test_an_error_of_the_disk_is_a_failed_delivery(failing, short, folder, monkeypatch):
+    """A disk that is full or broken, at any step, is a failed delivery that says so, and makes no file."""
+
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "out.png.part"))
+
+    owner = Owner(folder / "new" if failing == "makedirs" else folder)
+    monkeypatch.setattr(delivery, "SHORT_BODY", short)
+    if failing == "rename":
+        monkeypatch.setattr(os, "link", fail)
+    monkeypatch.setattr(os, failing, fail)
+    error, _ = delivered(owner, body(PNG))
+    monkeypatch.undo()
+    assert type(error) is DeliveryError
+    assert os.strerror(errno.ENOSPC) in error.message
+    assert "out.png.part" in error.message
+    assert set(files(folder)) <= {"out.png.part"}
+
+
+def test_a_write_that_takes_only_a_part_is_finished(owner, folder, monkeypatch):
+    """A disk that takes fewer bytes than it was given gets the rest."""
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda file, view: real(file, bytes(view[:7])))
+    delivered(owner, body(PNG))
+    assert (folder / "out.png").read_bytes() == PNG
+
+
+def test_the_bytes_are_on_disk_before_the_name(owner, folder, monkeypatch):
+    """The part is flushed before the rename, and the folder after it."""
+    steps = []
+    for name in ("fsync", "link"):
+        monkeypatch.setattr(os, name, _noting(steps, name, getattr(os, name)))
+    delivered(owner, body(PNG))
+    assert steps[:2] == ["fsync", "link"]
+    assert steps[2:] in (["fsync"], [])
+
+
+def _noting(steps, name, real):
+    def note(*args, **more):
+        steps.append(name)
+        return real(*args, **more)
+
+    return note
+
+
+def test_no_file_stays_open(owner, folder):
+    """A delivery leaves no file open, whether it succeeds or fails."""
+    opened = descriptors()
+    delivered(owner, body(PNG))
+    delivered(owner, body(PNG[:500], total=None))
+    delivered(owner, body(HTML))
+    assert descriptors() == opened

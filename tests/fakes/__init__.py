@@ -1,0 +1,1 @@
+"""Stand-ins: what the program talks to, in the hands of a test."""

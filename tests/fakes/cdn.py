@@ -1,0 +1,70 @@
+"""A stand-in for the server that results are fetched from: real connections, cut where a test says."""
+
+import asyncio
+import re
+from contextlib import asynccontextmanager
+
+from fakes.loopback import loopback
+from seedvr_cli.download.download import deliver
+from seedvr_cli.gateway.client import Gateway
+from seedvr_cli.values.errors import DeliveryError
+
+
+class Cdn:
+    """A media server on loopback. Each request takes the next answer: how, and after how many bytes it is cut."""
+
+    def __init__(self, content, *answers, etag='"a"'):
+        self.content = content
+        self.answers = list(answers)
+        self.etag = etag
+        self.ranges = []
+
+    @asynccontextmanager
+    async def serve(self):
+        """The media URL, while the server is there."""
+
+        async def handle(reader, writer):
+            self._answer((await reader.readuntil(b"\r\n\r\n")).decode(), writer)
+            await writer.drain()
+
+        async with loopback(handle) as url:
+            yield f"{url}/output.png"
+
+    def _answer(self, head, writer):
+        how, at = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        asked = re.search(r"(?im)^range: bytes=(\d+)-\r$", head)
+        condition = re.search(r"(?im)^if-range: (.*)\r$", head)
+        self.ranges.append((int(asked[1]) if asked else 0, condition[1] if condition else None))
+        begin = int(asked[1]) if asked and how == "ranges" and condition and condition[1] == self.etag else 0
+        if how == "416" and asked:
+            writer.write(b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n\r\n")
+            return
+        part = self.content[begin:]
+        lines = ["HTTP/1.1 206 Partial Content" if begin else "HTTP/1.1 200 OK", "Connection: close"]
+        if begin:
+            lines.append(f"Content-Range: bytes {begin}-{len(self.content) - 1}/{len(self.content)}")
+        if self.etag:
+            lines.append(f"ETag: {self.etag}")
+        if how == "chunked":
+            lines.append("Transfer-Encoding: chunked")
+            part = b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in _pieces(part)) + b"0\r\n\r\n"
+        elif how != "to the end":
+            lines.append(f"Content-Length: {len(part)}")
+        writer.write("\r\n".join([*lines, "", ""]).encode() + part[: None if at is None else at])
+
+
+def _pieces(content, size=200):
+    return [content[start : start + size] for start in range(0, len(content), size)]
+
+
+def from_cdn(owner, cdn, **more):
+    """What a delivery from that server comes to."""
+
+    async def run():
+        async with cdn.serve() as url, Gateway("https://gateway.example", "k-0123456789") as client:
+            return (await deliver(url, client.fetch, owner.hooks, **more))[0]
+
+    try:
+        return asyncio.run(run())
+    except DeliveryError as error:
+        return error

@@ -1,0 +1,243 @@
+"""Media: which URLs are asked, how a body and its rest come, and what breaks on the way."""
+
+import gzip
+
+import httpx
+import pytest
+from fakes.loopback import http, over_loopback, saying
+from fakes.transport import KEY, MEDIA, call, fetched, media, read_all
+
+from seedvr_cli.gateway.client import REDIRECTS
+from seedvr_cli.values.errors import (
+    DeliveryError,
+    GatewayError,
+    NetworkError,
+    OutcomeUnknown,
+    RangeRefused,
+    RequestRefused,
+)
+
+
+def packed(_):
+    """A download that the server compressed against our wish."""
+    body = gzip.compress(b"picture")
+    return media(200, body, content_encoding="gzip", etag='"abc"')
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://cdn.example/output.png",
+        "http://127.0.0.1.example/output.png",
+        "ftp://cdn.example/output.png",
+        "file:///etc/passwd",
+        "//cdn.example/output.png",
+        "output.png",
+        "javascript:alert(1)",
+        "https://",
+        "https://cdn.example/a b",
+        "https://cdn.example/\r\nX: 1",
+        "https://[::1",
+        "",
+    ],
+)
+def test_media_elsewhere_than_https_are_refused(url):
+    """A media URL, or a redirect of one, that is neither https nor local is refused before a request is sent."""
+    error, script = fetched(media(200, b"x"), url=url)
+    assert type(error) is DeliveryError
+    assert script.requests == []
+
+
+@pytest.mark.parametrize(
+    "place", ["http://elsewhere.example/x", "http://cdn.example/v1/output.png", "ftp://x/", "file:///etc/passwd"]
+)
+def test_media_do_not_redirect_to_plain_http(place):
+    """A redirect of a media URL to plain http elsewhere, or to another scheme, is refused and not asked."""
+    error, script = fetched(media(302, location=place), media(200, b"x"))
+    assert type(error) is DeliveryError
+    assert [str(one.url) for one in script.requests] == [MEDIA]
+
+
+@pytest.mark.parametrize(
+    "place", ["http://[", "https://[::1", "https://exa mple/", "https://a:b:c/", "http://\ud7ff..", "https://xn--/"]
+)
+def test_a_redirect_to_nonsense_crashes_nothing(place):
+    """A redirect that is no URL is a failure of the delivery or the network."""
+    error, _ = fetched(
+        lambda _: httpx.Response(302, headers=[(b"Location", place.encode())], stream=httpx.ByteStream(b""))
+    )
+    assert isinstance(error, DeliveryError | NetworkError)
+
+
+@pytest.mark.parametrize("place", ["http://[", "https://[::1", "https://exa mple/", "https://xn--/", "https://a:b:c/"])
+def test_a_submission_that_is_answered_with_nonsense_was_sent(place):
+    """A redirect that is no URL is an answer all the same: the submission was sent, and is not sent again."""
+    error, script = call("submit", lambda _: httpx.Response(307, headers=[(b"Location", place.encode())]))
+    assert type(error) in {RequestRefused, OutcomeUnknown}
+    assert len(script.requests) == 1
+    error, _ = call("poll", lambda _: httpx.Response(307, headers=[(b"Location", place.encode())]))
+    assert type(error) in {RequestRefused, NetworkError, GatewayError}
+
+
+def test_redirects_end():
+    """A media URL that redirects for ever is given up."""
+    error, script = fetched(media(302, location="/again"))
+    assert type(error) is DeliveryError
+    assert len(script.requests) == REDIRECTS + 1
+
+
+def test_a_body_is_streamed_with_its_facts():
+    """A media URL's body comes with its length and its strong ETag."""
+    (stream, body), script = fetched(media(200, b"picture", etag='"abc"'))
+    assert (stream.offset, stream.total, stream.etag, body) == (0, 7, '"abc"', b"picture")
+    sent = script.requests[0].headers
+    assert "Range" not in sent
+    assert "If-Range" not in sent
+    assert sent["Accept-Encoding"] == "identity"
+
+
+def test_a_rest_is_asked_for_by_range():
+    """From an offset on, a range is asked for, on the condition that the ETag still holds."""
+    reply = media(206, b"ture", content_range="bytes 3-6/7", etag='"abc"')
+    (stream, body), script = fetched(reply, offset=3, etag='"abc"')
+    assert (stream.offset, stream.total, body) == (3, 7, b"ture")
+    assert script.requests[0].headers["Range"] == "bytes=3-"
+    assert script.requests[0].headers["If-Range"] == '"abc"'
+
+
+def test_a_range_goes_along_with_redirects():
+    """The range and its condition are sent to where a media URL redirects to."""
+    hops = [media(302, location="https://other.example/x"), media(206, b"ture", content_range="bytes 3-6/7")]
+    _, script = fetched(*hops, offset=3, etag='"abc"')
+    assert [(one.headers["Range"], one.headers["If-Range"]) for one in script.requests] == [("bytes=3-", '"abc"')] * 2
+
+
+def test_a_whole_body_in_place_of_a_rest_begins_at_zero():
+    """A server that knows no ranges, or has another file by now, sends the whole, which says so."""
+    (stream, body), _ = fetched(media(200, b"picture", etag='"new"'), offset=3, etag='"abc"')
+    assert (stream.offset, stream.total, stream.etag, body) == (0, 7, '"new"', b"picture")
+
+
+@pytest.mark.parametrize(
+    "content_range", ["bytes 0-6/7", "bytes 2-6/7", "bytes 4-6/7", "bytes */7", "items 3-6/7", "", "bytes x-y/z"]
+)
+def test_another_range_than_asked_for_is_refused(content_range):
+    """A server that answers with another part of the file is not believed."""
+    error, _ = fetched(media(206, b"ture", content_range=content_range), offset=3, etag='"abc"')
+    assert type(error) is DeliveryError
+
+
+@pytest.mark.parametrize("content_range", ["bytes 3-6/*", "bytes 3-6"])
+def test_a_range_without_a_total_has_that_of_its_length(content_range):
+    """Where a range does not tell the file's length, its own length and beginning do."""
+    (stream, _), _ = fetched(media(206, b"ture", content_range=content_range), offset=3)
+    assert (stream.offset, stream.total) == (3, 7)
+
+
+@pytest.mark.parametrize("etag", ['W/"abc"', ""])
+def test_a_weak_etag_is_none(etag):
+    """A weak ETag does not say that the bytes are the same, and so is no ground to resume on."""
+    assert fetched(media(200, b"picture", etag=etag))[0][0].etag is None
+
+
+def test_a_packed_body_is_unpacked():
+    """A body that the server compressed against our wish is unpacked, and its length is not that of the file."""
+    (stream, body), _ = fetched(packed)
+    assert (stream.total, body) == (None, b"picture")
+
+
+def test_a_packed_body_cannot_be_resumed():
+    """The ETag of a compressed body is none, as the bytes that we count are not those that a range would count."""
+    assert fetched(packed)[0][0].etag is None
+
+
+def test_a_packed_body_on_the_wire_is_unpacked_once(wire):
+    """Over a real connection a compressed body comes out as it was before."""
+    content = gzip.compress(b"picture" * 100)
+    then = saying(http(content, "200 OK", Content_Length=len(content), Content_Encoding="gzip"))
+    (_, body), _ = over_loopback(then, lambda client: read_all(client, f"{client._base_url}/output.png"))
+    assert body == b"picture" * 100
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1/output.png?X-Amz-Credential=a%2F20260522%2Fauto&X-Amz-Signature=0f",
+        "/v1/output.png?token=a%2Bb%3D%3D&x=%20",
+        "/v1/a%2Fb%20c.png",
+        "/v1/%7Euser/a+b.png",
+        "/v1/output.png?",
+        "/v1/a;b=c/(d)/e,f.png?a=b&a=c&d",
+    ],
+)
+def test_a_signed_url_is_asked_for_as_it_is(target, wire):
+    """A media URL is asked for letter by letter, or a signature in it would not hold."""
+    then = saying(http(b"picture", "200 OK", Content_Length=7))
+    _, heads = over_loopback(then, lambda client: read_all(client, client._base_url + target))
+    assert heads[0].split(b" ")[1].decode().rstrip("?") == target.rstrip("?")
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError("x"), httpx.ReadError("x"), httpx.ReadTimeout("")])
+def test_a_download_that_breaks_may_be_taken_up_again(error):
+    """A connection to the media server that breaks is the network's failure."""
+    assert type(fetched(error)[0]) is NetworkError
+
+
+def test_a_body_that_breaks_off_gives_what_came(wire):
+    """A body cut on the wire gives its first bytes, and then a failure of the network."""
+    got = []
+
+    async def run(client):
+        url = f"{client._base_url}/output.png"
+        async with client.fetch(url) as stream:
+            got.append(stream.total)
+            async for chunk in stream.chunks:
+                got.append(chunk)  # noqa: PERF401 - what came before the break counts
+
+    error, heads = over_loopback(saying(http(b"picture", "200 OK", Content_Length=1000)), run)
+    assert type(error) is NetworkError
+    assert got == [1000, b"picture"]
+    assert KEY.encode() not in heads[0]
+
+
+@pytest.mark.parametrize("missing", [0, 1, 1 << 22])
+def test_a_long_body_comes_whole_or_is_known_to_be_cut(missing, wire):
+    """Most of a long body is read another way than a short one; it is whole, or a failure that says something."""
+    content = bytes(range(256)) * (1 << 16)  # 16 MiB
+    got = []
+
+    async def run(client):
+        async with client.fetch(f"{client._base_url}/output.png") as stream:
+            async for chunk in stream.chunks:
+                got.append(chunk)  # noqa: PERF401 - what came before the break counts
+
+    sent = content[: len(content) - missing]
+    error, _ = over_loopback(saying(http(sent, "200 OK", Content_Length=len(content))), run)
+    assert b"".join(got) == sent
+    assert (error is None) == (missing == 0)
+    if missing:
+        assert type(error) is NetworkError
+        assert error.message.removeprefix("the download broke: ")
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space"), TimeoutError("No space"), ValueError("No space")])
+def test_an_error_of_the_reader_stays_his_own(error, wire):
+    """What goes wrong with the bytes that came is not taken for a failure of the network."""
+
+    async def run(client):
+        async with client.fetch(f"{client._base_url}/output.png") as stream:
+            async for _ in stream.chunks:
+                raise error
+
+    with pytest.raises(type(error), match="No space"):
+        over_loopback(saying(http(b"picture", "200 OK", Content_Length=7)), run)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(416, RangeRefused), (408, NetworkError), (425, NetworkError),
+                                              (429, NetworkError), (500, NetworkError), (503, NetworkError),
+                                              (403, DeliveryError), (404, DeliveryError), (410, DeliveryError),
+                                              (204, DeliveryError), (304, DeliveryError)])  # fmt: skip
+def test_what_a_media_servers_answer_means(status, kind):
+    """A busy media server is asked again, one that has not got the file is not."""
+    error, _ = fetched(media(status), offset=3)
+    assert type(error) is kind

@@ -1,0 +1,22 @@
+"""Requests from options, as commands build them."""
+
+from seedvr_cli.values.catalog import ENDPOINTS
+from seedvr_cli.values.request import Source, build_request
+
+GATEWAY = "https://gateway.pixazo.ai"
+URL = "https://example.com/photo.jpg"
+HOOK = "https://example.com/hook"
+
+
+def source(url=URL, what=None):
+    return Source(url, url, what or url, "photo.jpg")
+
+
+def build(name="7b-image", extra=(), url=URL, /, **options):
+    """A request; `body_webhook=...` stands for the flag --body-webhook."""
+    named = {flag.replace("_", "-"): value for flag, value in options.items()}
+    return build_request(ENDPOINTS[name], source(url), named, extra)
+
+
+def key(*args, **options):
+    return build(*args, **options).key(GATEWAY)

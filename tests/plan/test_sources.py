@@ -1,0 +1,212 @@
+"""Sources: URLs, files and folders, each checked before anything is sent."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from helpers.planning import MP4, URL, VIDEO, picture, refused, texts, wishes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seedvr_cli.plan.planner import plan
+from seedvr_cli.plan.sources import LONGEST_URL, expand
+from seedvr_cli.values.errors import UsageError
+
+
+@pytest.mark.parametrize("gateway", ["https://gateway.pixazo.ai", "sandbox"])
+def test_a_prospect_has_the_key_of_its_request(gateway):
+    """The short way to a prospect's identity gives that of the whole request."""
+    options = {"scale": "2.0", "format": "jpg", "webhook": "https://example.com/h"}
+    for prospect in plan([URL, picture("a.png")], wishes(options=options), gateway):
+        assert prospect.recipe.key(prospect.source.identity) == prospect.item().request.key(gateway)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "http://example.com/a.png",
+        "http://127.0.0.1.example.com/a.png",
+        "ftp://example.com/a.png",
+        "file:///etc/passwd",
+        "data:image/png;base64,AAAA",
+        "https://",
+        "https:///a.png",
+        "https://example.com/a b.png",
+        "https://example.com/a\nb.png",
+        "https://[::1/a.png",
+        "://",
+    ],
+)
+def test_what_is_no_https_url_is_refused(word):
+    """Plain http and other schemes are a usage error that says what is wanted."""
+    message, hint = refused([word], wishes())
+    assert "is not an https URL" in message
+    assert "plain http is only for this machine" in hint
+
+
+@pytest.mark.parametrize("word", ["http://localhost/a.png", "http://127.0.0.1:8000/a.png", "http://[::1]:8000/a.png"])
+def test_plain_http_is_for_this_machine(word):
+    """A source on this machine may be plain http."""
+    (prospect,) = plan([word], wishes())
+    assert prospect.source.url == word
+
+
+def test_a_url_has_a_limit():
+    """A URL of more characters than a server takes is refused, and is not repeated whole."""
+    longest = "https://example.com/" + "a" * (LONGEST_URL - 20)
+    assert len(longest) == LONGEST_URL
+    assert texts(plan([longest], wishes())) == [longest]
+    message, _ = refused([longest + "a"], wishes())
+    assert str(LONGEST_URL) in message
+    assert len(message) < 300
+
+
+@pytest.mark.parametrize(
+    ("word", "url"),
+    [
+        ("https://bücher.example/a.png", "https://xn--bcher-kva.example/a.png"),
+        ("https://example.com/été.png", "https://example.com/%C3%A9t%C3%A9.png"),
+        ("https://example.com/a%20é.png?q=ü&r=1", "https://example.com/a%20%C3%A9.png?q=%C3%BC&r=1"),
+        ("https://example.com:8443/写真.png", "https://example.com:8443/%E5%86%99%E7%9C%9F.png"),
+    ],
+)
+def test_a_url_travels_in_ascii(word, url):
+    """A URL in any script is told to the gateway as ASCII, and is the same source as that."""
+    (written,) = plan([word], wishes())
+    (encoded,) = plan([url], wishes())
+    assert (written.source.text, written.source.url) == (word, url)
+    assert written.source.identity == encoded.source.identity
+    assert written.source.name == encoded.source.name
+
+
+@pytest.mark.parametrize("word", ["https://" + "é" * 80 + ".com/a.png", "https://é..com/a.png", "https://h/\udcff.png"])
+def test_a_url_that_cannot_travel_is_refused(word):
+    """A URL that has no form in ASCII is a usage error."""
+    message, _ = refused([word], wishes())
+    assert "is not a URL" in message
+    message.encode()
+
+
+@settings(deadline=None)
+@given(
+    st.text(min_size=1).map(lambda text: f"https://{text}") | st.text().map(lambda text: f"https://example.com/{text}")
+)
+def test_any_url_is_sent_in_ascii_or_refused(word):
+    """Whatever follows https://, it is a URL in ASCII or a usage error."""
+    try:
+        (prospect,) = plan([word], wishes())
+    except UsageError:
+        return
+    assert prospect.source.url.isascii()
+    assert prospect.source.url.lower().startswith("https://")
+
+
+def test_a_file_is_a_source(here):
+    """A local file is known by its content, told as a file URL, and named as it is on disk."""
+    (prospect,) = plan([picture("my photo.png")], wishes())
+    source = prospect.source
+    assert source.text == "my photo.png"
+    assert source.url == (here / "my photo.png").as_uri()
+    assert source.identity.startswith("sha256:")
+    assert source.name == "my photo.png"
+
+
+def test_a_file_is_its_content():
+    """Two names of the same content are the same source, and other content is another."""
+    one, same, other = plan([picture("a.png"), picture("b/c.png"), picture("d.png", "red")], wishes(), "sandbox")
+    assert one.source.identity == same.source.identity != other.source.identity
+    assert one.item().request.key("sandbox") == same.item().request.key("sandbox")
+
+
+def test_a_folder_is_its_pictures_sorted():
+    """A folder stands for its pictures by name, in order; other files, hidden ones and its folders are left out."""
+    for name in ("b.png", "a.png", "C.PNG", "d.jpeg", ".hidden.png", "sub/e.png", "sub.png/f.png"):
+        picture(os.path.join("album", name))
+    Path("album/notes.txt").write_text("no picture")
+    Path("album/clip.mp4").write_bytes(MP4)
+    names = ["C.PNG", "a.png", "b.png", "d.jpeg"]
+    assert texts(plan(["album"], wishes())) == [os.path.join("album", name) for name in names]
+
+
+def test_a_folder_is_its_whole_tree_where_that_is_asked_for():
+    """With --recursive a folder stands for all pictures below it, sorted by path."""
+    for name in ("b.png", "z/a.png", "a/b/c.png", "a/z.webp"):
+        picture(os.path.join("album", name))
+    expected = sorted(os.path.join("album", name) for name in ("b.png", "z/a.png", "a/b/c.png", "a/z.webp"))
+    assert texts(plan(["album"], wishes(recursive=True))) == expected
+    assert texts(plan(["album"], wishes(recursive=True))) == texts(plan(["album"], wishes(recursive=True)))
+
+
+def test_a_folder_of_videos():
+    """`video` takes a folder's videos and leaves its pictures."""
+    picture("mixed/a.png")
+    for name in ("b.MP4", "c.mov"):
+        Path("mixed", name).write_bytes(MP4)
+    assert texts(plan(["mixed"], wishes(VIDEO))) == [os.path.join("mixed", name) for name in ("b.MP4", "c.mov")]
+
+
+def test_a_folder_without_pictures_is_refused():
+    """A folder that holds nothing of the kind is a usage error, which names --recursive where that may help."""
+    picture("album/sub/a.png")
+    assert "album has no images" in refused(["album"], wishes())[0]
+    assert "--recursive" in refused(["album"], wishes())[0]
+    assert "album has no videos" in refused(["album"], wishes(VIDEO, recursive=True))[0]
+    assert "--recursive" not in refused(["album"], wishes(VIDEO, recursive=True))[0]
+
+
+def test_a_missing_file_is_refused():
+    """A word that is neither a file nor a URL is a usage error that says both."""
+    message, _ = refused(["photo.png"], wishes())
+    assert message == "SOURCE: photo.png: no such file, and not an https URL"
+
+
+def test_the_wrong_kind_is_refused():
+    """A video for `image`, a picture for `video`, and what is neither, are usage errors that name the right command."""
+    Path("clip.png").write_bytes(MP4)
+    Path("notes.png").write_text("this is no picture")
+    Path("empty.png").write_bytes(b"")
+    assert refused(["clip.png"], wishes()) == ("SOURCE: clip.png: it is video/mp4", "'seedvr video' is for videos")
+    assert refused([picture("a.mp4")], wishes(VIDEO)) == (
+        "SOURCE: a.mp4: it is image/png",
+        "'seedvr image' is for images",
+    )
+    assert refused(["notes.png"], wishes()) == ("SOURCE: notes.png: it is no image", None)
+    assert refused(["empty.png"], wishes()) == ("SOURCE: empty.png: it is no image", None)
+
+
+def test_one_wrong_source_stops_all():
+    """One source that is wrong is told before any other is sent."""
+    assert "missing.png" in refused([URL, picture("a.png"), "missing.png"], wishes())[0]
+
+
+def test_the_hosted_gateway_reads_no_local_files():
+    """Where the gateway is not on this machine, a local file or folder is one clear line with a way out."""
+    for word in (picture("a.png"), os.path.dirname(picture("album/b.png"))):
+        message, hint = refused([word], wishes(local_files=False))
+        assert message.endswith("the hosted gateway reads https URLs, not files of this machine")
+        assert "--sandbox" in hint
+
+
+def test_a_name_of_any_bytes_is_a_source(here):
+    """A file whose name is no Unicode is found, sent and named."""
+    name = os.fsdecode(b"caf\xe9.png")
+    try:
+        picture(name)
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes only Unicode names")
+    (prospect,) = plan(["."], wishes())
+    assert prospect.source.url.isascii()
+    assert prospect.source.name == name
+    json.dumps(prospect.item().request.body, ensure_ascii=False).encode()
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_any_word_is_a_source_or_a_usage_error(word):
+    """No word on the command line crashes the planning."""
+    try:
+        found = list(expand(word, wishes()))
+    except UsageError:
+        return
+    assert all(source.url for source in found)

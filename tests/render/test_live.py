@@ -1,0 +1,35 @@
+"""The live display without a command: frames on a screen."""
+
+import io
+import signal
+
+import pyte
+from rich.console import Console
+
+from seedvr_cli.render.live import LiveReporter
+from seedvr_cli.render.reporter import Talk
+from seedvr_cli.render.tally import Tally
+from seedvr_cli.values.events import Started
+from seedvr_cli.values.job import Item
+from seedvr_cli.values.naming import Output
+
+
+def test_a_tall_frame_never_scrolls():
+    """What is drawn on a screen of four lines leaves its first line where it was."""
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=40, height=4)
+    before = signal.getsignal(signal.SIGTSTP)
+    reporter = LiveReporter(Talk(), Tally(), console=console)
+    for index in range(30):
+        reporter.handle(Started(Item(index, None, "photo.jpg", "7b-image", Output("template", ""))))
+    reporter.tick()
+    screen = pyte.Screen(40, 4)
+    stream = pyte.Stream(screen)
+    stream.feed("what stands above\r\n" + written.getvalue().replace("\n", "\r\n"))
+    assert screen.display[0].rstrip() == "what stands above"
+    assert screen.cursor.y == 1
+    assert screen.cursor.hidden
+    reporter.close()
+    stream.feed(written.getvalue().replace("\n", "\r\n"))
+    assert not screen.cursor.hidden
+    assert signal.getsignal(signal.SIGTSTP) == before

@@ -1,0 +1,186 @@
+"""HTTP as the sandbox speaks it: ranges, heads, bodies of any size, and requests that cannot be read."""
+
+import asyncio
+import base64
+import json
+import re
+from pathlib import Path
+
+import pytest
+from helpers.sandbox_client import EXAMPLE, SUBMIT, finished, media_url, picture, raw, run, sandbox, submit
+from PIL import Image
+
+from seedvr_cli.sandbox.http.connection import LARGEST_BODY
+from seedvr_cli.sandbox.store import JobStore
+
+
+def test_ranges(tmp_path):
+    """One range is answered 206, a range with another file's tag 200 with the whole, one behind the end 416."""
+
+    async def main():
+        async with sandbox(tmp_path) as client:
+            url = await media_url(client)
+            whole = await client.get(url)
+            content, etag, size = whole.content, whole.headers["ETag"], len(whole.content)
+            assert whole.headers["Accept-Ranges"] == "bytes"
+
+            part = await client.get(url, headers={"Range": "bytes=10-"})
+            assert (part.status_code, part.content) == (206, content[10:])
+            assert part.headers["Content-Range"] == f"bytes 10-{size - 1}/{size}"
+            part = await client.get(url, headers={"Range": "bytes=-5"})
+            assert (part.status_code, part.content) == (206, content[-5:])
+
+            same = await client.get(url, headers={"Range": "bytes=10-", "If-Range": etag})
+            assert (same.status_code, same.content) == (206, content[10:])
+            other = await client.get(url, headers={"Range": "bytes=10-", "If-Range": '"other"'})
+            assert (other.status_code, other.content) == (200, content)
+
+            beyond = await client.get(url, headers={"Range": f"bytes={size}-"})
+            assert (beyond.status_code, beyond.content) == (416, b"")
+            assert beyond.headers["Content-Range"] == f"bytes */{size}"
+
+    run(main())
+
+
+def test_head(tmp_path):
+    """HEAD is answered as GET is, without the body, and the connection goes on."""
+
+    async def main():
+        async with sandbox(tmp_path) as client:
+            url = await media_url(client)
+            for _ in range(2):
+                head, whole = await client.head(url), await client.get(url)
+                assert head.content == b""
+                assert head.headers == whole.headers
+            assert (await client.head("/sandbox/accepted")).status_code == 200
+
+    run(main())
+
+
+def test_a_large_file_is_streamed(tmp_path):
+    """A file of many chunks arrives whole, over a connection that is used again."""
+
+    async def main():
+        content = bytes(range(256)) * 4096 * 9
+        async with sandbox(tmp_path) as client:
+            request_id = await submit(client)
+            store = JobStore(str(tmp_path))
+            job = store[request_id]
+            job.instant, job.file = False, "output.png"
+            folder = Path(store.media_folder(request_id))
+            folder.mkdir()
+            (folder / "output.png").write_bytes(content)
+            store[request_id] = job
+        async with sandbox(tmp_path) as client:
+            url = (await finished(client, request_id))["output"]["media_url"][0]
+            for start in (0, 1_000_000):
+                answer = await client.get(url, headers={"Range": f"bytes={start}-"})
+                assert answer.content == content[start:]
+            gone = await client.send(client.build_request("GET", url), stream=True)
+            await gone.aclose()
+            assert (await client.get(url)).content == content
+
+    run(main())
+
+
+def test_pipelining(tmp_path):
+    """Requests that are sent without waiting are answered in their order."""
+
+    async def main():
+        async with sandbox(tmp_path, latency=0.05) as client:
+            body = json.dumps({"image_url": EXAMPLE, "sync_mode": True})
+            held = f"POST {SUBMIT['3b-image']} HTTP/1.1\r\nHost: a\r\nOcp-Apim-Subscription-Key: k\r\n"
+            held += f"Content-Length: {len(body)}\r\n\r\n{body}"
+            quick = "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n"
+            last = "GET /sandbox/accepted HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+            answers = await raw(client, (quick + held + quick + quick + last).encode())
+            assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"404", b"200", b"404", b"404", b"200"]
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 100_000, b"431"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (LARGEST_BODY + 1), b"413"),
+    ],
+)
+def test_requests_that_cannot_be_read(tmp_path, content, status):
+    """A malformed or too large request is answered with the status for it, and the connection closed."""
+
+    async def main():
+        async with sandbox(tmp_path) as client:
+            answer = await raw(client, content)
+            assert answer.startswith(b"HTTP/1.1 " + status)
+            assert b"Connection: close" in answer
+
+    run(main())
+
+
+def test_a_body_that_becomes_too_large(tmp_path):
+    """A body without a length is refused when it passes the limit, and its client gets to read that."""
+
+    async def main():
+        async def endless():
+            for _ in range(LARGEST_BODY // 1_000_000 + 9):
+                yield b" " * 1_000_000
+
+        async with sandbox(tmp_path) as client:
+            assert (await client.post(SUBMIT["7b-image"], content=endless())).status_code == 413
+
+    run(main())
+
+
+def test_a_large_body_is_taken(tmp_path):
+    """A source of megabytes, as a data: URI, is taken, counted by its digest and still polled quickly."""
+
+    async def main():
+        Image.effect_noise((1200, 1200), 90).save(tmp_path / "a.png")
+        content = (tmp_path / "a.png").read_bytes()
+        uri = "data:image/png;base64," + base64.b64encode(content).decode()
+        assert len(uri) > 1_000_000
+        async with sandbox(tmp_path / "s", instant=False) as client:
+            assert await media_url(client, image_url=uri, upscale_factor=1)
+            (source,) = (await client.get("/sandbox/accepted")).json()["by_source"]
+            assert len(source) < 100
+        assert all(path.stat().st_size < 10_000 for path in (tmp_path / "s" / "jobs").iterdir())
+
+    run(main())
+
+
+def test_expect_continue(tmp_path):
+    """A client that asks first whether to send its body is told to go on."""
+
+    async def main():
+        async with sandbox(tmp_path) as client:
+            reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+            writer.write(b"POST /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 100")
+            await reader.readline()
+            writer.write(b"{}")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+            writer.close()
+            await writer.wait_closed()
+
+    run(main())
+
+
+def test_it_closes_with_clients_connected(tmp_path):
+    """The sandbox closes with idle clients, half a request and unfinished jobs, and leaves no task behind."""
+
+    async def main():
+        async with sandbox(tmp_path / "s", instant=False, latency=9999) as client:
+            headers = {"X-Webhook-URL": "http://127.0.0.1:9/", "X-Webhook-Mode": "terminal"}
+            await submit(client, headers=headers, image_url=picture(tmp_path / "a.png"))
+            reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+            writer.write(b"GET /sandbox/acc")
+            await asyncio.sleep(0)
+        assert await reader.read() == b""
+        writer.close()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(main())

@@ -1,0 +1,76 @@
+"""What may be stored: good values in their stored form, and values that are refused."""
+
+import pytest
+
+from seedvr_cli.settings.file import load, store
+from seedvr_cli.settings.known import SETTINGS, check_setting, setting_name
+from seedvr_cli.values.errors import UsageError
+
+# What may be stored: good values in their stored form, and values that are refused.
+VALUES = {
+    "api-key": ([("abcdefgh12345678", "abcdefgh12345678"), (" abc \n", "abc")], ["", "a b", "ä", "a\x1bb", "\n"]),
+    "api-key-command": ([("pass show seedvr", "pass show seedvr")], ["", 3]),
+    "model": ([("7b", "7b"), ("3b", "3b")], ["5b", "", 7]),
+    "scale": ([("2", 2), ("2.5", 2.5), (8, 8), ("2.0", 2)], ["9", "0.5", "x", "", True]),
+    "width": ([("800", 800), (256, 256)], ["100", "5000", "800.5"]),
+    "height": ([("800", 800), (4096, 4096)], ["255", "4097"]),
+    "target": ([("720p", "720p"), ("2160p", "2160p")], ["480p", "", 720]),
+    "format": ([("jpg", "jpg"), ("png", "png"), ("h265", "h265")], ["gif", "", 1]),
+    "noise": ([("0.5", 0.5), ("0", 0)], ["1.1", "-0.1"]),
+    "seed": ([("7", 7), ("2147483647", 2147483647)], ["-1", "2147483648", "1.5"]),
+    "sync": ([("true", True), ("off", False), (False, False)], ["maybe", ""]),
+    "quality": ([("high", "high")], ["best"]),
+    "write-mode": ([("fast", "fast")], ["slow"]),
+    "body-webhook": ([("https://example.com/h", "https://example.com/h")], ["http://example.com", "x"]),
+    "body-webhook-events": ([("completed", "completed"), (["*"], ["*"])], ["", "none", []]),
+    "webhook": ([("https://example.com/h", "https://example.com/h")], ["http://example.com", "x", 3]),
+    "webhook-mode": ([("terminal", "terminal"), ("sync", "sync")], ["often", ""]),
+    "output": ([("out/", "out/"), ("{stem}{ext}", "{stem}{ext}")], ["", 3]),
+    "overwrite": ([("yes", True), (True, True)], ["perhaps", 2]),
+    "recursive": ([("no", False)], ["perhaps"]),
+    "jobs": ([("4", 4), (16, 16)], ["0", "-1", "1.5", "x", True]),
+    "poll-interval": ([("10", "10"), (2.5, 2.5)], ["0", "-1", "soon"]),
+    "timeout": ([("90s", "90s"), ("0", "0"), (60, 60)], ["-1", "soon", ""]),
+    "max-cost": ([("0.05", "0.05"), ("$1", "$1"), (2, 2)], ["-1", "much", "nan", "1e999999"]),
+    "max-cost-per-day": ([("5", "5")], ["-1", "much"]),
+    "rate": ([("5", "5"), ("30/m", "30/m")], ["0", "fast", "-1"]),
+    "json": ([("true", True)], ["2"]),
+    "quiet": ([("1", True)], ["2"]),
+    "verbose": ([("0", False)], ["2"]),
+    "progress": ([("live", "live"), ("none", "none")], ["bar", True]),
+    "base-url": ([("https://example.com/", "https://example.com"), ("http://127.0.0.1:1", "http://127.0.0.1:1")],
+                 ["http://example.com", "https://a@b", "", 3]),
+}  # fmt: skip
+
+
+def test_the_values_below_are_of_every_setting():
+    """There are examples of every setting that may be stored."""
+    assert SETTINGS.keys() == VALUES.keys()
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_good_value_is_stored_and_read_back(name):
+    """What a setting takes is stored in one form, and read back in that form."""
+    for given_, stored in VALUES[name][0]:
+        value = check_setting(name, given_, "config set")
+        assert (value, type(value)) == (stored, type(stored))
+        store("default", name, value)
+        assert load().values == {name: stored}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_bad_value_is_refused(name):
+    """What a setting does not take is a usage error that says where it stood."""
+    for value in VALUES[name][1]:
+        with pytest.raises(UsageError, match=f"^config set {name}: "):
+            check_setting(name, value, f"config set {name}")
+
+
+def test_names_are_forgiving_but_known():
+    """A setting's name may be written in several ways, and an unknown one names the nearest."""
+    for written in ("write-mode", "write_mode", " Write-Mode ", "--write-mode"):
+        assert setting_name(written, "config get") == "write-mode"
+    with pytest.raises(UsageError, match=r"config get: there is no setting 'wirte-mode' \(did you mean write-mode\?\)"):
+        setting_name("wirte-mode", "config get")
+    with pytest.raises(UsageError, match=r"there is no setting 'job-id'"):
+        setting_name("job-id", "config get")
