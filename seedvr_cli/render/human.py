@@ -1,6 +1,5 @@
 """Sentences for people: one line an outcome, one line a run."""
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 
@@ -88,12 +87,6 @@ def table(rows: Sequence[tuple[str, ...]], *, aligned: bool) -> Iterable[str]:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def show_path(path: str) -> str:
-    """A path for a person: `~` for the home folder."""
-    home = os.path.expanduser("~")
-    return clean("~" + path[len(home) :] if path.startswith(home + os.sep) else path)
 
 
 def _size(file: File) -> str:

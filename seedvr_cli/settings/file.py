@@ -13,8 +13,6 @@ from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.words import nearest
 
-KEY_NAMES = ("api-key", "api-key-command")
-
 
 def load(profile: str | None = None) -> Settings:
     """The settings of a profile (the flag, SEEDVR_PROFILE, or `default`); UsageError for a bad file, name or value."""
@@ -92,6 +90,3 @@ def _write(path: str, text: str) -> None:
             with suppress(OSError):
                 os.unlink(temporary)
         raise UsageError(f"{path}: {error.strerror}") from error
-
-
-# What may be stored, each with the function that checks a value: text from a shell, or a TOML value.
