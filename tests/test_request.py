@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.options import json_or_text, read
 from seedvr_cli.values.request import (
     KEY_LENGTH,
     Source,
@@ -16,7 +17,6 @@ from seedvr_cli.values.request import (
     canonical,
     choose_endpoint,
     identity,
-    json_or_text,
 )
 from seedvr_cli.values.urls import check_base_url
 from seedvr_cli.values.words import nearest
@@ -69,7 +69,12 @@ def source(url=URL, what=None):
 def build(name="7b-image", extra=(), url=URL, /, **options):
     """A request; `body_webhook=...` stands for the flag --body-webhook."""
     named = {flag.replace("_", "-"): value for flag, value in options.items()}
-    return build_request(ENDPOINTS[name], source(url), named, extra)
+    return build_request(ENDPOINTS[name], source(url), named, params(*extra))
+
+
+def params(*words):
+    """Body keys as -p gives them."""
+    return read("param", list(words), "-p")
 
 
 def key(*args, **options):
@@ -99,8 +104,8 @@ def test_a_flag_sets_its_parameter(name, wire, flag, written, sent):
 def test_the_body_key_does_what_the_flag_does(name, wire, flag, written, sent):
     """`-p KEY=VALUE` with a parameter's own key makes the same request as its flag."""
     by_flag = build_request(ENDPOINTS[name], source(), {flag: written})
-    by_key = build_request(ENDPOINTS[name], source(), {}, [f"{wire}={written}"])
-    by_json = build_request(ENDPOINTS[name], source(), {}, [f"{wire}={json.dumps(sent)}"])
+    by_key = build_request(ENDPOINTS[name], source(), {}, params(f"{wire}={written}"))
+    by_json = build_request(ENDPOINTS[name], source(), {}, params(f"{wire}={json.dumps(sent)}"))
     assert by_flag.body == by_key.body
     assert by_flag.key(GATEWAY) == by_key.key(GATEWAY)
     if wire != "job_id":  # text is taken as it stands
@@ -279,8 +284,8 @@ def test_every_request_that_is_built_can_be_sent(name, text):
 def test_text_is_json_or_itself(text):
     """A value is the JSON that it is, or else the text as it stands."""
     try:
-        value = json_or_text(text, "-p")
-    except UsageError:
+        value = json_or_text(text)
+    except ValueError:
         return
     assert value == text or json.loads(text) == value
 

@@ -124,11 +124,11 @@ class Planner:
 
     def _make(self, own: Mapping[str, Any]) -> Recipe:
         wishes = self.wishes
-        options, extra, chosen = dict(wishes.options), list(wishes.extra), dict[str, Any]()
+        options, extra, chosen = dict(wishes.options), dict(wishes.extra), dict[str, Any]()
         for written, value in own.items():
             flag = written.strip().lower().replace("_", "-")
             if flag == "param" and isinstance(value, dict):
-                extra += [f"{key}={json.dumps(given)}" for key, given in value.items()]
+                extra |= value
             elif flag in ITEM_OPTIONS:
                 chosen[flag] = value
             else:
@@ -167,7 +167,7 @@ def with_defaults(defaults: Mapping[str, Any], endpoint: Endpoint, options: Mapp
     chosen = dict(options)
     sized = any(options.get(flag) is not None for flag in SIZE_FLAGS)
     for flag, value in defaults.items():
-        if chosen.get(flag) not in {None, False} or (flag in SIZE_FLAGS and sized):
+        if chosen.get(flag) is not None or (flag in SIZE_FLAGS and sized):
             continue
         parameter = endpoint.by_flag(flag)
         if parameter is not None:

@@ -149,6 +149,7 @@ def _events(*words: str) -> Parameter:
         "body-webhook-events",
         "events",
         choices={word: word for word in words},
+        note="what it is called for",
         changes_result=False,
     )
 
