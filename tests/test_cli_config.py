@@ -112,7 +112,7 @@ OWN_FLAGS = {
 
 def test_a_command_takes_the_common_flags_that_mean_something(bench):
     """Each config command takes those common flags that change what it does, and no other."""
-    common = "--json --quiet --verbose --progress --base-url --sandbox --profile --api-key-file".split()
+    common = ["--json", "--quiet", "--verbose", "--progress", "--base-url", "--sandbox", "--profile", "--api-key-file"]
     ends = bench.run_all(*(["config", command, "--help"] for command in OWN_FLAGS))
     found = {name: [flag for flag in common if flag in done.stdout] for name, done in zip(OWN_FLAGS, ends, strict=True)}
     assert found == {name: flags.split() for name, flags in OWN_FLAGS.items()}

@@ -27,4 +27,4 @@ def test_it_takes_the_common_options_that_mean_something(run):
     assert [flag for flag in flags.split() if flag in page] == ["--json", "--quiet"]
     done = run("sandbox", "--progress", "loud", key=None)
     assert (done.rc, done.stdout) == (2, "")
-    assert "--progress: 'loud'" in done.stderr
+    assert "--progress" in done.stderr

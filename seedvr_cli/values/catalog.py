@@ -4,7 +4,6 @@ Flags are checked against it, bodies and prices are made from it, the sandbox va
 README's table is generated from it. Source of every figure: the vendor's reference, its parameter and price tables.
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -277,6 +276,8 @@ def parse_boolean(value: Any) -> bool:
 
 def show(value: Any) -> str:
     """A wrong value in quotes, as much of it as says which it is."""
+    import json  # late: a right value need not be shown
+
     try:
         text = value if isinstance(value, str) else json.dumps(value, default=str)
     except (ValueError, TypeError):  # an integer of thousands of digits

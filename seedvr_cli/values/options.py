@@ -1,10 +1,10 @@
 """Every option that has a value, each with the one function that reads it: from a flag, the config file, a list's line.
 
 The defaults stand here and nowhere else. A parameter of the catalog is good where at least one endpoint takes it; what
-this job's endpoint takes is checked where its request is built.
+this job's endpoint takes is checked where its request is built. What only parsing needs is imported late: --help makes
+flags of the table, and parses nothing.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +12,6 @@ from typing import Any
 
 from seedvr_cli.values.catalog import ENDPOINTS, WEBHOOK_MODES, Endpoint, Parameter, parse_boolean, show
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.money import parse_usd
-from seedvr_cli.values.schedule import parse_duration, parse_rate
 from seedvr_cli.values.urls import DEFAULT_BASE_URL, check_base_url, is_allowed_url
 from seedvr_cli.values.words import nearest
 
@@ -195,6 +193,8 @@ def _params(value: Any) -> dict[str, Any]:
 
 def json_or_text(text: str) -> Any:
     """The JSON value if the text is one, else the text; ValueError for NaN and infinities."""
+    import json
+
     constants: list[str] = []
     try:
         value = json.loads(text, parse_constant=constants.append)
@@ -219,6 +219,8 @@ def _count(value: Any) -> int:
 
 
 def _duration(value: Any) -> float:
+    from seedvr_cli.values.schedule import parse_duration
+
     seconds = parse_duration(_number(value))
     if not math.isfinite(seconds):
         raise ValueError(f"{show(value)} is not a duration such as 90s, 30m or 2h")
@@ -233,10 +235,14 @@ def _positive_duration(value: Any) -> float:
 
 
 def _usd(value: Any) -> int:
+    from seedvr_cli.values.money import parse_usd
+
     return parse_usd(_number(value))
 
 
 def _rate(value: Any) -> float:
+    from seedvr_cli.values.schedule import parse_rate
+
     return parse_rate(_number(value))
 
 
