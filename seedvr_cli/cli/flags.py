@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from seedvr_cli.values.catalog import Endpoint, Parameter, endpoints_of
+from seedvr_cli.values.catalog import Endpoint, endpoints_of
 from seedvr_cli.values.options import OPTIONS, read
+from seedvr_cli.values.parameter import Parameter
 
 # What a flag's value is called, by the kind of its parameter.
 METAVARS = {"number": "N", "integer": "N", "text": "TEXT", "url": "URL", "events": "LIST"}

@@ -9,8 +9,6 @@ import typer
 from seedvr_cli.cli import options as o
 from seedvr_cli.sandbox.faults import FAULTS
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.money import parse_usd
-from seedvr_cli.values.schedule import parse_duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +54,8 @@ def sandbox(
 
     from seedvr_cli.cli.context import Common
     from seedvr_cli.sandbox.world import SandboxSettings
+    from seedvr_cli.values.money import parse_usd
+    from seedvr_cli.values.schedule import parse_duration
 
     common = Common.resolve(json=json, quiet=quiet)
     settings = SandboxSettings(

@@ -4,14 +4,13 @@ Flags are checked against it, bodies and prices are made from it, the sandbox va
 README's table is generated from it. Source of every figure: the vendor's reference, its parameter and price tables.
 """
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.urls import is_allowed_url
+from seedvr_cli.values.parameter import Parameter, show
 
 Kind = Literal["image", "video"]
 
@@ -24,52 +23,6 @@ WEBHOOK_MODES = ("terminal", "sync")
 # Words of `status`. Any other word is a job that still runs.
 COMPLETED, FAILED, ERROR = "COMPLETED", "FAILED", "ERROR"
 TERMINAL = frozenset({COMPLETED, FAILED, ERROR})
-
-# Words for on and off, as a shell or a table brings them.
-BOOLEAN_WORDS = {
-    "true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False,
-}  # fmt: skip
-# Characters of a wrong value that a message shows.
-SHOWN = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One key of a request's body, and the flag that sets it, with its `short` form such as `x` where it has one.
-
-    `choices` maps what a user may write to the gateway's spelling of it. Where `changes_result` is False, two requests
-    that differ in it alone have the same result.
-    """
-
-    wire: str
-    flag: str
-    kind: Literal["number", "integer", "choice", "text", "boolean", "url", "events"]
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: Mapping[str, str] = field(default_factory=dict)
-    note: str = ""
-    short: str = ""
-    changes_result: bool = True
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The words to choose from, without the second spellings."""
-        return tuple(word for word in self.choices if word not in SECOND_SPELLINGS)
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values in words: `1-8`, `png, jpg, webp`, `text`."""
-        if self.kind == "events":
-            return "a list of " + ", ".join(self.choices)
-        if self.choices:
-            return ", ".join(self.words)
-        if self.minimum is not None:
-            return f"{self.minimum:g}-{self.maximum:.0f}"
-        return {"url": "an https URL", "boolean": "on or off"}.get(self.kind, self.kind)
-
-    def parse(self, value: Any) -> Any:
-        """The gateway's spelling of a value that a user gave, text from a shell or JSON; ValueError if it is none."""
-        return _PARSERS[self.kind](self, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +75,17 @@ class Endpoint:
         return next(fitting, rows[-1]).micros
 
 
-# Other spellings that are understood and not shown.
-SECOND_SPELLINGS = frozenset({"jpeg", "x264", "x265", "hevc", "avc"})
-
 _SEED = Parameter("seed", "seed", "integer", 0, 2147483647, note="the same seed, the same result")
 _TARGET_MODE = Parameter("upscale_mode", "", "choice", choices={"factor": "factor", "target": "target"})
 _BODY_WEBHOOK = Parameter("webhook", "body-webhook", "url", note="called with the result", changes_result=False)
 
 
-def _number(wire: str, flag: str, low: float, high: float, note: str, short: str = "") -> Parameter:
-    return Parameter(wire, flag, "number", low, high, note=note, short=short)
+def _scale(most: float) -> Parameter:
+    return Parameter("upscale_factor", "scale", "number", 1, most, note="multiplies the size", short="x")
+
+
+def _noise(note: str) -> Parameter:
+    return Parameter("noise_scale", "noise", "number", 0, 1, note=note)
 
 
 def _choice(wire: str, flag: str, note: str, *words: str, **spellings: str) -> Parameter:
@@ -164,11 +118,11 @@ SEVEN_B_IMAGE = Endpoint(
     model_id="seedvr2-7b-upscale",
     source_key="image_url",
     parameters=(
-        _number("upscale_factor", "scale", 1, 8, "multiplies the size", "x"),
+        _scale(8),
         Parameter("res_w", "width", "integer", 256, 4096, note="output width in pixels, overrides the scale"),
         Parameter("res_h", "height", "integer", 256, 4096, note="output height in pixels, overrides the scale"),
         _format("of the result", "png", "webp", jpg="jpeg", jpeg="jpeg"),
-        _number("noise_scale", "noise", 0, 1, "adds synthetic detail"),
+        _noise("adds synthetic detail"),
         _SEED,
         Parameter("job_id", "job-id", "text", note="your own name for it; deduplicates nothing", changes_result=False),
     ),
@@ -185,11 +139,11 @@ THREE_B_IMAGE = Endpoint(
     model_id="seedvr-upscale",
     source_key="image_url",
     parameters=(
-        _number("upscale_factor", "scale", 1, 8, "multiplies the size", "x"),
+        _scale(8),
         _choice("target_resolution", "target", "output resolution", "720p", "1080p", "1440p", "2160p"),
         _TARGET_MODE,
         _format("of the result", "png", "webp", jpg="jpg", jpeg="jpg"),
-        _number("noise_scale", "noise", 0, 1, "smooths noise away"),
+        _noise("smooths noise away"),
         _SEED,
         Parameter("sync_mode", "sync", "boolean", note="the answer carries the result itself", changes_result=False),
         _BODY_WEBHOOK,
@@ -208,7 +162,7 @@ THREE_B_VIDEO = Endpoint(
     model_id="seedvr-upscale",
     source_key="video_url",
     parameters=(
-        _number("upscale_factor", "scale", 1, 4, "multiplies the size", "x"),
+        _scale(4),
         _choice("target_resolution", "target", "output resolution", "720p", "1080p"),
         _TARGET_MODE,
         _format(
@@ -220,7 +174,7 @@ THREE_B_VIDEO = Endpoint(
             avc="X264 (.mp4)",
             hevc="H265 (.mp4)",
         ),
-        _number("noise_scale", "noise", 0, 1, "smooths noise away"),
+        _noise("smooths noise away"),
         _SEED,
         _choice("output_quality", "quality", "of the encoding", "low", "medium", "high"),
         _choice("output_write_mode", "write-mode", "speed of the encoding", "fast", "balanced", "quality"),
@@ -263,80 +217,3 @@ def check(parameter: Parameter, value: Any, where: str, endpoint: Endpoint) -> A
         return parameter.parse(value)
     except ValueError as error:
         raise UsageError(f"{where}: {endpoint.name} takes {parameter.allowed}, not {show(value)}") from error
-
-
-def parse_boolean(value: Any) -> bool:
-    """On or off from JSON or one of the usual words; ValueError otherwise."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in BOOLEAN_WORDS:
-        return BOOLEAN_WORDS[value.lower()]
-    raise ValueError(f"{show(value)} is not one of true, false")
-
-
-def show(value: Any) -> str:
-    """A wrong value in quotes, as much of it as says which it is."""
-    import json  # late: a right value need not be shown
-
-    try:
-        text = value if isinstance(value, str) else json.dumps(value, default=str)
-    except (ValueError, TypeError):  # an integer of thousands of digits
-        text = f"a {type(value).__name__}"
-    return repr(text if len(text) <= SHOWN else text[:SHOWN] + "...")
-
-
-def _parse_number(parameter: Parameter, value: Any) -> float | int:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("no number")  # noqa: TRY004 - whatever is wrong with a value
-    try:
-        number = float(value)
-    except OverflowError as error:
-        raise ValueError("no number that counts") from error
-    low, high = parameter.minimum, parameter.maximum
-    if not math.isfinite(number) or (low is not None and number < low) or (high is not None and number > high):
-        raise ValueError("out of range")
-    if number.is_integer():
-        return int(number)  # 2, 2.0 and "2" are the same request, and are paid for once
-    if parameter.kind == "integer":
-        raise ValueError("no integer")
-    return number
-
-
-def _parse_choice(parameter: Parameter, value: Any) -> str:
-    if isinstance(value, str):
-        if value.lower() in parameter.choices:
-            return parameter.choices[value.lower()]
-        if value in parameter.choices.values():
-            return value
-    raise ValueError("none of the words")
-
-
-def _parse_events(parameter: Parameter, value: Any) -> list[str]:
-    events = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-    known = list(parameter.choices)  # a list, as what JSON brings may not be hashable
-    if not isinstance(events, list) or not events or any(event not in known for event in events):
-        raise ValueError("no list of events")
-    return events
-
-
-def _parse_url(_: Parameter, value: Any) -> str:
-    if not isinstance(value, str) or not is_allowed_url(value):
-        raise ValueError("no URL")
-    return value
-
-
-def _parse_text(_: Parameter, value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("no text")
-    return value
-
-
-_PARSERS: Mapping[str, Callable[[Parameter, Any], Any]] = {
-    "number": _parse_number,
-    "integer": _parse_number,
-    "choice": _parse_choice,
-    "boolean": lambda _, value: parse_boolean(value),
-    "events": _parse_events,
-    "url": _parse_url,
-    "text": _parse_text,
-}

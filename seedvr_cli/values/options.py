@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seedvr_cli.values.catalog import ENDPOINTS, WEBHOOK_MODES, Endpoint, Parameter, parse_boolean, show
+from seedvr_cli.values.catalog import ENDPOINTS, WEBHOOK_MODES, Endpoint
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.parameter import Parameter, parse_boolean, show
 from seedvr_cli.values.urls import DEFAULT_BASE_URL, check_base_url, is_allowed_url
 from seedvr_cli.values.words import nearest
 

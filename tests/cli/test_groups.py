@@ -18,7 +18,7 @@ CHANGED = """
 from dataclasses import replace
 from types import MappingProxyType
 from seedvr_cli.values import catalog
-from seedvr_cli.values.catalog import Parameter
+from seedvr_cli.values.parameter import Parameter
 
 seven = catalog.ENDPOINTS["7b-image"]
 parameters = tuple(replace(one, maximum=16) if one.flag == "scale" else one for one in seven.parameters)
@@ -30,7 +30,8 @@ catalog.ENDPOINTS = MappingProxyType({**catalog.ENDPOINTS, "7b-image": changed})
 FOURTH = """
 from types import MappingProxyType
 from seedvr_cli.values import catalog
-from seedvr_cli.values.catalog import Endpoint, Parameter, PriceRow
+from seedvr_cli.values.catalog import Endpoint, PriceRow
+from seedvr_cli.values.parameter import Parameter
 
 film = Endpoint(
     name="7b-video",
