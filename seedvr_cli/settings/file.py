@@ -66,8 +66,10 @@ def _read(path: str) -> dict[str, Any]:
             return tomllib.load(file)
     except FileNotFoundError:
         return {}
-    except ValueError as error:  # no TOML, no text, or a number of thousands of digits
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}", hint="mend it by hand; 'seedvr config path' prints where it is") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: it has a number of thousands of digits") from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
 

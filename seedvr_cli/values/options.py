@@ -188,11 +188,11 @@ def _params(value: Any) -> dict[str, Any]:
         if key in params:
             raise ValueError(f"{key} is given twice")
         is_text = any(parameter.wire == key and parameter.kind == "text" for _, parameter in _parameters())
-        params[key] = text if is_text else json_or_text(text)
+        params[key] = text if is_text else json_or_text(text, key)
     return params
 
 
-def json_or_text(text: str) -> Any:
+def json_or_text(text: str, where: str) -> Any:
     """The JSON value if the text is one, else the text; ValueError for NaN and infinities."""
     import json
 
@@ -202,7 +202,7 @@ def json_or_text(text: str) -> Any:
     except (ValueError, RecursionError):
         return text
     if constants:
-        raise ValueError(f"{constants[0]} is no JSON value")
+        raise ValueError(f"{where}: {constants[0]} is no JSON value")
     return value
 
 
