@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from seedvr_cli.values.catalog import ENDPOINTS, Endpoint, Parameter
+from seedvr_cli.values.catalog import ENDPOINTS, Endpoint
 from seedvr_cli.values.money import show_usd
+from seedvr_cli.values.parameter import Parameter
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- endpoints: made by tests/readme.py -->\n", "<!-- /endpoints -->\n"

@@ -199,20 +199,11 @@ def setting_names(incomplete: str) -> list[str]:
 
 def setting_words(context: typer.Context, incomplete: str) -> list[str]:
     """The words that a setting takes, where it takes certain words only."""
-    from seedvr_cli.settings.known import MODELS, PROGRESS
-    from seedvr_cli.values.catalog import ENDPOINTS, SECOND_SPELLINGS, WEBHOOK_MODES
+    from seedvr_cli.settings.known import SETTINGS
+    from seedvr_cli.values.options import option_name
 
-    name = str(context.params.get("name")).replace("_", "-")
-    words = {"model": MODELS, "progress": PROGRESS, "webhook-mode": WEBHOOK_MODES}.get(name, ())
-    if name in {"sync", "overwrite", "recursive", "json", "quiet", "verbose"}:
-        words = ("true", "false")
-    parameters = [endpoint.by_flag(name) for endpoint in ENDPOINTS.values()]
-    choices = [word for parameter in parameters if parameter for word in parameter.choices]
-    return [
-        word
-        for word in dict.fromkeys((*words, *choices))
-        if word not in SECOND_SPELLINGS and word.startswith(incomplete)
-    ]
+    setting = SETTINGS.get(option_name(str(context.params.get("name"))))
+    return [word for word in setting.words if word.startswith(incomplete)] if setting else []
 
 
 def request_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:

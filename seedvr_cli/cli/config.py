@@ -23,14 +23,8 @@ Name = Annotated[
 def get(
     name: Name,
     *,
-    json: o.Json = False,
-    quiet: o.Quiet = False,  # noqa: ARG001 - as on every command
-    verbose: o.Verbose = False,  # noqa: ARG001 - as on every command
-    progress: o.Progress = None,  # noqa: ARG001 - as on every command
-    base_url: o.BaseUrl = None,  # noqa: ARG001 - as on every command
-    sandbox: o.Sandbox = False,  # noqa: ARG001 - as on every command
+    json: o.Json = None,
     profile: o.Profile = None,
-    api_key_file: o.ApiKeyFile = None,  # noqa: ARG001 - as on every command
 ) -> None:
     """Print a stored value; exit code 1 where there is none. A key is not shown whole."""
     from seedvr_cli.render import machine
@@ -40,11 +34,11 @@ def get(
     from seedvr_cli.settings.known import setting_name
 
     key = setting_name(name, "config get")
-    values = load(profile).values
-    if key not in values:
+    settings = load(profile)
+    if key not in settings.written:
         print(f"seedvr: {key} is not set", file=sys.stderr)
         raise typer.Exit(1)
-    value = mask(values[key]) if key == "api-key" else values[key]
+    value = mask(settings.values[key]) if key == "api-key" else settings.written[key]
     write_line(machine.line(value) if json else show(value))
 
 
@@ -56,21 +50,16 @@ def set_(
         typer.Argument(metavar="[VALUE]", help="Left out for api-key: it is asked for.", autocompletion=setting_words),
     ] = None,
     *,
-    json: o.Json = False,  # noqa: ARG001 - as on every command
-    quiet: o.Quiet = False,
-    verbose: o.Verbose = False,  # noqa: ARG001 - as on every command
-    progress: o.Progress = None,  # noqa: ARG001 - as on every command
-    base_url: o.BaseUrl = None,  # noqa: ARG001 - as on every command
-    sandbox: o.Sandbox = False,  # noqa: ARG001 - as on every command
+    quiet: o.Quiet = None,
     profile: o.Profile = None,
-    api_key_file: o.ApiKeyFile = None,  # noqa: ARG001 - as on every command
 ) -> None:
     """Store a default. 'config set api-key' asks without echo, or reads standard input when that is a pipe."""
     import os
 
     from seedvr_cli.settings.file import store
-    from seedvr_cli.settings.known import check_setting, setting_name
+    from seedvr_cli.settings.known import SETTINGS, setting_name
     from seedvr_cli.values.errors import UsageError
+    from seedvr_cli.values.options import as_stored
 
     key = setting_name(name, "config set")
     if key == "api-key":
@@ -80,7 +69,7 @@ def set_(
         value = _ask_key()
     elif value is None:
         raise UsageError(f"config set {key}: give a VALUE")
-    checked = check_setting(key, value, f"config set {key}")
+    checked = as_stored(SETTINGS[key].read(value, f"config set {key}"), value)
     profile = profile or os.environ.get("SEEDVR_PROFILE") or "default"
     path = store(profile, key, checked)
     if not quiet:
@@ -91,14 +80,8 @@ def set_(
 def unset(
     name: Name,
     *,
-    json: o.Json = False,  # noqa: ARG001 - as on every command
-    quiet: o.Quiet = False,
-    verbose: o.Verbose = False,  # noqa: ARG001 - as on every command
-    progress: o.Progress = None,  # noqa: ARG001 - as on every command
-    base_url: o.BaseUrl = None,  # noqa: ARG001 - as on every command
-    sandbox: o.Sandbox = False,  # noqa: ARG001 - as on every command
+    quiet: o.Quiet = None,
     profile: o.Profile = None,
-    api_key_file: o.ApiKeyFile = None,  # noqa: ARG001 - as on every command
 ) -> None:
     """Remove a stored value."""
     from seedvr_cli.settings.file import load, store
@@ -115,14 +98,8 @@ def unset(
 @config.command("list")
 def list_(
     *,
-    json: o.Json = False,
-    quiet: o.Quiet = False,  # noqa: ARG001 - as on every command
-    verbose: o.Verbose = False,  # noqa: ARG001 - as on every command
-    progress: o.Progress = None,  # noqa: ARG001 - as on every command
-    base_url: o.BaseUrl = None,  # noqa: ARG001 - as on every command
-    sandbox: o.Sandbox = False,  # noqa: ARG001 - as on every command
+    json: o.Json = None,
     profile: o.Profile = None,
-    api_key_file: o.ApiKeyFile = None,
 ) -> None:
     """Print what is stored, and where the key comes from. A key is never shown whole."""
     from seedvr_cli.render import machine
@@ -132,7 +109,9 @@ def list_(
     from seedvr_cli.values.errors import KeyMissing
 
     settings = load(profile)
-    values = {key: mask(value) if key == "api-key" else value for key, value in settings.values.items()}
+    values = dict(settings.written)
+    if "api-key" in values:
+        values["api-key"] = mask(settings.values["api-key"])
     if json:
         write_line(machine.line(values))
         return
@@ -142,7 +121,7 @@ def list_(
         origin = "the key comes from api_key_command, if the environment has none"
     else:
         try:
-            key, where = find_key(settings, api_key_file)
+            key, where = find_key(settings)
             origin = f"the key {mask(key)} comes from {where}"
         except KeyMissing as error:
             origin = f"{error.message}; {error.hint}"
@@ -150,17 +129,7 @@ def list_(
 
 
 @config.command("path")
-def path(
-    *,
-    json: o.Json = False,  # noqa: ARG001 - as on every command
-    quiet: o.Quiet = False,  # noqa: ARG001 - as on every command
-    verbose: o.Verbose = False,  # noqa: ARG001 - as on every command
-    progress: o.Progress = None,  # noqa: ARG001 - as on every command
-    base_url: o.BaseUrl = None,  # noqa: ARG001 - as on every command
-    sandbox: o.Sandbox = False,  # noqa: ARG001 - as on every command
-    profile: o.Profile = None,  # noqa: ARG001 - as on every command
-    api_key_file: o.ApiKeyFile = None,  # noqa: ARG001 - as on every command
-) -> None:
+def path() -> None:
     """Print the path of the config file."""
     from seedvr_cli.render.results import write_line
     from seedvr_cli.settings.folders import config_file

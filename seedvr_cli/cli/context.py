@@ -7,13 +7,10 @@ from typing import Any
 
 from seedvr_cli.render.reporter import Talk
 from seedvr_cli.settings.file import load
-from seedvr_cli.settings.known import PROGRESS
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.urls import DEFAULT_BASE_URL, is_loopback
-
-# The sandbox's identity in the ledger: its port changes with every command.
-SANDBOX_NAME = "sandbox"
+from seedvr_cli.values.options import OPTIONS, read
+from seedvr_cli.values.urls import SANDBOX_NAME, is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +27,30 @@ class Common:
 
     @classmethod
     def resolve(
-        cls, *, json: bool, quiet: bool, verbose: bool, progress: str | None, base_url: str | None, sandbox: bool,
-        profile: str | None, api_key_file: str | None,
-    ) -> "Common":  # fmt: skip
-        """Check them; UsageError says which is wrong."""
-        from seedvr_cli.values.urls import check_base_url
-
+        cls,
+        *,
+        json: bool | None = None,
+        quiet: bool | None = None,
+        verbose: bool | None = None,
+        progress: str | None = None,
+        base_url: str | None = None,
+        sandbox: bool = False,
+        profile: str | None = None,
+        api_key_file: str | None = None,
+    ) -> "Common":
+        """Check them together; UsageError says what is wrong. A command gives those that it has."""
         if sandbox and base_url:
             raise UsageError("--sandbox and --base-url: one of the two")
         settings = load(profile)
-        values = settings.values
-        form = progress or values.get("progress", "auto")
-        if form not in PROGRESS:
-            raise UsageError(f"--progress: {form!r} is not one of {', '.join(PROGRESS)}")
-        if base_url:
-            url = check_base_url(base_url, "--base-url")
-        elif os.environ.get("SEEDVR_BASE_URL"):
-            url = check_base_url(os.environ["SEEDVR_BASE_URL"], "SEEDVR_BASE_URL")
-        else:
-            url = values.get("base-url", DEFAULT_BASE_URL)
-        talk = Talk(quiet=quiet or bool(values.get("quiet")), verbose=verbose or bool(values.get("verbose")))
-        return cls(settings, talk, json or bool(values.get("json")), form, url, sandbox, api_key_file)
+        if base_url is None and os.environ.get("SEEDVR_BASE_URL"):
+            base_url = read("base-url", os.environ["SEEDVR_BASE_URL"], "SEEDVR_BASE_URL")
+
+        def choose(name: str, value: Any) -> Any:
+            return _choose(settings, name, value)
+
+        talk = Talk(quiet=choose("quiet", quiet), verbose=choose("verbose", verbose))
+        url = choose("base-url", base_url)
+        return cls(settings, talk, choose("json", json), choose("progress", progress), url, sandbox, api_key_file)
 
     @property
     def gateway_name(self) -> str:
@@ -71,8 +71,12 @@ class Common:
             return False
         return sys.stderr.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
 
-    def choose(self, flag: str, value: Any, default: Any = None) -> Any:
-        """The flag's value, else the profile's, else the default."""
-        if value is None or value is False:
-            return self.settings.values.get(flag, value if default is None else default)
+    def choose(self, name: str, value: Any, *circumstances: str) -> Any:
+        """The flag's value, else the profile's, else the default in these circumstances."""
+        return _choose(self.settings, name, value, *circumstances, *(["sandbox"] if self.sandbox else []))
+
+
+def _choose(settings: Settings, name: str, value: Any, *circumstances: str) -> Any:
+    if value is not None:
         return value
+    return settings.values[name] if name in settings.values else OPTIONS[name].default_in(*circumstances)

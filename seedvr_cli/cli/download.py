@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
 from seedvr_cli.cli import options as o
+from seedvr_cli.cli.groups import CommonOptions, OutputOptions, WaitingOptions, command
 
 if TYPE_CHECKING:
     from seedvr_cli.cli.context import Common
@@ -13,53 +12,30 @@ if TYPE_CHECKING:
     from seedvr_cli.values.items import Item
 
 
+@command
 def download(
-    *,
-    request_ids: o.RequestIds = None,
-    output: o.Output = None,
-    overwrite: o.Overwrite = False,
-    jobs: o.Jobs = None,
-    poll_interval: o.PollInterval = None,
-    timeout: o.Timeout = None,
-    no_download: o.NoDownload = False,
-    json: o.Json = False,
-    quiet: o.Quiet = False,
-    verbose: o.Verbose = False,
-    progress: o.Progress = None,
-    base_url: o.BaseUrl = None,
-    sandbox: o.Sandbox = False,
-    profile: o.Profile = None,
-    api_key_file: o.ApiKeyFile = None,
-) -> None:
+    request_ids: o.RequestIds = None, *, output: OutputOptions, waiting: WaitingOptions, options: CommonOptions
+) -> int:
     """Deliver results; without ids, everything that is paid for and was not yet delivered.
 
     Jobs that still run are waited for. Nothing is submitted, so nothing is paid.
     """
-    from seedvr_cli.cli.context import Common
-    from seedvr_cli.cli.groups import RunOptions
     from seedvr_cli.cli.upscale import check_stdout, make_policy, result_form
     from seedvr_cli.values.errors import UsageError
 
-    common = Common.resolve(
-        json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
-        profile=profile, api_key_file=api_key_file,
-    )  # fmt: skip
-    run = RunOptions(
-        output=output, overwrite=overwrite, jobs=jobs, poll_interval=poll_interval, timeout=timeout,
-        no_download=no_download,
-    )  # fmt: skip
+    common, target = options.resolve(), output.output
     ids = list(dict.fromkeys(request_ids or ()))
-    if output == "-" and len(ids) != 1:
+    if target == "-" and len(ids) != 1:
         raise UsageError("-o -: standard output takes one request id")
-    check_stdout(common, output)
-    policy = make_policy(common, "video", run)
+    check_stdout(common, target)
+    policy = make_policy(common, "video", output, waiting)
     from seedvr_cli.cli.session import Workload, run_work
 
     async def find_work(session: "Session") -> Workload:
-        return Workload.of(await _find_items(common, session, ids, output))
+        return Workload.of(await _find_items(common, session, ids, target))
 
-    form = "bytes" if output == "-" else result_form(common, run)
-    raise typer.Exit(run_work(common, policy, form, find_work))
+    form = "bytes" if target == "-" else result_form(common, policy)
+    return run_work(common, policy, form, find_work)
 
 
 async def _find_items(common: "Common", session: "Session", ids: Sequence[str], output: str | None) -> "list[Item]":

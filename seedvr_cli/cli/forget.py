@@ -5,26 +5,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seedvr_cli.cli import options as o
+from seedvr_cli.cli.groups import LedgerOptions, command
 
 if TYPE_CHECKING:
     from seedvr_cli.cli.context import Common
 
 
+@command
 def forget(
-    *,
     sources: Annotated[
         list[str] | None, typer.Argument(metavar="[SOURCE]...", help="As 'status --unknown' shows them.")
     ] = None,
+    *,
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
-    quiet: o.Quiet = False,
-    json: o.Json = False,
-    verbose: o.Verbose = False,
-    progress: o.Progress = None,
-    base_url: o.BaseUrl = None,
-    sandbox: o.Sandbox = False,
-    profile: o.Profile = None,
-    api_key_file: o.ApiKeyFile = None,
+    options: LedgerOptions,
 ) -> None:
     """Settle submissions that were never answered: the next run may submit them again, and pay for them.
 
@@ -32,13 +26,9 @@ def forget(
     """
     import asyncio
 
-    from seedvr_cli.cli.context import Common
     from seedvr_cli.values.errors import UsageError
 
-    common = Common.resolve(
-        json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
-        profile=profile, api_key_file=api_key_file,
-    )  # fmt: skip
+    common = options.resolve()
     if bool(sources) == everything:
         raise UsageError("forget: give the SOURCEs to settle, or --all", hint="'seedvr status --unknown' lists them")
     asyncio.run(_forget(common, sources or ()))

@@ -1,32 +1,173 @@
-"""The options of a run and of its lists, as they were typed."""
+"""Options that belong together: a command says which groups it takes, and a new flag is one line in one group."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
+from seedvr_cli.cli import options as o
+from seedvr_cli.cli.flags import request_flags
+from seedvr_cli.values.catalog import Kind
+from seedvr_cli.values.options import read
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How to run; None is what was not given."""
-
-    output: str | None = None
-    overwrite: bool = False
-    jobs: str | None = None
-    poll_interval: str | None = None
-    timeout: str | None = None
-    no_wait: bool = False
-    no_download: bool = False
-    new: bool = False
-    retry_failed: bool = False
-    max_cost: str | None = None
-    rate: str | None = None
-    fail_fast: bool = False
+if TYPE_CHECKING:
+    from seedvr_cli.cli.context import Common
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListOptions:
-    """What to run."""
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Group:
+    """Options as fields, with their defaults; None is what was not given, and what was given is parsed.
 
-    lists: Sequence[str] = ()
-    shard: str | None = None
-    failed_file: str | None = None
-    yes: bool = False
+    To a type checker each group is a frozen dataclass. Real ones would cost every start, --help too, 0.8 ms each.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        self.__dict__.update(given)  # the class has the defaults of the rest
+
+    @classmethod
+    def options(cls) -> Iterator[inspect.Parameter]:
+        """Each option as a parameter of a command."""
+        for owner in reversed(cls.__mro__):
+            for name, annotation in inspect.get_annotations(owner).items():
+                yield _option(name, annotation, getattr(cls, name))
+
+    @classmethod
+    def collect(cls, given: Mapping[str, Any]) -> Self:
+        """The group of the values that a command was given."""
+        return cls(**given)
+
+
+def command(function: Callable[..., int | None]) -> Callable[..., int | None]:
+    """A command for Typer, of a function whose parameters are options and groups of them."""
+    signature = inspect.signature(function)
+    options: list[inspect.Parameter] = []
+    groups: dict[str, tuple[type[Group], list[str]]] = {}
+    for parameter in signature.parameters.values():
+        group = parameter.annotation
+        if isinstance(group, type) and issubclass(group, Group):
+            own = list(group.options())
+            groups[parameter.name] = group, [option.name for option in own]
+            options += own
+        else:
+            options.append(_option(parameter.name, group, parameter.default))
+
+    def call(**given: Any) -> int | None:
+        for name, (group, names) in groups.items():
+            given[name] = group.collect({option: given.pop(option) for option in names})
+        return function(**given)
+
+    call.__name__, call.__doc__ = function.__name__, function.__doc__
+    call.__annotations__ = {}  # Typer reads them before the signature, and would have to evaluate them all
+    call.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+    return call
+
+
+def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+class RequestOptions(Group):
+    """What is asked of the gateway. Its flags are those of the catalog for the kind, and what goes beside them.
+
+    `values` by flag name, `extra` other body keys; neither is checked against an endpoint yet.
+    """
+
+    kind: ClassVar[Kind]
+
+    model: str | None
+    values: Mapping[str, Any]
+    extra: Mapping[str, Any]
+
+    @classmethod
+    def options(cls) -> Iterator[inspect.Parameter]:
+        """The request's flags."""
+        beside = {"webhook": o.Webhook, "webhook_mode": o.WebhookMode, "param": o.Param}
+        for name, annotation in (*request_flags(cls.kind), *beside.items()):
+            yield _option(name, annotation, None)
+
+    @classmethod
+    def collect(cls, given: Mapping[str, Any]) -> Self:
+        """The values by the flags' names."""
+        values = {name.replace("_", "-"): value for name, value in given.items()}
+        extra = read("param", values.pop("param") or [], "-p")
+        return cls(model=values.pop("model", None), values=values, extra=extra)
+
+
+class ImageRequest(RequestOptions):
+    """What is asked of an endpoint for pictures."""
+
+    kind = "image"
+
+
+class VideoRequest(RequestOptions):
+    """What is asked of an endpoint for videos."""
+
+    kind = "video"
+
+
+class SourceOptions(Group):
+    """What to run, and where to list what did not succeed."""
+
+    sources: o.Sources = None
+    lists: o.From = None
+    shard: o.Shard = None
+    recursive: o.Recursive = None
+    key: o.Key = None
+    failed_file: o.FailedFile = None
+
+
+class OutputOptions(Group):
+    """Where results go."""
+
+    output: o.Output = None
+    overwrite: o.Overwrite = None
+
+
+class WaitingOptions(Group):
+    """How many jobs at once, how often they are asked after, and for how long. Seconds."""
+
+    jobs: o.Jobs = None
+    poll_interval: o.PollInterval = None
+    timeout: o.Timeout = None
+    no_download: o.NoDownload = False
+
+
+class SubmittingOptions(Group):
+    """How submissions go; `rate` is a second."""
+
+    no_wait: o.NoWait = False
+    rate: o.Rate = None
+    fail_fast: o.FailFast = False
+
+
+class MoneyOptions(Group):
+    """What may be paid for; `max_cost` in millionths of a dollar."""
+
+    max_cost: o.MaxCost = None
+    dry_run: o.DryRun = False
+    yes: o.Yes = False
+    new: o.New = False
+    retry_failed: o.RetryFailed = False
+
+
+class LedgerOptions(Group):
+    """For commands that look into the ledger, and talk to nobody."""
+
+    json: o.Json = None
+    quiet: o.Quiet = None
+    base_url: o.BaseUrl = None
+    sandbox: o.Sandbox = False
+    profile: o.Profile = None
+
+    def resolve(self) -> "Common":
+        """With what the environment and the profile say; UsageError where they are wrong."""
+        from seedvr_cli.cli.context import Common
+
+        return Common.resolve(**self.__dict__)
+
+
+class CommonOptions(LedgerOptions):
+    """For commands that talk to the gateway."""
+
+    verbose: o.Verbose = None
+    progress: o.Progress = None
+    api_key_file: o.ApiKeyFile = None

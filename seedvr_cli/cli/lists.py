@@ -10,7 +10,7 @@ from typing import Any
 
 from seedvr_cli.cli.context import Common
 from seedvr_cli.cli.failed_file import Failures
-from seedvr_cli.cli.groups import ListOptions
+from seedvr_cli.cli.groups import MoneyOptions, SourceOptions
 from seedvr_cli.cli.quote import ask_before, print_requests
 from seedvr_cli.plan.lists import List, open_list
 from seedvr_cli.plan.planner import Planner, Prospect, check_output_folder
@@ -34,12 +34,13 @@ CLUSTERS = (
 
 
 def upscale_lists(
-    common: Common, sources: Sequence[str], wishes: Wishes, policy: Policy, form: Form, options: ListOptions,
-    *, dry_run: bool,
+    common: Common, sources: Sequence[str], wishes: Wishes, policy: Policy, form: Form,
+    options: SourceOptions, money: MoneyOptions,
 ) -> int:  # fmt: skip
     """Run the sources and lists; returns the exit code."""
-    streams = [path for path in options.lists if not os.path.isfile(path)]
-    if len(options.lists) > len(set(options.lists)):
+    lists = options.lists or ()
+    streams = [path for path in lists if not os.path.isfile(path)]
+    if len(lists) > len(set(lists)):
         raise UsageError("--from: a list is named twice")
     for path in streams:
         if path != "-" and not os.path.exists(path):
@@ -51,25 +52,27 @@ def upscale_lists(
         planner = Planner(wishes, common.gateway_name)
         for word in sources:
             yield from _share(planner.word(word), shard)
-        for path in options.lists:
+        for path in lists:
             if only_files and path in streams:
                 continue
             with open_list(path) as opened:
                 failures.describe(opened.form, opened.header)
                 yield from _share(_prospects_of(opened, planner, only_check=only_check and shard[1] == 1), shard)
 
+    if wishes.key is not None:
+        raise UsageError(f"--key {wishes.key}: one name for a whole list", hint="a list has a column 'key'")
     output = Planner(wishes).recipe({}).output
     if output.kind != "template":
         raise UsageError(f"-o {wishes.output}: a list needs a folder or a template such as '{{stem}}-{{index}}{{ext}}'")
     check_output_folder(output)
     total = _check(prospects(only_files=True, only_check=True), common)
-    if dry_run:
+    if money.dry_run:
         return print_requests(common, (one for one in prospects() if one.problem is None))
     from seedvr_cli.cli.session import Workload, run_work
 
     async def find_work(session: Any) -> Workload:
-        if "-" not in options.lists:
-            await ask_before(common, session.ledger, prospects(only_files=True), yes=options.yes)
+        if "-" not in lists:
+            await ask_before(common, session.ledger, prospects(only_files=True), yes=money.yes)
         return Workload(_chunks(prospects(), is_stream=bool(streams)), None if streams else total)
 
     return run_work(common, policy, form, find_work, failures)

@@ -1,27 +1,11 @@
-"""The options, named, so that a command's signature reads like a sentence. Values are checked by the catalog."""
+"""The options of the commands, named, so that groups of them read like a table; None is what was not given."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from seedvr_cli.cli.completion import profiles, request_ids
-from seedvr_cli.values.catalog import ENDPOINTS, SECOND_SPELLINGS, WEBHOOK_MODES
-
-PROGRESS_FORMS = ("auto", "live", "plain", "none")
-
-
-def _words(*words: str) -> Callable[[str], list[str]]:
-    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
-
-
-def _choices(flag: str, kind: str) -> Callable[[str], list[str]]:
-    found: dict[str, None] = {}
-    for endpoint in ENDPOINTS.values():
-        if endpoint.kind == kind and (parameter := endpoint.by_flag(flag)):
-            found |= dict.fromkeys(word for word in parameter.choices if word not in SECOND_SPELLINGS)
-    return _words(*found)
-
+from seedvr_cli.cli.flags import default_of, value_option
 
 Sources = Annotated[
     list[str] | None,
@@ -31,104 +15,82 @@ RequestIds = Annotated[
     list[str] | None, typer.Argument(metavar="[REQUEST_ID]...", show_default=False, autocompletion=request_ids)
 ]
 
-# The request.
-Model = Annotated[str | None, typer.Option(metavar="7b|3b", help="Which model.", autocompletion=_words("7b", "3b"))]
-Scale = Annotated[str | None, typer.Option("-x", "--scale", metavar="N", help="Multiply the size, 1-8.")]
-VideoScale = Annotated[str | None, typer.Option("-x", "--scale", metavar="N", help="Multiply the size, 1-4.")]
-Width = Annotated[str | None, typer.Option(metavar="N", help="Output width in pixels, 256-4096 (7B).")]
-Height = Annotated[str | None, typer.Option(metavar="N", help="Output height in pixels, 256-4096 (7B).")]
-Target = Annotated[
-    str | None,
-    typer.Option(
-        metavar="720p|1080p|1440p|2160p", help="Output resolution (3B).", autocompletion=_choices("target", "image")
-    ),
+# The request, beside what the catalog has.
+Webhook = Annotated[
+    str | None, value_option("webhook", metavar="URL", meaning="The gateway calls it with the result (https).")
 ]
-VideoTarget = Annotated[
-    str | None,
-    typer.Option(metavar="720p|1080p", help="Output resolution.", autocompletion=_choices("target", "video")),
-]
-Format = Annotated[
-    str | None,
-    typer.Option(
-        "-f", "--format", metavar="png|jpg|webp", help="Of the result.", autocompletion=_choices("format", "image")
-    ),
-]
-VideoFormat = Annotated[
-    str | None,
-    typer.Option(
-        "-f", "--format", metavar="h264|h265", help="Codec of the result.", autocompletion=_choices("format", "video")
-    ),
-]
-Noise = Annotated[str | None, typer.Option(metavar="N", help="0-1. 7B: adds synthetic detail. 3B: smooths noise away.")]
-VideoNoise = Annotated[str | None, typer.Option("--noise", metavar="N", help="0-1, smooths noise away.")]
-Seed = Annotated[str | None, typer.Option(metavar="N", help="0-2147483647; the same seed, the same result.")]
-JobId = Annotated[str | None, typer.Option(metavar="TEXT", help="Your own name for the job (7B).")]
-Sync = Annotated[bool, typer.Option("--sync", help="Let the answer carry the result (3B).")]
-Quality = Annotated[
-    str | None,
-    typer.Option(
-        metavar="low|medium|high", help="Of the encoding.", autocompletion=_choices("quality", "video")
-    ),
-]  # fmt: skip
-WriteMode = Annotated[
-    str | None,
-    typer.Option(
-        metavar="fast|balanced|quality", help="Speed of the encoding.", autocompletion=_choices("write-mode", "video")
-    ),
-]
-Webhook = Annotated[str | None, typer.Option(metavar="URL", help="The gateway calls it with the result (https).")]
-WebhookMode = Annotated[
-    str | None,
-    typer.Option(metavar="terminal|sync", help="Once at the end, or each time.", autocompletion=_words(*WEBHOOK_MODES)),
-]
-BodyWebhook = Annotated[str | None, typer.Option(metavar="URL", help="3B's own webhook, in the body.")]
-BodyWebhookEvents = Annotated[str | None, typer.Option(metavar="LIST", help="Its events, such as 'completed'.")]
+WebhookMode = Annotated[str | None, value_option("webhook-mode", meaning="Once at the end, or each time.")]
 Param = Annotated[
     list[str] | None, typer.Option("-p", "--param", metavar="KEY=VALUE", help="Any other body key; repeatable.")
 ]
 
-# The run.
-Recursive = Annotated[bool, typer.Option("--recursive", help="Look into the folders of a folder.")]
-Output = Annotated[
-    str | None, typer.Option("-o", "--output", metavar="PATH", help="A file, a folder, a template with {}, or '-'.")
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is in the way.")]
-Jobs = Annotated[str | None, typer.Option("-j", "--jobs", metavar="N", help="Jobs in flight at once (16).")]
-PollInterval = Annotated[str | None, typer.Option(metavar="SECONDS", help="Between two polls of a job (5).")]
-Timeout = Annotated[
-    str | None, typer.Option(metavar="DURATION", help="Stop waiting, not the job: 90s, 30m, 2h (30m; video 2h).")
-]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Submit, print the request ids, end.")]
-NoDownload = Annotated[bool, typer.Option("--no-download", help="Wait, print the media URLs, end.")]
-New = Annotated[bool, typer.Option("--new", help="Pay again, whatever the ledger says.")]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Submit again what ended FAILED.")]
-MaxCost = Annotated[str | None, typer.Option(metavar="USD", help="Submit nothing that could take the run past it.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the requests and the list price; send nothing.")]
-FailedFile = Annotated[str | None, typer.Option(metavar="PATH", help="Where to list what did not succeed.")]
-
+# What to run.
 From = Annotated[
     list[str] | None, typer.Option("--from", metavar="FILE", help="A list of sources; '-' is standard input.")
 ]
 Shard = Annotated[
     str | None, typer.Option(metavar="I/N", help="Only the I-th of N shares of the list; 'auto' asks the cluster.")
 ]
-Rate = Annotated[str | None, typer.Option(metavar="N/s", help="Submissions a second, at the most.")]
-FailFast = Annotated[bool, typer.Option("--fail-fast", help="After a failure, submit nothing more.")]
+Recursive = Annotated[
+    bool | None, typer.Option("--recursive/--no-recursive", help="Look into the folders of a folder.")
+]
+Key = Annotated[
+    str | None,
+    value_option("key", metavar="NAME", meaning="Your own name for the job: the same name is the same job."),
+]
+FailedFile = Annotated[str | None, typer.Option(metavar="PATH", help="Where to list what did not succeed.")]
+
+# Where results go.
+Output = Annotated[
+    str | None,
+    value_option("output", "-o", "--output", metavar="PATH", meaning="A file, a folder, a template with {}, or '-'."),
+]
+Overwrite = Annotated[
+    bool | None, typer.Option("--overwrite/--no-overwrite", help="Replace a file that is in the way.")
+]
+
+# Money.
+MaxCost = Annotated[
+    int | None, value_option("max-cost", metavar="USD", meaning="Submit nothing that could take the run past it.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the requests and the list price; send nothing.")]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask before a run that costs more than a dollar.")]
+New = Annotated[bool, typer.Option("--new", help="Pay again, whatever the ledger says.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Submit again what ended FAILED.")]
+
+# How fast, and how long.
+Jobs = Annotated[
+    int | None,
+    value_option("jobs", "-j", "--jobs", metavar="N", meaning=f"Jobs in flight at once ({default_of('jobs')})."),
+]
+PollInterval = Annotated[
+    float | None,
+    value_option(
+        "poll-interval",
+        metavar="SECONDS",
+        meaning=f"Between two polls of a job ({default_of('poll-interval'):g}).",
+    ),
+]
+Timeout = Annotated[
+    float | None,
+    value_option(
+        "timeout",
+        metavar="DURATION",
+        meaning="Stop waiting, not the job: 90s, 30m, 2h "
+        f"({default_of('timeout') / 60:g}m; video {default_of('timeout', 'video') / 3600:g}h).",
+    ),
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Submit, print the request ids, end.")]
+NoDownload = Annotated[bool, typer.Option("--no-download", help="Wait, print the media URLs, end.")]
+Rate = Annotated[float | None, value_option("rate", metavar="N/s", meaning="Submissions a second, at the most.")]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="After a failure, submit nothing more.")]
 
 # Every command.
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Nothing but errors on standard error.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more on standard error.")]
-Progress = Annotated[
-    str | None,
-    typer.Option(
-        metavar="auto|live|plain|none", help="How progress is shown.", autocompletion=_words(*PROGRESS_FORMS)
-    ),
-]  # fmt: skip
-BaseUrl = Annotated[str | None, typer.Option(metavar="URL", help="Another gateway.")]
+Json = Annotated[bool | None, typer.Option("--json/--no-json", help="One JSON object a line.")]
+Quiet = Annotated[bool | None, typer.Option("-q", "--quiet/--no-quiet", help="Nothing but errors on standard error.")]
+Verbose = Annotated[bool | None, typer.Option("-v", "--verbose/--no-verbose", help="Say more on standard error.")]
+Progress = Annotated[str | None, value_option("progress", meaning="How progress is shown.")]
+BaseUrl = Annotated[str | None, value_option("base-url", metavar="URL", meaning="Another gateway.")]
 Sandbox = Annotated[bool, typer.Option("--sandbox", help="A gateway on this machine: no key, no charge, no SeedVR2.")]
-Profile = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Of the config file.", autocompletion=profiles)
-]  # fmt: skip
+Profile = Annotated[str | None, typer.Option(metavar="NAME", help="Of the config file.", autocompletion=profiles)]
 ApiKeyFile = Annotated[str | None, typer.Option(metavar="PATH", help="Read the key there; '-' is standard input.")]

@@ -9,8 +9,6 @@ import typer
 from seedvr_cli.cli import options as o
 from seedvr_cli.sandbox.faults import FAULTS
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.money import parse_usd
-from seedvr_cli.values.schedule import parse_duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,14 +45,8 @@ def sandbox(
     folder: Annotated[
         str | None, typer.Option(metavar="PATH", help="Where jobs and results are kept. Default: in the state folder.")
     ] = None,
-    json: o.Json = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No line for each request.")] = False,
-    verbose: o.Verbose = False,
-    progress: o.Progress = None,
-    base_url: o.BaseUrl = None,
-    sandbox: o.Sandbox = False,
-    profile: o.Profile = None,
-    api_key_file: o.ApiKeyFile = None,
+    json: o.Json = None,
+    quiet: Annotated[bool | None, typer.Option("-q", "--quiet/--no-quiet", help="No line for each request.")] = None,
 ) -> None:
     import asyncio
     import os
@@ -62,11 +54,10 @@ def sandbox(
 
     from seedvr_cli.cli.context import Common
     from seedvr_cli.sandbox.world import SandboxSettings
+    from seedvr_cli.values.money import parse_usd
+    from seedvr_cli.values.schedule import parse_duration
 
-    common = Common.resolve(
-        json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
-        profile=profile, api_key_file=api_key_file,
-    )  # fmt: skip
+    common = Common.resolve(json=json, quiet=quiet)
     settings = SandboxSettings(
         latency=_parsed("--latency", parse_duration, latency),
         spread=spread,

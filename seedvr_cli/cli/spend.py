@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seedvr_cli.cli import options as o
+from seedvr_cli.cli.groups import LedgerOptions, command
 
 if TYPE_CHECKING:
     from seedvr_cli.cli.context import Common
@@ -14,17 +14,11 @@ if TYPE_CHECKING:
 COLUMNS = ("day", "endpoint", "profile", "jobs", "listed", "not_charged", "maybe", "unknown")
 
 
+@command
 def spend(
     *,
     since: Annotated[str, typer.Option(metavar="WHEN", help="A date, or so long ago: 2026-11-01, 7d, 12h.")] = "30d",
-    json: o.Json = False,
-    quiet: o.Quiet = False,
-    verbose: o.Verbose = False,
-    progress: o.Progress = None,
-    base_url: o.BaseUrl = None,
-    sandbox: o.Sandbox = False,
-    profile: o.Profile = None,
-    api_key_file: o.ApiKeyFile = None,
+    options: LedgerOptions,
 ) -> None:
     """What was spent by the list, from the ledger: by day (UTC), endpoint and profile.
 
@@ -32,12 +26,7 @@ def spend(
     """
     import asyncio
 
-    from seedvr_cli.cli.context import Common
-
-    common = Common.resolve(
-        json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
-        profile=profile, api_key_file=api_key_file,
-    )  # fmt: skip
+    common = options.resolve()
     rows = asyncio.run(_ask(common, since))
     _show(common, rows)
 

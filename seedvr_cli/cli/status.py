@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seedvr_cli.cli import options as o
+from seedvr_cli.cli.groups import CommonOptions, command
 
 if TYPE_CHECKING:
     from seedvr_cli.cli.context import Common
@@ -19,19 +20,13 @@ if TYPE_CHECKING:
     from seedvr_cli.values.job import Job
 
 
+@command
 def status(
-    *,
     request_ids: o.RequestIds = None,
+    *,
     unknown: Annotated[bool, typer.Option("--unknown", help="List submissions that were never answered.")] = False,
-    json: o.Json = False,
-    quiet: o.Quiet = False,
-    verbose: o.Verbose = False,
-    progress: o.Progress = None,
-    base_url: o.BaseUrl = None,
-    sandbox: o.Sandbox = False,
-    profile: o.Profile = None,
-    api_key_file: o.ApiKeyFile = None,
-) -> None:
+    options: CommonOptions,
+) -> int:
     """Ask the gateway how jobs stand; without ids, list your own jobs from the ledger.
 
     The columns are request id, status, endpoint, time of submission and source. With ids the exit code is 0 where
@@ -40,14 +35,8 @@ def status(
     """
     import asyncio
 
-    from seedvr_cli.cli.context import Common
-
-    common = Common.resolve(
-        json=json, quiet=quiet, verbose=verbose, progress=progress, base_url=base_url, sandbox=sandbox,
-        profile=profile, api_key_file=api_key_file,
-    )  # fmt: skip
-    code = asyncio.run(_ask(common, request_ids) if request_ids else _list(common, only_unknown=unknown))
-    raise typer.Exit(code)
+    common = options.resolve()
+    return asyncio.run(_ask(common, request_ids) if request_ids else _list(common, only_unknown=unknown))
 
 
 async def _ask(common: "Common", ids: Sequence[str]) -> int:

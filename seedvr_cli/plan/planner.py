@@ -10,11 +10,12 @@ from typing import Any
 from seedvr_cli.plan.lists import Entry
 from seedvr_cli.plan.sources import LONGEST_URL, expand, plain_source
 from seedvr_cli.plan.wishes import Wishes
-from seedvr_cli.values.catalog import ENDPOINTS, Endpoint, check
+from seedvr_cli.values.catalog import Endpoint, check
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.items import Attachment, Purchase
 from seedvr_cli.values.job import Job
 from seedvr_cli.values.naming import Output, parse_output, safe_name
+from seedvr_cli.values.options import option_name, read, read_item
 from seedvr_cli.values.request import (
     SIZE_FLAGS,
     Request,
@@ -26,15 +27,9 @@ from seedvr_cli.values.request import (
     named_identity,
 )
 from seedvr_cli.values.urls import is_plain_url
-from seedvr_cli.values.words import nearest
 
 # Recipes that are kept: a list may give every line options of its own.
 LARGEST_COOKBOOK = 1024
-# What an item of a list may set for itself: the request's flags, and where its result goes.
-ITEM_OPTIONS = frozenset(
-    {"model", "output", "param", "webhook", "webhook-mode"}
-    | {parameter.flag for endpoint in ENDPOINTS.values() for parameter in endpoint.parameters if parameter.flag}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,27 +135,18 @@ class Planner:
 
     def _make(self, own: Mapping[str, Any]) -> Recipe:
         wishes = self.wishes
-        options, extra, chosen = dict(wishes.options), list(wishes.extra), dict[str, Any]()
-        for written, value in own.items():
-            flag = written.strip().lower().replace("_", "-")
-            if flag == "param" and isinstance(value, dict):
-                extra += [f"{key}={json.dumps(given)}" for key, given in value.items()]
-            elif flag in ITEM_OPTIONS:
-                chosen[flag] = value
-            else:
-                raise UsageError(f"{written!r} is no option of an item{nearest(flag, ITEM_OPTIONS)}")
-        kind, model, output = wishes.endpoint.kind, chosen.pop("model", None), chosen.pop("output", None)
-        if output is not None and (not isinstance(output, str) or output == "-"):
-            raise UsageError(f"output: {output!r} is not a file, a folder or a template")
-        if model is not None and not isinstance(model, str):
-            raise UsageError(f"model: {model!r} is not a model")
-        endpoint = choose_endpoint(kind, model) if model else wishes.endpoint
+        chosen = read_item(own)
+        model, output = chosen.pop("model", None), chosen.pop("output", wishes.output)
+        if output == "-" and wishes.output != "-":
+            raise UsageError("output: '-' is not a file, a folder or a template")
+        extra = {**wishes.extra, **chosen.pop("param", {})}
+        endpoint = choose_endpoint(wishes.endpoint.kind, model) if model else wishes.endpoint
+        options = wishes.options
         if any(flag in SIZE_FLAGS for flag in chosen):
             options = {flag: value for flag, value in options.items() if flag not in SIZE_FLAGS}
         options = with_defaults(wishes.defaults, endpoint, {**options, **chosen})
         request = build_request(endpoint, Source("", "", "", ""), options, extra)
-        chosen_output = parse_output(output if output is not None else wishes.output, request.params)
-        return Recipe(request, chosen_output, identifying_params(endpoint, request.params))
+        return Recipe(request, parse_output(output, request.params), identifying_params(endpoint, request.params))
 
 
 def plan(words: Iterable[str], wishes: Wishes, gateway: str = "") -> list[Prospect]:
@@ -186,7 +172,7 @@ def with_defaults(defaults: Mapping[str, Any], endpoint: Endpoint, options: Mapp
     chosen = dict(options)
     sized = any(options.get(flag) is not None for flag in SIZE_FLAGS)
     for flag, value in defaults.items():
-        if chosen.get(flag) not in {None, False} or (flag in SIZE_FLAGS and sized):
+        if chosen.get(flag) is not None or (flag in SIZE_FLAGS and sized):
             continue
         parameter = endpoint.by_flag(flag)
         if parameter is not None:
@@ -241,11 +227,9 @@ def _check_name(recipe: Recipe, key_name: str | None, problem: str) -> None:
 
 
 def _own_key(options: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
-    """A line's own name for its job, and its other options."""
-    if "key" not in options:
+    """A line's own name for its job, and its other options: those are the same for many lines, names are not."""
+    if not options:
         return None, options
-    others = dict(options)
-    name = others.pop("key")
-    if not isinstance(name, str | int) or isinstance(name, bool) or not str(name).strip():
-        raise UsageError(f"key: {name!r} is not a name")
-    return str(name).strip(), others
+    names = [written for written in options if option_name(written) == "key"]
+    others = {written: value for written, value in options.items() if written not in names}
+    return (read("key", options[names[0]], "key") if names else None), others

@@ -11,12 +11,13 @@ from seedvr_cli.values.catalog import Endpoint
 class Wishes:
     """What the command line asks for every source.
 
-    `options` by flag name, `defaults` those of the profile, `output` as given to -o, `key` as given to --key.
+    `options` by flag name, `extra` other body keys, `defaults` those of the profile, `output` as given to -o, `key` as
+    given to --key.
     """
 
     endpoint: Endpoint
     options: Mapping[str, Any]
-    extra: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
     output: str | None = None
     recursive: bool = False
     local_files: bool = False

@@ -14,9 +14,8 @@ from seedvr_cli.gateway.transport import Transport
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.run.engine import Engine
 from seedvr_cli.run.policy import Clock, Policy
+from seedvr_cli.values.urls import SANDBOX_NAME
 
-# The sandbox's identity in the ledger: its port changes with every command.
-SANDBOX_NAME = "sandbox"
 # Jobs in flight from which on the faster transport is worth its loading.
 MANY_JOBS = 64
 

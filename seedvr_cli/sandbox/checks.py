@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from seedvr_cli.values.catalog import WEBHOOK_HEADER, WEBHOOK_MODE_HEADER, WEBHOOK_MODES, Endpoint, Parameter
+from seedvr_cli.values.catalog import WEBHOOK_HEADER, WEBHOOK_MODE_HEADER, WEBHOOK_MODES, Endpoint
+from seedvr_cli.values.parameter import Parameter
 from seedvr_cli.values.urls import is_allowed_url, is_loopback
 
 

@@ -13,8 +13,10 @@ ODD_STATUS = "WARMING_UP"
 # A fate that is none of the gateway's words: the job never ends (fault stuck).
 STUCK = "STUCK"
 
-# What the reference shows for results of 3B pictures, whatever they are.
-BLUNT_TYPE, BLUNT_EXTENSION = "application/octet-stream", "ext"
+# How media URLs end where the endpoint has one type for all results (reference: output.media_url of 3B pictures).
+BLUNT_EXTENSION = "ext"
+# Of a result that nobody could name.
+UNKNOWN_TYPE = "application/octet-stream"
 
 
 @dataclass(slots=True)
@@ -63,12 +65,13 @@ class Job:
     @property
     def shown_type(self) -> str:
         """The media type as answers have it (reference: output.media_type)."""
-        return BLUNT_TYPE if self.endpoint == "3b-image" else self.media_type or BLUNT_TYPE
+        return ENDPOINTS[self.endpoint].result_type or self.media_type or UNKNOWN_TYPE
 
     @property
     def media_names(self) -> list[str]:
         """File names as the media URLs have them; all of them stand for `file` (reference: output.media_url)."""
-        extension = BLUNT_EXTENSION if self.endpoint == "3b-image" else (self.file or "").rpartition(".")[2]
+        is_blunt = ENDPOINTS[self.endpoint].result_type is not None
+        extension = BLUNT_EXTENSION if is_blunt else (self.file or "").rpartition(".")[2]
         return [f"output.{extension}", *(f"output-{number}.{extension}" for number in range(2, self.copies + 1))]
 
     def word(self, now: float) -> str:
@@ -92,12 +95,12 @@ class Job:
         if word == COMPLETED:
             base = f"http://{host}/media/{self.request_id}/"
             output = {"media_url": [base + name for name in self.media_names], "media_type": self.shown_type}
-        # The reference shows both forms of an instant; 7B has the one with a space, 3B the other.
-        stamp = _with_space if self.endpoint == "7b-image" else _iso
+        endpoint = ENDPOINTS[self.endpoint]
+        stamp = _with_space if endpoint.has_spaced_stamps else _iso
         return {
             "request_id": self.request_id,
             "status": word,
-            "model_id": ENDPOINTS[self.endpoint].model_id,
+            "model_id": endpoint.model_id,
             "error": None if ended is None else self.error,
             "output": output,
             "created_at": _iso(self.created_at),

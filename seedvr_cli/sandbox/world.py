@@ -18,7 +18,6 @@ from seedvr_cli.values.catalog import (
     ERROR,
     FAILED,
     KEY_HEADER,
-    NOTIFICATION_KEYS,
     STATUS_PATH,
     TERMINAL,
     Endpoint,
@@ -226,7 +225,7 @@ class World:
         settings, random = self._settings, self._random
         now = self._clock()
         latency = settings.latency * (1 + settings.spread * random.uniform(-1, 1))
-        hidden = NOTIFICATION_KEYS | {endpoint.source_key}
+        hidden = {endpoint.source_key, *(one.wire for one in endpoint.parameters if not one.changes_result)}
         job = Job(
             request_id=self._new_id(endpoint),
             endpoint=endpoint.name,

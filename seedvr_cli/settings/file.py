@@ -8,12 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 from seedvr_cli.settings.folders import config_file
-from seedvr_cli.settings.known import check_setting, setting_name
+from seedvr_cli.settings.known import SETTINGS, setting_name
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.words import nearest
-
-KEY_NAMES = ("api-key", "api-key-command")
 
 
 def load(profile: str | None = None) -> Settings:
@@ -28,15 +26,15 @@ def load(profile: str | None = None) -> Settings:
         if name != "default":
             raise UsageError(f"--profile: {path} has no profile {name!r}{nearest(name, document)}")
         return Settings(name, path)
-    values = {}
-    for written, value in document[name].items():
-        key = setting_name(written, f"{path}, [{name}]")
-        values[key] = check_setting(key, value, f"{path}, [{name}] {written}")
-    return Settings(name, path, values)
+    values, written = {}, {}
+    for text, value in document[name].items():
+        key = setting_name(text, f"{path}, [{name}]")
+        values[key], written[key] = SETTINGS[key].read(value, f"{path}, [{name}] {text}"), value
+    return Settings(name, path, values, written)
 
 
 def store(profile: str, name: str, value: Any) -> str:
-    """Write a checked value; None removes it. Atomic, mode 0600, comments kept; returns the path."""
+    """Write a value as it is to stand there; None removes it. Atomic, mode 0600, comments kept; returns the path."""
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
@@ -70,6 +68,8 @@ def _read(path: str) -> dict[str, Any]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}", hint="mend it by hand; 'seedvr config path' prints where it is") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: it has a number of thousands of digits") from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
 
@@ -92,6 +92,3 @@ def _write(path: str, text: str) -> None:
             with suppress(OSError):
                 os.unlink(temporary)
         raise UsageError(f"{path}: {error.strerror}") from error
-
-
-# What may be stored, each with the function that checks a value: text from a shell, or a TOML value.

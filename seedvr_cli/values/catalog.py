@@ -4,15 +4,13 @@ Flags are checked against it, bodies and prices are made from it, the sandbox va
 README's table is generated from it. Source of every figure: the vendor's reference, its parameter and price tables.
 """
 
-import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.urls import is_allowed_url
+from seedvr_cli.values.parameter import Parameter, show
 
 Kind = Literal["image", "video"]
 
@@ -26,38 +24,6 @@ WEBHOOK_MODES = ("terminal", "sync")
 COMPLETED, FAILED, ERROR = "COMPLETED", "FAILED", "ERROR"
 TERMINAL = frozenset({COMPLETED, FAILED, ERROR})
 
-# Body keys that tell the gateway whom to call, and say nothing about the result.
-NOTIFICATION_KEYS = frozenset({"webhook", "webhook_events_filter"})
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One key of a request's body, and the flag that sets it.
-
-    `choices` maps what a user may write to the gateway's spelling of it. `changes_result`: whether two requests that
-    differ in it ask for two results.
-    """
-
-    wire: str
-    flag: str
-    kind: Literal["number", "integer", "choice", "text", "boolean", "url", "events"]
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: Mapping[str, str] = field(default_factory=dict)
-    note: str = ""
-    changes_result: bool = True
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values in words: `1-8`, `png, jpg, webp`, `text`."""
-        if self.kind == "events":
-            return "a list of " + ", ".join(self.choices)
-        if self.choices:
-            return ", ".join(dict.fromkeys(name for name in self.choices if name not in SECOND_SPELLINGS))
-        if self.minimum is not None:
-            return f"{self.minimum:g}-{self.maximum:.0f}"
-        return {"url": "an https URL", "boolean": "on or off"}.get(self.kind, self.kind)
-
 
 @dataclass(frozen=True, slots=True)
 class PriceRow:
@@ -70,7 +36,11 @@ class PriceRow:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One product of the gateway, under our own name: `model_id` does not tell them apart."""
+    """One product of the gateway, under our own name: `model_id` does not tell them apart.
+
+    `result_type` is what answers call every result, whatever it is, and `has_spaced_stamps` whether the ends of jobs
+    are written with a space in place of the T and the Z (reference: the endpoints' own examples).
+    """
 
     name: str
     kind: Kind
@@ -79,9 +49,10 @@ class Endpoint:
     path: str
     model_id: str
     source_key: str
-    default_format: str
     parameters: tuple[Parameter, ...]
     prices: tuple[PriceRow, ...]
+    result_type: str | None = None
+    has_spaced_stamps: bool = False
 
     def by_flag(self, flag: str) -> Parameter | None:
         """The parameter that the flag sets, or None where this endpoint has none."""
@@ -109,25 +80,36 @@ class Endpoint:
         return next(fitting, rows[-1]).micros
 
 
-# Other spellings that are understood and not shown.
-SECOND_SPELLINGS = frozenset({"jpeg", "x264", "x265", "hevc", "avc"})
-
 _SEED = Parameter("seed", "seed", "integer", 0, 2147483647, note="the same seed, the same result")
 _TARGET_MODE = Parameter("upscale_mode", "", "choice", choices={"factor": "factor", "target": "target"})
 _BODY_WEBHOOK = Parameter("webhook", "body-webhook", "url", note="called with the result", changes_result=False)
 
 
-def _number(wire: str, flag: str, low: float, high: float, note: str) -> Parameter:
-    return Parameter(wire, flag, "number", low, high, note=note)
+def _scale(most: float) -> Parameter:
+    return Parameter("upscale_factor", "scale", "number", 1, most, note="multiplies the size", short="x")
+
+
+def _noise(note: str) -> Parameter:
+    return Parameter("noise_scale", "noise", "number", 0, 1, note=note)
 
 
 def _choice(wire: str, flag: str, note: str, *words: str, **spellings: str) -> Parameter:
     return Parameter(wire, flag, "choice", choices={**{word: word for word in words}, **spellings}, note=note)
 
 
+def _format(note: str, *words: str, **spellings: str) -> Parameter:
+    return replace(_choice("output_format", "format", note, *words, **spellings), short="f")
+
+
 def _events(*words: str) -> Parameter:
-    choices = {word: word for word in words}
-    return Parameter("webhook_events_filter", "body-webhook-events", "events", choices=choices, changes_result=False)
+    return Parameter(
+        "webhook_events_filter",
+        "body-webhook-events",
+        "events",
+        choices={word: word for word in words},
+        note="what it is called for",
+        changes_result=False,
+    )
 
 
 _FLAT_PRICE = (PriceRow("all resolutions", None, 1_000),)
@@ -140,17 +122,17 @@ SEVEN_B_IMAGE = Endpoint(
     path="/seedvr2-7b-upscale/image-request",
     model_id="seedvr2-7b-upscale",
     source_key="image_url",
-    default_format="png",
     parameters=(
-        _number("upscale_factor", "scale", 1, 8, "multiplies the size"),
+        _scale(8),
         Parameter("res_w", "width", "integer", 256, 4096, note="output width in pixels, overrides the scale"),
         Parameter("res_h", "height", "integer", 256, 4096, note="output height in pixels, overrides the scale"),
-        _choice("output_format", "format", "of the result", "png", "webp", jpg="jpeg", jpeg="jpeg"),
-        _number("noise_scale", "noise", 0, 1, "adds synthetic detail"),
+        _format("of the result", "png", "webp", jpg="jpeg", jpeg="jpeg"),
+        _noise("adds synthetic detail"),
         _SEED,
         Parameter("job_id", "job-id", "text", note="your own name for it; deduplicates nothing", changes_result=False),
     ),
     prices=_FLAT_PRICE,
+    has_spaced_stamps=True,
 )
 
 THREE_B_IMAGE = Endpoint(
@@ -161,19 +143,19 @@ THREE_B_IMAGE = Endpoint(
     path="/seedvr-upscale/v1/upscale-image/generate",
     model_id="seedvr-upscale",
     source_key="image_url",
-    default_format="png",
     parameters=(
-        _number("upscale_factor", "scale", 1, 8, "multiplies the size"),
+        _scale(8),
         _choice("target_resolution", "target", "output resolution", "720p", "1080p", "1440p", "2160p"),
         _TARGET_MODE,
-        _choice("output_format", "format", "of the result", "png", "webp", jpg="jpg", jpeg="jpg"),
-        _number("noise_scale", "noise", 0, 1, "smooths noise away"),
+        _format("of the result", "png", "webp", jpg="jpg", jpeg="jpg"),
+        _noise("smooths noise away"),
         _SEED,
         Parameter("sync_mode", "sync", "boolean", note="the answer carries the result itself", changes_result=False),
         _BODY_WEBHOOK,
         _events("*", "completed"),
     ),
     prices=_FLAT_PRICE,
+    result_type="application/octet-stream",
 )
 
 THREE_B_VIDEO = Endpoint(
@@ -184,14 +166,11 @@ THREE_B_VIDEO = Endpoint(
     path="/seedvr-upscale/v1/upscale-video/generate",
     model_id="seedvr-upscale",
     source_key="video_url",
-    default_format="h264",
     parameters=(
-        _number("upscale_factor", "scale", 1, 4, "multiplies the size"),
+        _scale(4),
         _choice("target_resolution", "target", "output resolution", "720p", "1080p"),
         _TARGET_MODE,
-        _choice(
-            "output_format",
-            "format",
+        _format(
             "codec of the result",
             h264="X264 (.mp4)",
             h265="H265 (.mp4)",
@@ -200,7 +179,7 @@ THREE_B_VIDEO = Endpoint(
             avc="X264 (.mp4)",
             hevc="H265 (.mp4)",
         ),
-        _number("noise_scale", "noise", 0, 1, "smooths noise away"),
+        _noise("smooths noise away"),
         _SEED,
         _choice("output_quality", "quality", "of the encoding", "low", "medium", "high"),
         _choice("output_write_mode", "write-mode", "speed of the encoding", "fast", "balanced", "quality"),
@@ -220,52 +199,26 @@ ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType(
 )
 
 
+# Body keys that tell the gateway whom to call.
+NOTIFICATION_KEYS = frozenset(
+    parameter.wire
+    for endpoint in ENDPOINTS.values()
+    for parameter in endpoint.parameters
+    if parameter.kind in {"url", "events"}
+)
+
+
+def endpoints_of(kind: str) -> list[Endpoint]:
+    """The endpoints for pictures or for videos; the first is the one that is used where no model is named."""
+    return [endpoint for endpoint in ENDPOINTS.values() if endpoint.kind == kind]
+
+
 def check(parameter: Parameter, value: Any, where: str, endpoint: Endpoint) -> Any:
     """The gateway's spelling of a value that a user gave: text from a shell, or JSON.
 
     Raises UsageError, which names `where` the value came from and what the endpoint takes.
     """
-
-    def refuse() -> NoReturn:
-        shown = value if isinstance(value, str) else json.dumps(value)
-        raise UsageError(f"{where}: {endpoint.name} takes {parameter.allowed}, not {shown!r}")
-
-    match parameter.kind:
-        case "number" | "integer":
-            return _check_number(parameter, value) if _check_number(parameter, value) is not None else refuse()
-        case "choice":
-            if not isinstance(value, str):
-                refuse()
-            spellings = set(parameter.choices.values())
-            return parameter.choices.get(value.lower()) or (value if value in spellings else refuse())
-        case "boolean":
-            words = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
-            words |= {"on": True, "off": False}
-            if isinstance(value, bool):
-                return value
-            return words[value.lower()] if isinstance(value, str) and value.lower() in words else refuse()
-        case "events":
-            events = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-            known = list(parameter.choices)  # a list, as what JSON brings may not be hashable
-            if not isinstance(events, list) or not events or any(event not in known for event in events):
-                refuse()
-            return events
-        case "url":
-            return value if isinstance(value, str) and is_allowed_url(value) else refuse()
-        case "text":
-            return value if isinstance(value, str) and value else refuse()
-
-
-def _check_number(parameter: Parameter, value: Any) -> float | int | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
     try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    low, high = parameter.minimum, parameter.maximum
-    if not math.isfinite(number) or (low is not None and number < low) or (high is not None and number > high):
-        return None
-    if number.is_integer():
-        return int(number)  # 2, 2.0 and "2" are the same request, and are paid for once
-    return number if parameter.kind == "number" else None
+        return parameter.parse(value)
+    except ValueError as error:
+        raise UsageError(f"{where}: {endpoint.name} takes {parameter.allowed}, not {show(value)}") from error

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,31 +105,28 @@ def build_request(
     endpoint: Endpoint,
     source: Source,
     options: Mapping[str, Any],
-    extra: Iterable[str] = (),
+    extra: Mapping[str, Any] | None = None,
 ) -> Request:
     """A checked request.
 
-    `options` are values by flag name (None: not set), `webhook` and `webhook-mode` among them; `extra` are the
-    KEY=VALUE words of -p. Raises UsageError for anything the endpoint does not take.
+    `options` are values by flag name (None: not set), `webhook` and `webhook-mode` among them; `extra` are other body
+    keys with their JSON values, as -p gives them. Raises UsageError for anything the endpoint does not take.
     """
     body: dict[str, Any] = {}
     headers: dict[str, str] = {}
     for flag, value in options.items():
-        if value is None or (value is False and flag == "sync"):
+        if value is None:
             continue
         if flag == "webhook":
             headers[WEBHOOK_HEADER] = _webhook(value)
         elif flag == "webhook-mode":
             headers[WEBHOOK_MODE_HEADER] = _webhook_mode(value)
         else:
-            parameter = endpoint.by_flag(flag)
-            if parameter is None:
-                raise UsageError(_not_here(endpoint, flag))
-            body[parameter.wire] = check(parameter, value, f"--{flag}", endpoint)
+            _add_option(endpoint, body, flag, value)
     if WEBHOOK_MODE_HEADER in headers and WEBHOOK_HEADER not in headers:
         raise UsageError("--webhook-mode needs --webhook URL")
-    for word in extra:
-        _add_extra(endpoint, body, word)
+    for key, value in (extra or {}).items():
+        _add_extra(endpoint, body, key, value)
     _settle_size(endpoint, body)
     _check_json(body)
     params = {key: value for key, value in body.items() if key not in NOTIFICATION_KEYS}
@@ -137,31 +134,23 @@ def build_request(
     return Request(endpoint, source, params, notify, headers)
 
 
-def _add_extra(endpoint: Endpoint, body: dict[str, Any], word: str) -> None:
-    key, equals, text = word.partition("=")
-    if not equals or not key:
-        raise UsageError(f"-p {word!r}: write it as KEY=VALUE")
+def _add_option(endpoint: Endpoint, body: dict[str, Any], flag: str, value: Any) -> None:
+    parameter = endpoint.by_flag(flag)
+    if parameter is not None:
+        checked = check(parameter, value, f"--{flag}", endpoint)
+        if checked is not False:  # a switch that is off is not sent
+            body[parameter.wire] = checked
+    elif value is not False:
+        raise UsageError(_not_here(endpoint, flag))
+
+
+def _add_extra(endpoint: Endpoint, body: dict[str, Any], key: str, value: Any) -> None:
     if key == endpoint.source_key:
         raise UsageError(f"-p {key}: the source is given as SOURCE")
     if key in body:
         raise UsageError(f"-p {key}: given twice")
     parameter = endpoint.by_wire(key)
-    value = json_or_text(text, f"-p {key}")
-    if parameter is not None:
-        value = check(parameter, text if parameter.kind == "text" else value, f"-p {key}", endpoint)
-    body[key] = value
-
-
-def json_or_text(text: str, where: str) -> Any:
-    """The JSON value if the text is one, else the text; UsageError for NaN and infinities."""
-
-    def refuse(constant: str) -> Any:
-        raise UsageError(f"{where}: {constant} is no JSON value")
-
-    try:
-        return json.loads(text, parse_constant=refuse)
-    except (ValueError, RecursionError):
-        return text
+    body[key] = value if parameter is None else check(parameter, value, f"-p {key}", endpoint)
 
 
 def _check_json(body: Mapping[str, Any]) -> None:

@@ -24,10 +24,10 @@ class Problem:
 class Result:
     """How one source ended.
 
-    `status` is the gateway's word, or None; `charge` is `none` (nothing was submitted), `listed` (completed, at the list
-    price), `not_charged` (ERROR), `maybe` (FAILED, or still running) or `unknown` (the submission was never answered);
-    `price_usd` the list price in US dollars. `files` are on disk, with their size in bytes and pixels. `resumed`: the
-    ledger had the job before. `error` is None where all went well. `elapsed_s` is in seconds. `extra` has what the
+    `status` is the gateway's word, or None. `charge` is `none` (nothing was submitted), `listed` (completed, at the
+    list price), `not_charged` (ERROR), `maybe` (FAILED, or still running) or `unknown` (never answered); `price_usd`
+    is the list price in US dollars. `files` are on disk, with their size in bytes and pixels. `resumed`: the ledger
+    had the job before. `error` is None where all went well. `elapsed_s` is in seconds. `extra` has what the
     gateway said beyond its documentation.
     """
 

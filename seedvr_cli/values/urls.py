@@ -7,6 +7,8 @@ from urllib.parse import quote, unquote, urlsplit
 from seedvr_cli.values.errors import UsageError
 
 DEFAULT_BASE_URL = "https://gateway.pixazo.ai"
+# The sandbox's identity in the ledger: its port changes with every command.
+SANDBOX_NAME = "sandbox"
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 # Parameters that sign a URL and say nothing of what it leads to, in lower case: of each kind of signature the names

@@ -1,7 +1,8 @@
 """Requests from options, as commands build them."""
 
 from seedvr_cli.values.catalog import ENDPOINTS
-from seedvr_cli.values.request import Source, build_request
+from seedvr_cli.values.options import read
+from seedvr_cli.values.request import Source, build_request, identifying_params, job_key
 
 GATEWAY = "https://gateway.pixazo.ai"
 URL = "https://example.com/photo.jpg"
@@ -15,8 +16,16 @@ def source(url=URL, what=None):
 def build(name="7b-image", extra=(), url=URL, /, **options):
     """A request; `body_webhook=...` stands for the flag --body-webhook."""
     named = {flag.replace("_", "-"): value for flag, value in options.items()}
-    return build_request(ENDPOINTS[name], source(url), named, extra)
+    return build_request(ENDPOINTS[name], source(url), named, params(*extra))
+
+
+def params(*words):
+    """Body keys as -p gives them."""
+    return read("param", list(words), "-p")
 
 
 def key(*args, **options):
-    return build(*args, **options).key(GATEWAY)
+    """The key of such a request, as a planner makes it."""
+    request = build(*args, **options)
+    identifying = identifying_params(request.endpoint, request.params)
+    return job_key(GATEWAY, request.endpoint.name, identifying, request.source.identity)

@@ -193,7 +193,7 @@ def test_many_that_open_it_at_once_bring_it_up_once(folder):
     def opened() -> None:
         try:
             open_database(str(folder / "ledger.sqlite3"), migrate).close()
-        except BaseException as error:  # noqa: BLE001 - asserted below
+        except BaseException as error:
             errors.append(error)
 
     threads = [threading.Thread(target=opened) for _ in range(8)]

@@ -221,7 +221,8 @@ def test_defaults_stand_in_for_flags():
     """A stored default counts where the flag is not given."""
     assert with_defaults({"scale": 4, "seed": 7}, IMAGE, {"scale": None, "seed": 1})["scale"] == 4
     assert with_defaults({"scale": 4, "seed": 7}, IMAGE, {"scale": None, "seed": 1})["seed"] == 1
-    assert with_defaults({"sync": True}, IMAGE_3B, {"sync": False})["sync"] is True
+    assert with_defaults({"sync": True}, IMAGE_3B, {"sync": None})["sync"] is True
+    assert with_defaults({"sync": True}, IMAGE_3B, {"sync": False})["sync"] is False
 
 
 def test_defaults_of_other_endpoints_are_passed_over():

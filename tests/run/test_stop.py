@@ -8,6 +8,7 @@ import pytest
 from fakes.scripted import ScriptedGateway, completed, processing, queued
 
 from seedvr_cli.run.engine import in_one_chunk
+from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import Interrupted, RequestRefused
 from seedvr_cli.values.events import Finished
 
@@ -50,9 +51,8 @@ async def stopped_run(house: Any, gateway: ScriptedGateway, number: int, way: st
     async with house.engine(gateway, jobs=1, timeout=30.0) as engine:
 
         async def run() -> None:
-            async for event in engine.run(in_one_chunk(house.purchases(*SOURCES))):
-                if isinstance(event, Finished):
-                    outcomes.append(event.outcome)
+            events = engine.run(in_one_chunk(house.purchases(*SOURCES)))
+            outcomes.extend([event.outcome async for event in events if isinstance(event, Finished)])
 
         task = asyncio.create_task(run())
         spring = (lambda: engine.stop(Interrupted("interrupted"))) if way == "stopped" else task.cancel
@@ -84,8 +84,7 @@ def test_a_run_that_is_stopped_at_any_wait_pays_nothing_twice(house, way):
         assert len(states) == len(first.submitted)
         left = 2 - len(first.submitted)
         second = ScriptedGateway(submits=[queued("job-2")] if left == 1 else [queued("job-1"), queued("job-2")])
-        answers = {"job-1": completed("job-1"), "job-2": completed("job-2")}
-        second.poll = lambda request_id, seconds=None: _at_once(answers[request_id])  # type: ignore[method-assign,assignment,misc]
+        second.poll = _done  # type: ignore[method-assign]
         outcomes = asyncio.run(house.run(second, house.purchases(*SOURCES), jobs=1))
         assert [outcome.error for outcome in outcomes] == [None, None], f"stopped at wait {number}"
         assert len(first.submitted) + len(second.submitted) == 2
@@ -118,5 +117,5 @@ def test_a_stopped_run_gives_back_what_it_has_not_sent(house):
     assert house.jobs() == []
 
 
-async def _at_once(value: Any) -> Any:
-    return value
+async def _done(request_id: str, *, seconds: float | None = None) -> Answer:
+    return completed(request_id)

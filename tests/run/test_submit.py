@@ -10,6 +10,7 @@ from seedvr_cli.ledger.runs import RunLock
 from seedvr_cli.ledger.verdicts import Claimed, Terms
 from seedvr_cli.run.submit import LEDGER_PATIENCE, SUBMIT_PATIENCE
 from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.errors import (
     BalanceError,
     Busy,
@@ -23,7 +24,6 @@ from seedvr_cli.values.errors import (
     RequestRefused,
     StillRunning,
 )
-from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.job import Draft
 
 PRICE = ENDPOINTS["7b-image"].price()
@@ -215,7 +215,7 @@ def test_a_gateway_that_is_not_there_is_given_up_soon(house, go):
 
 
 def test_another_run_that_stands_in_its_post_is_waited_for(house, go):
-    """Two runs that ask for the same submit it once: the second waits, no longer than its timeout, and says for whom."""
+    """Two runs that ask for the same submit it once: the second waits for it, no longer than its timeout."""
     (item,) = house.purchases()
 
     async def both() -> None:

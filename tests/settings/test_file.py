@@ -67,6 +67,7 @@ def test_a_dash_and_an_underscore_are_the_same(written):
         ("[default]\nscale = nan\n", "[default] scale"),
         ("[default]\nseed = 1" + "0" * 400 + "\n", "[default] seed"),
         ("[default]\njobs = true\n", "[default] jobs"),
+        ("[default]\njobs = " + "9" * 5000 + "\n", "a number of thousands of digits"),
         ("[default]\ntimeout = 2026-01-01\n", "[default] timeout"),
         ("[default]\nmax_cost = inf\n", "[default] max_cost"),
         ("[default]\nformat = ['png']\n", "[default] format"),

@@ -3,15 +3,16 @@
 import pytest
 
 from seedvr_cli.settings.file import load, store
-from seedvr_cli.settings.known import SETTINGS, check_setting, setting_name
+from seedvr_cli.settings.known import SETTINGS, setting_name
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.options import as_stored
 
 # What may be stored: good values in their stored form, and values that are refused.
 VALUES = {
     "api-key": ([("abcdefgh12345678", "abcdefgh12345678"), (" abc \n", "abc")], ["", "a b", "ä", "a\x1bb", "\n"]),
     "api-key-command": ([("pass show seedvr", "pass show seedvr")], ["", 3]),
     "model": ([("7b", "7b"), ("3b", "3b")], ["5b", "", 7]),
-    "scale": ([("2", 2), ("2.5", 2.5), (8, 8), ("2.0", 2)], ["9", "0.5", "x", "", True]),
+    "scale": ([("2", 2), ("2.5", 2.5), (8, 8), ("2.0", "2.0")], ["9", "0.5", "x", "", True]),
     "width": ([("800", 800), (256, 256)], ["100", "5000", "800.5"]),
     "height": ([("800", 800), (4096, 4096)], ["255", "4097"]),
     "target": ([("720p", "720p"), ("2160p", "2160p")], ["480p", "", 720]),
@@ -50,12 +51,13 @@ def test_the_values_below_are_of_every_setting():
 
 @pytest.mark.parametrize("name", VALUES)
 def test_a_good_value_is_stored_and_read_back(name):
-    """What a setting takes is stored in one form, and read back in that form."""
+    """What a setting takes is read back as the value it was, and shown as it was written."""
     for given_, stored in VALUES[name][0]:
-        value = check_setting(name, given_, "config set")
-        assert (value, type(value)) == (stored, type(stored))
-        store("default", name, value)
-        assert load().values == {name: stored}
+        value = SETTINGS[name].read(given_, "config set")
+        kept = as_stored(value, given_)
+        assert (kept, type(kept)) == (stored, type(stored))
+        store("default", name, kept)
+        assert (load().values, load().written) == ({name: value}, {name: stored})
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -63,7 +65,7 @@ def test_a_bad_value_is_refused(name):
     """What a setting does not take is a usage error that says where it stood."""
     for value in VALUES[name][1]:
         with pytest.raises(UsageError, match=f"^config set {name}: "):
-            check_setting(name, value, f"config set {name}")
+            SETTINGS[name].read(value, f"config set {name}")
 
 
 def test_names_are_forgiving_but_known():

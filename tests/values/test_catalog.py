@@ -15,7 +15,6 @@ from seedvr_cli.values.catalog import (
     ERROR,
     FAILED,
     KEY_HEADER,
-    SECOND_SPELLINGS,
     STATUS_PATH,
     TERMINAL,
     WEBHOOK_HEADER,
@@ -24,6 +23,7 @@ from seedvr_cli.values.catalog import (
     check,
 )
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.parameter import SECOND_SPELLINGS
 from seedvr_cli.values.urls import DEFAULT_BASE_URL
 
 SEED = (0, 2147483647)

@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli.values.errors import Busy, NotSent
 from seedvr_cli.values import errors
 from seedvr_cli.values.errors import (
     KEYS_PAGE,
     WALLET_PAGE,
     BalanceError,
+    Busy,
     JobFailed,
     KeyMissing,
     KeyRefused,
+    NotSent,
     NotSubmitted,
     OutcomeUnknown,
     SeedvrError,

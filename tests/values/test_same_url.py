@@ -17,8 +17,10 @@ SAME = {
     "no path": ["https://example.com", "https://example.com/"],
     "S3, version 4": [
         "https://b.s3.amazonaws.com/k?versionId=7",
-        "https://b.s3.amazonaws.com/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=A%2F1&X-Amz-Date=1&versionId=7"
-        "&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=ab&X-Amz-Security-Token=t",
+        (
+            "https://b.s3.amazonaws.com/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=A%2F1&X-Amz-Date=1&versionId=7"
+            "&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=ab&X-Amz-Security-Token=t"
+        ),
     ],
     "S3, version 2": [
         "https://b.s3.amazonaws.com/k",
@@ -27,8 +29,10 @@ SAME = {
     ],
     "Google, version 4": [
         "https://storage.googleapis.com/b/k",
-        "https://storage.googleapis.com/b/k?X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Credential=c&X-Goog-Date=1"
-        "&X-Goog-Expires=60&X-Goog-SignedHeaders=host&X-Goog-Signature=ab",
+        (
+            "https://storage.googleapis.com/b/k?X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Credential=c&X-Goog-Date=1"
+            "&X-Goog-Expires=60&X-Goog-SignedHeaders=host&X-Goog-Signature=ab"
+        ),
     ],
     "Google, version 2": [
         "https://storage.googleapis.com/b/k",
@@ -37,8 +41,10 @@ SAME = {
     "Azure": [
         "https://a.blob.core.windows.net/c/k?snapshot=1",
         "https://a.blob.core.windows.net/c/k?snapshot=1&sv=2024-11-04&se=2026-12-01&sr=b&sp=r&sig=x%2By%3D",
-        "https://a.blob.core.windows.net/c/k?skoid=1&sktid=2&skt=3&ske=4&sks=b&skv=5&sv=6&st=7&se=8&sr=b&sp=r&spr=https"
-        "&snapshot=1&sig=z",
+        (
+            "https://a.blob.core.windows.net/c/k?skoid=1&sktid=2&skt=3&ske=4&sks=b&skv=5&sv=6&st=7&se=8&sr=b&sp=r&spr=https"
+            "&snapshot=1&sig=z"
+        ),
     ],
     "CloudFront": [
         "https://d1.cloudfront.net/k?width=9",
@@ -108,7 +114,9 @@ def test_a_host_that_is_none(url):
         wire_url(url)
 
 
-texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"], exclude_characters="#?/@:[]\\"), max_size=20)
+texts = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"], exclude_characters="#?/@:[]\\"), max_size=20
+)
 hosts = st.from_regex(r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,10}[a-zA-Z0-9])?(\.[a-zA-Z]{2,5}){1,2}", fullmatch=True)
 urls = st.builds(
     lambda host, port, parts, query: f"https://{host}{port}/{'/'.join(parts)}{query}",

@@ -17,6 +17,7 @@ from seedvr_cli.sandbox.upscale.rendering import (
     size_by_sides,
     size_by_target,
 )
+from seedvr_cli.values.catalog import Endpoint
 
 SOURCE_FORMATS = ("PNG", "JPEG", "WEBP")
 """What the reference allows as `image_url`. Pillow would open some thirty more, not all of them meant for strangers."""
@@ -37,8 +38,10 @@ EXIF_PREFIX = b"Exif\0\0"
 PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
 
 
-def upscale_picture(endpoint: str, source: Path, folder: Path, params: Mapping[str, object], *, seed: int) -> Rendered:
-    """Upscale a PNG, JPEG or WebP picture for `7b-image` or `3b-image`; of an animation, the first frame.
+def upscale_picture(
+    endpoint: Endpoint, source: Path, folder: Path, params: Mapping[str, object], *, seed: int
+) -> Rendered:
+    """Upscale a PNG, JPEG or WebP picture; of an animation, the first frame.
 
     The output is upright, has 8 bits a channel, and keeps EXIF, the ICC profile and (but in JPEG) transparency.
     Raises UpscaleError.
@@ -46,8 +49,9 @@ def upscale_picture(endpoint: str, source: Path, folder: Path, params: Mapping[s
     encoding = _ENCODINGS[str(params.get("output_format") or "png")]
     noise = number(params, "noise_scale", 0)
     original = _read(source)
-    # `noise_scale` means opposite things: 7B adds detail to the output, 3B takes noise out of the source.
-    if endpoint == "7b-image":
+    # What is sized by its sides is 7B, and there `noise_scale` means the opposite: it adds detail to the output, where
+    # 3B takes noise out of the source.
+    if endpoint.by_wire("res_w"):
         pixels = _resized(original.pixels, size_by_sides(*original.pixels.size, params))
         pixels = _with_detail(pixels, noise, seed) if noise else pixels
     else:

@@ -57,7 +57,7 @@ TURNS: Mapping[tuple[int, ...], list[tuple[str, str]]] = {
 
 
 def upscale_video(source: Path, folder: Path, params: Mapping[str, object]) -> Rendered:
-    """Upscale an MP4, MOV, AVI or WebM video for `3b-video` into `folder/output.mp4`.
+    """Upscale an MP4, MOV, AVI or WebM video into `folder/output.mp4`.
 
     Keeps the time of every frame, the pixel shape and the sound; frames come out upright, with even sides.
     Raises UpscaleError.

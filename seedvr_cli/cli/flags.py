@@ -1,0 +1,87 @@
+"""How flags are made: from the table of options, which reads their text, and from the catalog for the request's."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from seedvr_cli.values.catalog import Endpoint, endpoints_of
+from seedvr_cli.values.options import OPTIONS, read
+from seedvr_cli.values.parameter import Parameter
+
+# What a flag's value is called, by the kind of its parameter.
+METAVARS = {"number": "N", "integer": "N", "text": "TEXT", "url": "URL", "events": "LIST"}
+# Kinds whose allowed values a flag's help begins with; words stand in the metavar, and here where models differ.
+RANGED = frozenset({"number", "integer", "events", "choice"})
+
+Owners = Sequence[tuple[Endpoint, Parameter]]
+
+
+def value_option(
+    name: str, *flags: str, meaning: str, metavar: str | None = None, words: Sequence[str] | None = None
+) -> Any:
+    """Typer's option for one of the table, which reads its text; its words, where they are few, are offered at TAB."""
+    words = OPTIONS[name].words if words is None else words
+
+    def reader(text: str) -> Any:
+        return read(name, text, f"--{name}")
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return typer.Option(
+        *(flags or (f"--{name}",)),
+        metavar=metavar or "|".join(words),
+        help=meaning,
+        parser=reader,
+        autocompletion=complete if words else None,
+    )
+
+
+def default_of(name: str, *circumstances: str) -> Any:
+    """An option's default, for its help."""
+    return OPTIONS[name].default_in(*circumstances)
+
+
+def request_flags(kind: str) -> Iterator[tuple[str, Any]]:
+    """The catalog's flags for a command: the option's name in Python and its annotation."""
+    endpoints = endpoints_of(kind)
+    if len(endpoints) > 1:
+        models = [endpoint.model for endpoint in endpoints]
+        yield "model", Annotated[str | None, value_option("model", meaning="Which model.", words=models)]
+    for flag in dict.fromkeys(one.flag for endpoint in endpoints for one in endpoint.parameters if one.flag):
+        owners = [(endpoint, one) for endpoint in endpoints if (one := endpoint.by_flag(flag))]
+        yield flag.replace("-", "_"), _request_flag(flag, owners, some_only=len(owners) < len(endpoints))
+
+
+def _request_flag(flag: str, owners: Owners, *, some_only: bool) -> Any:
+    parameter, sentence = owners[0][1], _sentence(owners, some_only=some_only)
+    if parameter.kind == "boolean":
+        return Annotated[bool | None, typer.Option(f"--{flag}/--no-{flag}", help=sentence)]
+    shorts = dict.fromkeys(f"-{one.short}" for _, one in owners if one.short)
+    words = [*dict.fromkeys(word for _, one in owners if one.kind == "choice" for word in one.words)]
+    metavar = METAVARS.get(parameter.kind)
+    return Annotated[
+        str | None, value_option(flag, *shorts, f"--{flag}", meaning=sentence, metavar=metavar, words=words)
+    ]
+
+
+def _sentence(owners: Owners, *, some_only: bool) -> str:
+    """`0-1. 7B: adds synthetic detail. 3B: smooths noise away.`, with the models at its end where not all have it."""
+    ranges = _by_model(owners, lambda one: one.allowed if one.kind in RANGED else "")
+    if len(ranges) == 1 and owners[0][1].kind == "choice":
+        ranges = []
+    sentences = ranges + _by_model(owners, lambda one: one.note)
+    if some_only:
+        sentences[-1] += f" ({', '.join(endpoint.model.upper() for endpoint, _ in owners)})"
+    return "".join(f"{sentence}. " for sentence in sentences).rstrip()
+
+
+def _by_model(owners: Owners, say: Callable[[Parameter], str]) -> list[str]:
+    """What is said of each: one sentence where it is the same of all, else one for each model."""
+    models: dict[str, list[str]] = {}
+    for endpoint, parameter in owners:
+        models.setdefault(say(parameter), []).append(endpoint.model.upper())
+    if len(models) == 1:
+        return [text[:1].upper() + text[1:] for text in models if text]
+    return [f"{' and '.join(names)}: {text}" for text, names in models.items() if text]
