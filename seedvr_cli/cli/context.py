@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedvr_cli.render.reporter import Talk
-from seedvr_cli.settings.file import load
+from seedvr_cli.settings.file import find_base_url, load
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.options import OPTIONS, read
-from seedvr_cli.values.urls import SANDBOX_NAME, is_loopback
+from seedvr_cli.values.urls import SANDBOX_NAME, is_local_gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,10 @@ class Common:
         if sandbox and base_url:
             raise UsageError("--sandbox and --base-url: one of the two")
         settings = load(profile)
-        if base_url is None and os.environ.get("SEEDVR_BASE_URL"):
-            base_url = read("base-url", os.environ["SEEDVR_BASE_URL"], "SEEDVR_BASE_URL")
 
-        def choose(name: str, value: Any) -> Any:
-            return _choose(settings, name, value)
-
+        choose = settings.choose
         talk = Talk(quiet=choose("quiet", quiet), verbose=choose("verbose", verbose))
-        url = choose("base-url", base_url)
+        url = find_base_url(settings, base_url)
         return cls(settings, talk, choose("json", json), choose("progress", progress), url, sandbox, api_key_file)
 
     @property
@@ -60,9 +55,7 @@ class Common:
     @property
     def is_local(self) -> bool:
         """Whether the gateway is on this machine, and so can read its files."""
-        from urllib.parse import urlsplit
-
-        return self.sandbox or is_loopback(urlsplit(self.base_url).hostname or "")
+        return is_local_gateway(None if self.sandbox else self.base_url)
 
     @property
     def is_live(self) -> bool:
@@ -73,10 +66,4 @@ class Common:
 
     def choose(self, name: str, value: Any, *circumstances: str) -> Any:
         """The flag's value, else the profile's, else the default in these circumstances."""
-        return _choose(self.settings, name, value, *circumstances, *(["sandbox"] if self.sandbox else []))
-
-
-def _choose(settings: Settings, name: str, value: Any, *circumstances: str) -> Any:
-    if value is not None:
-        return value
-    return settings.values[name] if name in settings.values else OPTIONS[name].default_in(*circumstances)
+        return self.settings.choose(name, value, *circumstances, *(["sandbox"] if self.sandbox else []))

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from seedvr_cli.cli.context import Common
@@ -21,10 +22,8 @@ from seedvr_cli.render.tally import Tally
 from seedvr_cli.run import session as run
 from seedvr_cli.run.engine import Engine, in_one_chunk
 from seedvr_cli.run.policy import Policy
-from seedvr_cli.run.session import Access, Session
+from seedvr_cli.run.session import Session, find_access
 from seedvr_cli.run.skim import Work
-from seedvr_cli.settings.folders import state_folder
-from seedvr_cli.settings.key import find_key
 from seedvr_cli.values.errors import Interrupted, worst_exit_code
 from seedvr_cli.values.events import Crashed, Finished, Notice, Skipped
 
@@ -57,12 +56,9 @@ FindWork = Callable[[Session], Awaitable[Workload]]
 async def open_session(common: Common, *, jobs: int = 1) -> AsyncIterator[Session]:
     """The ledger and the gateway that the options name; KeyMissing where there is no key for it."""
     talk = common.talk
-    if common.sandbox:
-        base_url, key, origin = None, "sandbox", "the sandbox, which needs none"
-    else:
-        base_url = common.base_url
-        key, origin = find_key(common.settings, common.key_file)
-    access = Access(base_url=base_url, key=key, folder=state_folder())
+    access, origin = find_access(
+        common.settings, base_url=common.base_url, sandbox=common.sandbox, key_file=common.key_file
+    )
     observe = (lambda text: talk.say(f"seedvr: {text}")) if talk.verbose else None
     async with run.open_session(access, jobs=jobs, observe=observe) as session:
         if talk.verbose:
@@ -78,6 +74,7 @@ def run_work(
 
 
 async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindWork, failures: Failures) -> int:
+    _spare_searches()
     gc.freeze()  # what was loaded until here is no garbage
     gc.set_threshold(GARBAGE)
     gc.enable()
@@ -143,6 +140,15 @@ def _allow_files() -> None:
         enough = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
         if soft != resource.RLIM_INFINITY and soft < enough:
             resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+
+
+def _spare_searches() -> None:
+    """httpcore looks for sniffio several times a request, and each look for what is missing searches the disk.
+
+    That takes a quarter of a millisecond; None is Python's way to say that it is not there.
+    """
+    if "sniffio" not in sys.modules and find_spec("sniffio") is None:
+        sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def _reporter(common: Common, tally: Tally, total: int | None) -> Reporter:

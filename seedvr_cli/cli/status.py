@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,12 +11,7 @@ from seedvr_cli.cli.groups import CommonOptions, command
 
 if TYPE_CHECKING:
     from seedvr_cli.cli.context import Common
-    from seedvr_cli.ledger.jobs import Ledger
-    from seedvr_cli.run.session import Session
-    from seedvr_cli.values.answer import Answer
-    from seedvr_cli.values.errors import SeedvrError
     from seedvr_cli.values.items import Outcome
-    from seedvr_cli.values.job import Job
 
 
 @command
@@ -41,46 +35,29 @@ def status(
 
 async def _ask(common: "Common", ids: Sequence[str]) -> int:
     from seedvr_cli.cli.session import open_session
-    from seedvr_cli.values.errors import worst_exit_code
+    from seedvr_cli.render.human import error_line
+    from seedvr_cli.run.ask import ask
+    from seedvr_cli.values.errors import JobFailed, OutcomeUnknown, worst_exit_code
 
     codes = []
     async with open_session(common) as session:
         for request_id in dict.fromkeys(ids):
-            outcome = await _ask_one(common, session, request_id)
+            outcome = await ask(session, request_id)
             codes.append(_exit_code(outcome))
+            if outcome.error is not None and not isinstance(outcome.error, JobFailed | OutcomeUnknown):
+                common.talk.error(error_line(outcome.error, request_id))
             _show(common, [outcome])
     return worst_exit_code(codes)
 
 
-async def _ask_one(common: "Common", session: "Session", request_id: str) -> "Outcome":
-    """One poll; what is learned of an own job is recorded."""
-    from seedvr_cli.plan.planner import attach_stranger
-    from seedvr_cli.render.human import error_line
-    from seedvr_cli.values.errors import SeedvrError
-    from seedvr_cli.values.items import Outcome
-
-    ledger = session.ledger
-    job, answer, error = await ledger.find(request_id, session.access.name), None, None
-    try:
-        answer = await session.gateway.poll(request_id)
-        if job:
-            job = await ledger.record(job, answer)
-    except SeedvrError as caught:
-        error = caught
-        common.talk.error(error_line(caught, request_id))
-    if job:
-        return await _outcome_of(ledger, job, error)
-    item = attach_stranger(1, request_id, None)
-    return Outcome(item=item, answer=answer, error=error or (_failure_of(answer) if answer else None))
-
-
 async def _list(common: "Common", *, only_unknown: bool) -> int:
     from seedvr_cli.ledger.jobs import Ledger
+    from seedvr_cli.run.ask import outcome_of
     from seedvr_cli.settings.folders import state_folder
 
     async with Ledger(state_folder()) as ledger:
         jobs = await (ledger.unknown if only_unknown else ledger.list_jobs)(common.gateway_name)
-        outcomes = [await _outcome_of(ledger, job, has_files=common.json) for job in jobs]
+        outcomes = [await outcome_of(ledger, job, has_files=common.json) for job in jobs]
     if not outcomes:
         what = "no submission without an answer" if only_unknown else "no job"
         common.talk.say(f"seedvr: the ledger has {what} for {common.gateway_name}")
@@ -100,27 +77,6 @@ def _show(common: "Common", outcomes: "Sequence[Outcome]") -> None:
     rows = job_rows(outcome for outcome in outcomes if outcome.known)
     for text in table(rows, aligned=sys.stdout.isatty()) if rows else ():
         write_line(text)
-
-
-async def _outcome_of(
-    ledger: "Ledger", job: "Job", error: "SeedvrError | None" = None, *, has_files: bool = True
-) -> "Outcome":  # fmt: skip
-    """What the ledger has of a job."""
-    from seedvr_cli.plan.planner import attach
-    from seedvr_cli.values.errors import OutcomeUnknown
-    from seedvr_cli.values.items import Outcome
-
-    files = await ledger.deliveries.files(job) if has_files else ()
-    if error is None and job.state == "unknown":
-        error = OutcomeUnknown(f"the submission was never answered ({job.error})")
-    item = attach(1, replace(job, output=None), None)
-    return Outcome(item=item, job=job, files=files, error=error or _failure_of(job), resumed=True)
-
-
-def _failure_of(known: "Job | Answer") -> "SeedvrError | None":
-    from seedvr_cli.values.job import failure
-
-    return failure(known) if known.status in {"FAILED", "ERROR"} else None
 
 
 def _exit_code(outcome: "Outcome") -> int:

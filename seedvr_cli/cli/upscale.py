@@ -17,6 +17,7 @@ from seedvr_cli.cli.quote import ask_before, print_requests
 from seedvr_cli.plan.planner import plan
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.run.policy import Policy
+from seedvr_cli.run.policy import make_policy as policy_of
 from seedvr_cli.values.catalog import Endpoint, endpoints_of
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.request import choose_endpoint
@@ -81,20 +82,21 @@ def make_policy(
         raise UsageError("--no-wait and --no-download: one of the two")
     if output.output == "-" and (submitting.no_wait or waiting.no_download):
         raise UsageError("-o -: there are no bytes to print with --no-wait or --no-download")
-    return Policy(
-        jobs=common.choose("jobs", waiting.jobs),
-        poll_interval=common.choose("poll-interval", waiting.poll_interval),
-        timeout=common.choose("timeout", waiting.timeout, kind),
+    return policy_of(
+        common.settings,
+        kind,
+        *(["sandbox"] if common.sandbox else []),
+        jobs=waiting.jobs,
+        poll_interval=waiting.poll_interval,
+        timeout=waiting.timeout,
+        overwrite=output.overwrite,
+        max_cost=money.max_cost,
+        rate=submitting.rate,
         wait=not submitting.no_wait,
         download=not waiting.no_download,
         new=money.new,
         retry_failed=money.retry_failed,
-        overwrite=common.choose("overwrite", output.overwrite),
-        max_cost=common.choose("max-cost", money.max_cost),
-        max_cost_per_day=common.choose("max-cost-per-day", None),
-        rate=common.choose("rate", submitting.rate),
         fail_fast=submitting.fail_fast,
-        profile=common.settings.profile,
     )
 
 

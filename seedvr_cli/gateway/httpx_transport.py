@@ -1,7 +1,6 @@
 """A transport over httpx: many clients of one connection each, as one with many gets slow with their number."""
 
 import ssl
-import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
@@ -19,11 +18,6 @@ from seedvr_cli.gateway.transport import (
     Unreachable,
     Unsent,
 )
-
-# httpcore looks for sniffio several times a request, and where it is not installed each look searches the disk for
-# a quarter of a millisecond. None is Python's way to say that it is not there.
-if "sniffio" not in sys.modules:
-    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 # One pool of 64 connections takes three times the processor time of 64 pools of one.
 _LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS)

@@ -82,6 +82,10 @@ class Engine:
             self._state.stop()
             self._closing = asyncio.ensure_future(self._close())
 
+    async def aclose(self) -> None:
+        """End the run now, as `stop` does; what is under way gets a moment to be recorded."""
+        await self._close()
+
     async def _feed(self, work: AsyncIterable[Sequence[Work]]) -> None:
         try:
             async for chunk in work:

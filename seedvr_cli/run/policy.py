@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from seedvr_cli.settings.profile import Settings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -28,6 +30,32 @@ class Policy:
     fail_fast: bool = False
     skim: bool = False
     profile: str = "default"
+
+
+def make_policy(
+    settings: Settings,
+    *circumstances: str,
+    jobs: int | None = None,
+    poll_interval: float | None = None,
+    timeout: float | None = None,
+    overwrite: bool | None = None,
+    max_cost: int | None = None,
+    rate: float | None = None,
+    **plain: bool,
+) -> Policy:
+    """What was given, else what the profile has, else the defaults in these circumstances (`video`, `sandbox`)."""
+    choose = settings.choose
+    return Policy(
+        jobs=choose("jobs", jobs, *circumstances),
+        poll_interval=choose("poll-interval", poll_interval, *circumstances),
+        timeout=choose("timeout", timeout, *circumstances),
+        overwrite=choose("overwrite", overwrite),
+        max_cost=choose("max-cost", max_cost),
+        max_cost_per_day=choose("max-cost-per-day", None),
+        rate=choose("rate", rate),
+        profile=settings.profile,
+        **plain,
+    )
 
 
 async def _sleep(seconds: float) -> None:

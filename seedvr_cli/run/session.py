@@ -14,6 +14,10 @@ from seedvr_cli.gateway.transport import Transport
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.run.engine import Engine
 from seedvr_cli.run.policy import Clock, Policy
+from seedvr_cli.settings.file import find_base_url
+from seedvr_cli.settings.folders import state_folder
+from seedvr_cli.settings.key import find_key
+from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.urls import SANDBOX_NAME
 
 # Jobs in flight from which on the faster transport is worth its loading.
@@ -32,6 +36,17 @@ class Access:
     def name(self) -> str:
         """The gateway's identity in the ledger."""
         return SANDBOX_NAME if self.base_url is None else self.base_url
+
+
+def find_access(
+    settings: Settings, *, base_url: str | None = None, sandbox: bool = False, key_file: str | None = None
+) -> tuple[Access, str]:  # fmt: skip
+    """The gateway, key and ledger of a profile, and where the key comes from; KeyMissing where there is none."""
+    folder = state_folder()
+    if sandbox:
+        return Access(base_url=None, key="sandbox", folder=folder), "the sandbox, which needs none"
+    key, origin = find_key(settings, key_file)
+    return Access(base_url=find_base_url(settings, base_url), key=key, folder=folder), origin
 
 
 @dataclass(frozen=True, slots=True)

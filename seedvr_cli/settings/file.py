@@ -11,6 +11,7 @@ from seedvr_cli.settings.folders import config_file
 from seedvr_cli.settings.known import SETTINGS, setting_name
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.options import read
 from seedvr_cli.values.words import nearest
 
 
@@ -31,6 +32,14 @@ def load(profile: str | None = None) -> Settings:
         key = setting_name(text, f"{path}, [{name}]")
         values[key], written[key] = SETTINGS[key].read(value, f"{path}, [{name}] {text}"), value
     return Settings(name, path, values, written)
+
+
+def find_base_url(settings: Settings, given: str | None = None) -> str:
+    """The gateway's address: what was given, SEEDVR_BASE_URL, the profile's, or the hosted one."""
+    variable = os.environ.get("SEEDVR_BASE_URL")
+    if given is None and variable:
+        given = read("base-url", variable, "SEEDVR_BASE_URL")
+    return str(settings.choose("base-url", given))
 
 
 def store(profile: str, name: str, value: Any) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from seedvr_cli.values.options import OPTIONS
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -13,3 +15,9 @@ class Settings:
     path: str
     values: Mapping[str, Any] = field(default_factory=dict)
     written: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def choose(self, name: str, given: Any, *circumstances: str) -> Any:
+        """What was given, else the profile's value, else the default in these circumstances."""
+        if given is not None:
+            return given
+        return self.values[name] if name in self.values else OPTIONS[name].default_in(*circumstances)

@@ -88,6 +88,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_local_gateway(base_url: str | None) -> bool:
+    """Whether a gateway (None: the sandbox) is on this machine, and so can read its files."""
+    return base_url is None or is_loopback(urlsplit(base_url).hostname or "")
+
+
 def check_base_url(url: str, where: str) -> str:
     """The URL in the one form that the ledger knows it by; UsageError where it is neither https nor this machine."""
     if not is_allowed_url(url) or "?" in url or "#" in url or "@" in url:

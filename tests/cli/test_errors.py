@@ -23,7 +23,7 @@ IN_DELIVERY = """
 import seedvr_cli.run.deliver
 async def deliver(*_, **__):
     raise RuntimeError("the unforeseen")
-seedvr_cli.run.deliver.deliver = deliver
+seedvr_cli.run.deliver.fetch_file = deliver
 """
 
 

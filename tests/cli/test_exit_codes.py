@@ -10,7 +10,7 @@ from helpers.sources import new_url
 from helpers.waiting import PATIENCE, wait_for
 
 # Nobody waits ten seconds here for a gateway that is not there.
-IMPATIENT = "import seedvr_cli.run.life\nseedvr_cli.run.life.SUBMIT_PATIENCE = 0.2\n"
+IMPATIENT = "import seedvr_cli.run.submit\nseedvr_cli.run.submit.SUBMIT_PATIENCE = 0.2\n"
 
 # The sandbox answers 401 to the first and 403 to the second.
 REFUSED_KEYS = ("invalid-key", "forbidden-key")

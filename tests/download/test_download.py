@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seedvr_cli.download import partial as delivery
-from seedvr_cli.download.download import decode_data_uri, deliver, read_file
+from seedvr_cli.download.download import decode_data_uri, fetch_file, read_file
 from seedvr_cli.values.errors import DeliveryError, NetworkError
 from seedvr_cli.values.media import EXTENSIONS
 
@@ -41,7 +41,7 @@ def test_the_time_of_change_is_that_of_the_file(owner, folder):
     """What is recorded of a file's time is what the file has under its name."""
 
     async def run():
-        return await deliver(URL, Server(body(PNG)).fetch, owner.hooks)
+        return await fetch_file(URL, Server(body(PNG)).fetch, owner.hooks)
 
     _, mtime_ns = asyncio.run(run())
     assert os.stat(folder / "out.png").st_mtime_ns == mtime_ns
@@ -89,7 +89,7 @@ def test_the_name_is_recorded_before_the_part_is_made(owner, folder):
         return await place(media_type)
 
     async def run():
-        await deliver(URL, Server(body(PNG)).fetch, replace(owner.hooks, place=watching))
+        await fetch_file(URL, Server(body(PNG)).fetch, replace(owner.hooks, place=watching))
 
     asyncio.run(run())
     assert seen == [[]]
@@ -107,7 +107,7 @@ def test_no_half_file_is_seen_under_the_name(owner, folder):
 
     async def run():
         hooks = replace(owner.hooks, progress=look)
-        await deliver(URL, Server(served(PNG, '"a"', at=[300, 900])).fetch, hooks)
+        await fetch_file(URL, Server(served(PNG, '"a"', at=[300, 900])).fetch, hooks)
 
     asyncio.run(run())
     assert len(seen) > 5
@@ -270,7 +270,7 @@ def test_a_copy_is_as_careful_as_a_download(owner, folder, tmp_path):
     source.write_bytes(PNG)
 
     async def run(path):
-        return (await deliver(str(path), read_file, owner.hooks))[0]
+        return (await fetch_file(str(path), read_file, owner.hooks))[0]
 
     assert asyncio.run(run(source)).sha256 == hashlib.sha256(PNG).hexdigest()
     assert (folder / "out.png").read_bytes() == PNG

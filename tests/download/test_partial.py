@@ -10,7 +10,7 @@ from fakes.media import HTML, OTHER, PNG, URL, Owner, Server, body, delivered, f
 from helpers.machine import descriptors
 
 from seedvr_cli.download import partial as delivery
-from seedvr_cli.download.download import deliver
+from seedvr_cli.download.download import fetch_file
 from seedvr_cli.values.errors import DeliveryError
 
 # Names.
@@ -24,7 +24,7 @@ def test_a_name_that_is_taken_meanwhile_is_left_alone(owner, folder):
 
     async def run():
         hooks = replace(owner.hooks, progress=taking)
-        return (await deliver(URL, Server(body(PNG)).fetch, hooks))[0]
+        return (await fetch_file(URL, Server(body(PNG)).fetch, hooks))[0]
 
     file = asyncio.run(run())
     assert file.path == str(folder / "out-2.png")
@@ -54,7 +54,7 @@ def test_whatever_is_in_the_way_is_left_alone(kind, links, owner, folder, monkey
 
     async def run():
         hooks = replace(owner.hooks, progress=taking)
-        return (await deliver(URL, Server(body(PNG)).fetch, hooks))[0]
+        return (await fetch_file(URL, Server(body(PNG)).fetch, hooks))[0]
 
     assert asyncio.run(run()).path == str(folder / "out-2.png")
     assert os.path.lexists(folder / "out.png")
@@ -82,7 +82,7 @@ def test_overwrite_replaces_at_the_end(folder):
 
     async def run():
         hooks = replace(owner.hooks, progress=lambda *_: seen.add((folder / "out.png").read_bytes() == OTHER))
-        await deliver(URL, Server(served(PNG, '"a"', at=[500])).fetch, hooks)
+        await fetch_file(URL, Server(served(PNG, '"a"', at=[500])).fetch, hooks)
 
     asyncio.run(run())
     assert seen == {True}

@@ -9,7 +9,7 @@ from fakes.media import HTML, OTHER, PNG, URL, Server, body, cut, delivered, fil
 from helpers.machine import descriptors
 from helpers.waiting import PATIENCE
 
-from seedvr_cli.download.download import FRUITLESS_BREAKS, deliver
+from seedvr_cli.download.download import FRUITLESS_BREAKS, fetch_file
 from seedvr_cli.download.partial import Destination
 from seedvr_cli.values.answer import Stream
 from seedvr_cli.values.errors import DeliveryError, NetworkError, RangeRefused
@@ -197,7 +197,7 @@ def test_a_delivery_that_is_cancelled_leaves_its_part(owner, folder):
         def answer(_offset, _etag):
             return Stream(0, len(PNG), '"a"', chunks())
 
-        task = asyncio.create_task(deliver(URL, Server(answer).fetch, owner.hooks))
+        task = asyncio.create_task(fetch_file(URL, Server(answer).fetch, owner.hooks))
         await asyncio.wait_for(arrived.wait(), PATIENCE)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

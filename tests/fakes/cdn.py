@@ -5,7 +5,7 @@ import re
 from contextlib import asynccontextmanager
 
 from fakes.loopback import loopback
-from seedvr_cli.download.download import deliver
+from seedvr_cli.download.download import fetch_file
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.values.errors import DeliveryError
 
@@ -62,7 +62,7 @@ def from_cdn(owner, cdn, **more):
 
     async def run():
         async with cdn.serve() as url, Gateway("https://gateway.example", "k-0123456789") as client:
-            return (await deliver(url, client.fetch, owner.hooks, **more))[0]
+            return (await fetch_file(url, client.fetch, owner.hooks, **more))[0]
 
     try:
         return asyncio.run(run())

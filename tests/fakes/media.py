@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from PIL import Image
 
-from seedvr_cli.download.download import deliver
+from seedvr_cli.download.download import fetch_file
 from seedvr_cli.download.flush import Disk
 from seedvr_cli.download.partial import Destination, Hooks
 from seedvr_cli.values.answer import Stream
@@ -127,7 +127,7 @@ def delivered(owner, *answers, resume=None, etag=None, url=URL):
     server = Server(*answers)
 
     async def run():
-        return (await deliver(url, server.fetch, owner.hooks, resume=resume, etag=etag))[0]
+        return (await fetch_file(url, server.fetch, owner.hooks, resume=resume, etag=etag))[0]
 
     try:
         return asyncio.run(run()), server

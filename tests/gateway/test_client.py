@@ -7,13 +7,14 @@ import pytest
 from fakes.transport import ACCEPTED, BASE, COMPLETED, HTML, KEY, URL, answer, call, refusal, request
 
 from seedvr_cli import __version__
-from seedvr_cli.gateway.client import Busy, NotSent
 from seedvr_cli.values.catalog import ENDPOINTS, KEY_HEADER
 from seedvr_cli.values.errors import (
     BalanceError,
+    Busy,
     GatewayError,
     KeyRefused,
     NetworkError,
+    NotSent,
     OutcomeUnknown,
     RequestRefused,
 )

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from seedvr_cli.gateway import aiohttp_transport as over_aiohttp
 from seedvr_cli.gateway import client
-from seedvr_cli.gateway.client import Gateway, NotSent
-from seedvr_cli.values.errors import GatewayError, NetworkError, OutcomeUnknown
+from seedvr_cli.gateway.client import Gateway
+from seedvr_cli.values.errors import GatewayError, NetworkError, NotSent, OutcomeUnknown
 from seedvr_cli.values.urls import is_allowed_url
 
 LOST_ON_THE_WIRE = {

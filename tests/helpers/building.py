@@ -26,6 +26,10 @@ def params(*words):
 
 def key(*args, **options):
     """The key of such a request, as a planner makes it."""
-    request = build(*args, **options)
+    return key_of(build(*args, **options))
+
+
+def key_of(request, gateway=GATEWAY):
+    """The key of a request, as a planner makes it."""
     identifying = identifying_params(request.endpoint, request.params)
-    return job_key(GATEWAY, request.endpoint.name, identifying, request.source.identity)
+    return job_key(gateway, request.endpoint.name, identifying, request.source.identity)

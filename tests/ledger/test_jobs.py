@@ -10,16 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seedvr_cli.ledger import database
+from seedvr_cli.ledger.files import Elsewhere, Placed
 from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, Paid, Terms, Unanswered
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import LedgerError
-from seedvr_cli.values.job import File, Job
+from seedvr_cli.values.job import Draft, File, Job
 
 
-def draft(key: str = "key") -> Job:
-    return Job(
-        id=0, key=key, gateway="g", endpoint="7b-image", source=f"https://a/{key}.png", name=f"{key}.png", params={},
-        output=None, price=1000, profile="default", state="submitting",
+def draft(key: str = "key") -> Draft:
+    return Draft(
+        key=key, gateway="g", endpoint="7b-image", source=f"https://a/{key}.png", name=f"{key}.png", params={},
+        output=None, price=1000, profile="default",
     )  # fmt: skip
 
 
@@ -57,15 +59,16 @@ def test_states_follow_their_arrows(tmp_path_factory, events):
             for name, event, word in events:
                 ledger = ledgers[name]
                 if event.startswith("claim") or event == "retry":
-                    claim = await ledger.claim(draft(), new=event == "claim new", retry_failed=event == "retry")
+                    terms = Terms(again=event == "claim new", after_failure=event == "retry")
+                    claim = await ledger.claim(draft(), terms)
                     if event == "claim new":
-                        assert claim.verdict == "submit"
+                        assert isinstance(claim, Claimed)
                         await ledger.release(claim.job)  # as if it had been refused: what was before counts again
                         continue
-                    expected = {"air": "busy", "held": "busy", "running": "attach", "completed": "attach",
-                                "unknown": "unknown", "failed": "submit" if event == "retry" else "failed"}  # fmt: skip
-                    assert claim.verdict == expected.get(believed, "submit")
-                    if claim.verdict == "submit":
+                    expected = {"air": Held, "held": Held, "running": Paid, "completed": Paid,
+                                "unknown": Unanswered, "failed": Claimed if event == "retry" else Failed}  # fmt: skip
+                    assert isinstance(claim, expected.get(believed, Claimed))
+                    if isinstance(claim, Claimed):
                         owner, current, believed, held = name, claim.job, "air", False
                 elif event == "die" and owner == name:
                     await stack.enter_async_context(_reborn(ledgers, name, folder))
@@ -81,8 +84,7 @@ def test_states_follow_their_arrows(tmp_path_factory, events):
                     believed = "air"
                 elif event == "release" and believed == "air":
                     await ledger.release(current)
-                    claim = await ledger.claim(draft(), only_ask=True)
-                    believed = {"submit": "free", "failed": "failed", "attach": "completed"}[claim.verdict]
+                    believed = {Free: "free", Failed: "failed"}[type(await ledger.ask(draft(), Terms()))]
                     owner = None
                 elif event == "lose" and believed == "air":
                     await ledger.lose(current, "lost")
@@ -112,9 +114,9 @@ def test_a_clean_end_settles_what_it_leaves(tmp_path):
     """A run that ends leaves nothing of what it had not sent, and calls unknown what may be in the air."""
 
     async def begin(ledger):
-        held = (await ledger.claim(draft("held"))).job
+        held = (await ledger.claim(draft("held"), Terms())).job
         await ledger.hold(held)
-        await ledger.claim(draft("air"))
+        await ledger.claim(draft("air"), Terms())
 
     run(tmp_path, begin)
     jobs = run(tmp_path, lambda ledger: ledger.list_jobs("g"))
@@ -125,7 +127,7 @@ def test_pending_is_what_is_paid_for_and_not_on_disk(tmp_path):
     """A job is pending until each of its media has been delivered."""
 
     async def work(ledger):
-        job = (await ledger.claim(draft())).job
+        job = (await ledger.claim(draft(), Terms())).job
         job = await ledger.record(job, Answer("id", "COMPLETED", ("https://a/1", "https://a/2")))
         seen = [len(await ledger.pending("g"))]
         for position in range(2):
@@ -141,11 +143,12 @@ def test_two_jobs_never_get_one_name(tmp_path):
     """Two jobs that want the same name at the same time get it and the next one."""
 
     async def work(ledger):
-        jobs = [(await ledger.claim(draft(key))).job for key in "ab"]
+        jobs = [(await ledger.claim(draft(key), Terms())).job for key in "ab"]
         base = str(tmp_path / "x.png")
         return await asyncio.gather(*(ledger.deliveries.place(job, 0, base) for job in jobs))
 
-    assert sorted(run(tmp_path, work)) == [str(tmp_path / "x-2.png"), str(tmp_path / "x.png")]
+    places = {Placed(str(tmp_path / "x-2.png")), Placed(str(tmp_path / "x.png"))}
+    assert set(run(tmp_path, work)) == places
 
 
 def test_a_file_that_another_run_ended_is_no_reason_for_a_second_name(tmp_path):
@@ -154,7 +157,7 @@ def test_a_file_that_another_run_ended_is_no_reason_for_a_second_name(tmp_path):
 
     async def work(ledger):
         ledgers = {"first": ledger}
-        job = (await ledger.claim(draft())).job
+        job = (await ledger.claim(draft(), Terms())).job
         await ledger.deliveries.place(job, 0, base)
         async with Ledger(str(tmp_path)) as witness:
             async with _reborn(ledgers, "first", tmp_path):
@@ -166,7 +169,7 @@ def test_a_file_that_another_run_ended_is_no_reason_for_a_second_name(tmp_path):
             now = frozenset(entry.mark for entry in await witness.deliveries.of(job))
             return again, held, await witness.deliveries.place(job, 0, base, known=now)
 
-    assert run(tmp_path, work) == (base, "", str(tmp_path / "x-2.png"))
+    assert run(tmp_path, work) == (Placed(base), Elsewhere(), Placed(str(tmp_path / "x-2.png")))
 
 
 def test_one_operations_failure_is_not_the_others(tmp_path):
@@ -177,11 +180,14 @@ def test_one_operations_failure_is_not_the_others(tmp_path):
             raise ZeroDivisionError
 
         results = await asyncio.gather(
-            ledger.claim(draft("a")), ledger._write(broken), ledger.claim(draft("b")), return_exceptions=True
+            ledger.claim(draft("a"), Terms()),
+            ledger._write(broken),
+            ledger.claim(draft("b"), Terms()),
+            return_exceptions=True,
         )
         return [type(result).__name__ for result in results], len(await ledger.list_jobs("g"))
 
-    assert run(tmp_path, work) == (["Claim", "ZeroDivisionError", "Claim"], 2)
+    assert run(tmp_path, work) == (["Claimed", "ZeroDivisionError", "Claimed"], 2)
 
 
 def test_a_lock_that_is_never_given_back_is_told(tmp_path, monkeypatch):
@@ -193,7 +199,7 @@ def test_a_lock_that_is_never_given_back_is_told(tmp_path, monkeypatch):
         async def work(ledger):
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(LedgerError, match="locked by another process"):
-                await ledger.claim(draft())
+                await ledger.claim(draft(), Terms())
             other.execute("ROLLBACK")
             return await ledger.list_jobs("g")
 

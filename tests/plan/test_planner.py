@@ -8,7 +8,7 @@ import pytest
 from helpers.planning import IMAGE, IMAGE_3B, URL, VIDEO, picture, refused, wishes
 
 from seedvr_cli.plan.lists import Entry
-from seedvr_cli.plan.planner import Planner, attach_item, check_folder, plan, with_defaults
+from seedvr_cli.plan.planner import Planner, attach, attach_stranger, check_folder, plan, with_defaults
 from seedvr_cli.values.job import Job
 
 # Sources, and their numbers.
@@ -21,7 +21,7 @@ def test_a_url_is_a_source():
     assert (item.index, item.source, item.label, item.endpoint) == (1, URL, "photo.jpg", "7b-image")
     assert item.request.body == {"image_url": URL, "upscale_factor": 2}
     assert item.output.template == "{stem}-{scale}x{ext}"
-    assert item.job is None
+    assert item.key_name is None
 
 
 def test_every_source_has_its_number():
@@ -166,15 +166,17 @@ def test_a_line_may_have_a_model_of_its_own():
     [
         ({"sclae": 2}, "'sclae' is no option of an item (did you mean scale?)"),
         ({"jobs": 2}, "'jobs' is no option of an item"),
-        ({"scale": 9}, "7b-image takes 1-8"),
-        ({"scale": [2]}, "7b-image takes 1-8"),
-        ({"model": "5b"}, "not a model"),
-        ({"model": 7}, "not a model"),
+        ({"scale": 9}, "7b-image and 3b-image take 1-8"),
+        ({"scale": [2]}, "7b-image and 3b-image take 1-8"),
+        ({"model": "5b"}, "model: '5b' is not one of"),
+        ({"model": 7}, "is not one of 7b, 3b"),
         ({"output": "-"}, "output"),
         ({"output": 5}, "output"),
         ({"output": "{steem}"}, "did you mean stem?"),
         ({"param": {"image_url": "x"}}, "the source is given as SOURCE"),
-        ({"webhook": "http://example.com"}, "--webhook"),
+        ({"webhook": "http://example.com"}, "webhook: 'http://example.com' is not an https URL"),
+        ({"key": ""}, "key: '' is not a name"),
+        ({"key": True}, "key: 'true' is not a name"),
     ],
 )
 def test_a_wrong_line_is_a_problem_and_not_the_end(options, says):
@@ -269,13 +271,15 @@ def job(**more):
 
 def test_a_job_goes_where_it_was_meant_to():
     """A job of the ledger is delivered where -o says, else where its own command meant it to go."""
-    assert attach_item(1, job(), None).output.template == "{stem}-{scale}x{ext}"
-    assert attach_item(1, job(output="/tmp/out/a.png"), None).output.template == "/tmp/out/a.png"
-    assert attach_item(1, job(output="/tmp/out/a.png"), "b.png").output.template == "b.png"
-    item = attach_item(4, job(), None)
-    assert (item.index, item.source, item.label, item.endpoint, item.request) == (4, URL, "photo.jpg", "7b-image", None)
+    assert attach(1, job(), None).output.template == "{stem}-{scale}x{ext}"
+    assert attach(1, job(output="/tmp/out/a.png"), None).output.template == "/tmp/out/a.png"
+    assert attach(1, job(output="/tmp/out/a.png"), "b.png").output.template == "b.png"
+    item = attach(4, job(), None)
+    assert (item.index, item.source, item.label, item.endpoint) == (4, URL, "photo.jpg", "7b-image")
 
 
 def test_a_job_from_elsewhere_is_known_by_its_id():
     """A job without a source is called by its request id."""
-    assert attach_item(1, job(source=None), None).label == "job_1"
+    assert attach(1, job(source=None), None).label == "job_1"
+    stranger = attach_stranger(1, "job_2", None)
+    assert (stranger.label, stranger.request_id, stranger.job, stranger.key) == ("job_2", "job_2", None, None)

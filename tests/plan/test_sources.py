@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from helpers.building import key_of
 from helpers.planning import MP4, URL, VIDEO, picture, refused, texts, wishes
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,10 +17,11 @@ from seedvr_cli.values.errors import UsageError
 
 @pytest.mark.parametrize("gateway", ["https://gateway.pixazo.ai", "sandbox"])
 def test_a_prospect_has_the_key_of_its_request(gateway):
-    """The short way to a prospect's identity gives that of the whole request."""
+    """The key is made once, of the request and its source, and travels as a field."""
     options = {"scale": "2.0", "format": "jpg", "webhook": "https://example.com/h"}
     for prospect in plan([URL, picture("a.png")], wishes(options=options), gateway):
-        assert prospect.recipe.key(prospect.source.identity) == prospect.item().request.key(gateway)
+        item = prospect.item()
+        assert prospect.key == item.key == key_of(item.request, gateway)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_a_file_is_its_content():
     """Two names of the same content are the same source, and other content is another."""
     one, same, other = plan([picture("a.png"), picture("b/c.png"), picture("d.png", "red")], wishes(), "sandbox")
     assert one.source.identity == same.source.identity != other.source.identity
-    assert one.item().request.key("sandbox") == same.item().request.key("sandbox")
+    assert one.key == same.key != other.key
 
 
 def test_a_folder_is_its_pictures_sorted():

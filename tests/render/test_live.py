@@ -4,14 +4,13 @@ import io
 import signal
 
 import pyte
+from helpers.rows import row
 from rich.console import Console
 
 from seedvr_cli.render.live import LiveReporter
 from seedvr_cli.render.reporter import Talk
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.events import Started
-from seedvr_cli.values.job import Item
-from seedvr_cli.values.naming import Output
 
 
 def test_a_tall_frame_never_scrolls():
@@ -21,7 +20,7 @@ def test_a_tall_frame_never_scrolls():
     before = signal.getsignal(signal.SIGTSTP)
     reporter = LiveReporter(Talk(), Tally(), console=console)
     for index in range(30):
-        reporter.handle(Started(Item(index, None, "photo.jpg", "7b-image", Output("template", ""))))
+        reporter.handle(Started(row(index, "photo.jpg")))
     reporter.tick()
     screen = pyte.Screen(40, 4)
     stream = pyte.Stream(screen)

@@ -1,12 +1,11 @@
 """Rows: as wide and as many as the screen takes."""
 
 import pytest
+from helpers.rows import row
 from rich.cells import cell_len
 
 from seedvr_cli.render.rows import Row, Rows
 from seedvr_cli.render.tally import Tally
-from seedvr_cli.values.job import Item
-from seedvr_cli.values.naming import Output
 
 
 @pytest.mark.parametrize("columns", [20, 34, 40, 52, 60, 80, 200])
@@ -16,7 +15,7 @@ def test_rows_fit_any_screen(columns, height):
     names = ["a.jpg", "名前の長い写真" * 6 + ".jpg", "x" * 150]
     rows = Rows(Tally(), total=7, is_plain=False)
     for index in range(7):
-        item = Item(index, None, names[index % 3], "3b-video", Output("template", ""))
+        item = row(index, names[index % 3])
         state = ["QUEUED", "downloading", "AN_UNKNOWN_STATE_OF_" * 9][index % 3]
         rows.by_index[index] = Row(item, 0.0, 30.0, state, 1_200_000, 3_400_000)
     lines = rows.lines(125.0, width=columns, height=height)

@@ -4,12 +4,12 @@ import itertools
 import json
 
 import pytest
-from helpers.building import GATEWAY, HOOK, URL, build, key, source
+from helpers.building import GATEWAY, HOOK, URL, build, key, key_of, source
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from seedvr_cli.values.catalog import ENDPOINTS
-from seedvr_cli.values.request import KEY_LENGTH, Source, build_request, canonical, identity
+from seedvr_cli.values.request import KEY_LENGTH, Source, build_request, identifying_params, job_key, named_identity
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from seedvr_cli.values.request import KEY_LENGTH, Source, build_request, canonic
 )
 def test_the_same_in_other_words_is_paid_once(name, spellings):
     """However a value is written, the request's identity is the same."""
-    assert len({build_request(ENDPOINTS[name], source(), one).key(GATEWAY) for one in spellings}) == 1
+    assert len({key_of(build_request(ENDPOINTS[name], source(), one)) for one in spellings}) == 1
 
 
 def test_the_order_does_not_matter():
@@ -53,8 +53,10 @@ def test_the_canonical_form_forgets_the_order(params, random):
     """Equal parameters have one text, whatever order they were given in."""
     shuffled = list(params.items())
     random.shuffle(shuffled)
-    assert canonical(dict(shuffled)) == canonical(params)
-    assert json.loads(canonical(params)) == params
+    endpoint = ENDPOINTS["7b-image"]
+    text = identifying_params(endpoint, params)
+    assert identifying_params(endpoint, dict(shuffled)) == text
+    assert json.loads(text) == {key: value for key, value in params.items() if key != "job_id"}
 
 
 def test_notifications_do_not_make_another_request():
@@ -64,6 +66,19 @@ def test_notifications_do_not_make_another_request():
     assert key("3b-image", scale=2, webhook=HOOK, webhook_mode="sync") == plain
     assert key("3b-image", scale=2, body_webhook=HOOK, body_webhook_events="*") == plain
     assert key("3b-image", [f"webhook={HOOK}"], scale=2) == plain
+
+
+def test_what_says_nothing_of_the_result_makes_no_other_request():
+    """A name for the gateway's own records, and how the answer comes, are no reason to pay again."""
+    plain = key("7b-image", scale=2)
+    assert key("7b-image", scale=2, job_id="a") == key("7b-image", ["job_id=b"], scale=2) == plain
+    assert key("3b-image", scale=2, sync=True) == key("3b-image", scale=2)
+
+
+def test_a_name_of_the_users_own_is_no_source():
+    """--key stands in the source's place, and no source has the same identity."""
+    assert named_identity(URL) != URL
+    assert named_identity("a") != named_identity("b")
 
 
 def test_another_request_is_another():
@@ -76,16 +91,15 @@ def test_another_request_is_another():
         build("7b-image", scale=2.5),
         build("7b-image"),
         build("7b-image", scale=2, seed=1),
-        build("7b-image", scale=2, job_id="a"),
-        build("7b-image", scale=2, job_id="b"),
         build("7b-image", ["foo=1"], scale=2),
         build("7b-image", ['foo="1"'], scale=2),
         build("7b-image", (), URL + "?v=2", scale=2),
         build("7b-image", (), "https://example.com/Photo.jpg", scale=2),
         build("3b-image", target="1080p"),
-        build("3b-image", ["sync_mode=true"], scale=2),
     ]
-    keys = {request.key(gateway) for request in requests for gateway in (GATEWAY, "https://other.example", "sandbox")}
+    keys = {
+        key_of(request, gateway) for request in requests for gateway in (GATEWAY, "https://other.example", "sandbox")
+    }
     assert len(keys) == 3 * len(requests)
 
 
@@ -94,7 +108,7 @@ def test_a_local_file_is_its_content():
     endpoint = ENDPOINTS["7b-image"]
 
     def of(url, digest):
-        return build_request(endpoint, Source(url, url, digest, "photo.jpg"), {}).key(GATEWAY)
+        return key_of(build_request(endpoint, Source(url, url, digest, "photo.jpg"), {}))
 
     assert of("file:///a.jpg", "sha256:1") == of("file:///b.jpg", "sha256:1")
     assert of("file:///a.jpg", "sha256:1") != of("file:///a.jpg", "sha256:2")
@@ -103,10 +117,11 @@ def test_a_local_file_is_its_content():
 def test_the_identity_is_written_in_stone():
     """The key of a known request stays what it is, or every ledger there is would be forgotten."""
     request = build("7b-image", scale=2, seed=7, format="jpg")
-    assert canonical(request.params) == '{"output_format":"jpeg","seed":7,"upscale_factor":2}'
-    assert request.key(GATEWAY) == identity(GATEWAY, "7b-image", canonical(request.params), URL)
-    assert request.key(GATEWAY) == "c318a6cc09fe3cb0ae6f4aaaeaa39c8a"
-    assert len(request.key(GATEWAY)) == KEY_LENGTH
+    identifying = identifying_params(request.endpoint, request.params)
+    assert identifying == '{"output_format":"jpeg","seed":7,"upscale_factor":2}'
+    assert key_of(request) == job_key(GATEWAY, "7b-image", identifying, URL)
+    assert key_of(request) == "c318a6cc09fe3cb0ae6f4aaaeaa39c8a"
+    assert len(key_of(request)) == KEY_LENGTH
 
 
 @settings(deadline=None)
@@ -114,9 +129,9 @@ def test_the_identity_is_written_in_stone():
 def test_identities_differ_where_their_parts_do(pair):
     """Two requests that differ in any part differ in their key; gateway, endpoint and parameters are one line each."""
     assume(not any("\n" in part for parts in pair for part in parts[:3]))
-    assert identity(*pair[0]) != identity(*pair[1])
+    assert job_key(*pair[0]) != job_key(*pair[1])
 
 
 def test_a_source_of_any_bytes_has_an_identity():
     """A file name that is no Unicode is no obstacle."""
-    assert len(identity(GATEWAY, "7b-image", "{}", "caf\udce9.png")) == KEY_LENGTH
+    assert len(job_key(GATEWAY, "7b-image", "{}", "caf\udce9.png")) == KEY_LENGTH

@@ -146,8 +146,8 @@ def test_every_flag_of_the_catalog_is_in_the_table():
     """Each parameter with a flag is an option, which a line may have; only one job's own name is not stored."""
     flags = {one.flag for endpoint in ENDPOINTS.values() for one in endpoint.parameters} - {""}
     assert flags <= OPTIONS.keys()
-    assert flags | {"model", "output", "param", "webhook", "webhook-mode"} == ITEM_OPTIONS
-    assert {name for name in OPTIONS if not OPTIONS[name].is_stored} == {"job-id", "param"}
+    assert flags | {"model", "output", "param", "key", "webhook", "webhook-mode"} == ITEM_OPTIONS
+    assert {name for name in OPTIONS if not OPTIONS[name].is_stored} == {"job-id", "param", "key"}
 
 
 def test_the_words_of_an_option_are_taken():
