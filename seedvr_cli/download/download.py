@@ -76,32 +76,12 @@ async def _fetch_all(url: str, fetch: Fetch, partial: Partial, hooks: Hooks) -> 
     """Stream the body into the partial file, taken up again where it broke off; returns its full length if known."""
     breaks = 0
     furthest = partial.done
-    noted = partial.etag
     while True:
         if not partial.media_type:
             partial.restart()
         before = partial.done
-        total: int | None = None
         try:
-            async with fetch(url, partial.done if partial.etag else 0, partial.etag) as stream:
-                if stream.offset != partial.done:
-                    partial.restart()
-                if partial.done == 0:
-                    partial.etag = None  # it belonged to other bytes
-                total = stream.total
-                async for chunk in stream.chunks:
-                    await partial.take(chunk, hooks)
-                    if partial.media_type:
-                        partial.etag = stream.etag or partial.etag
-                    is_cut_short = partial.has_part and (total is None or partial.done < total)  # were this the end
-                    if stream.etag and stream.etag != noted and is_cut_short and partial.destination is not None:
-                        noted = stream.etag
-                        await hooks.note_etag(partial.destination.path, noted)
-                    hooks.progress(partial.done, total)
-                await partial.end(hooks)
-            if total is None or partial.done == total:
-                return total
-            raise NetworkError(f"the media server sent {partial.done} of {total} bytes")  # noqa: TRY301 - one way on
+            return await _fetch_rest(url, fetch, partial, hooks)
         except RangeRefused:
             if before == 0:
                 raise
@@ -115,3 +95,24 @@ async def _fetch_all(url: str, fetch: Fetch, partial: Partial, hooks: Hooks) -> 
             if partial.etag is None:
                 partial.restart()
             await hooks.pause(backoff(breaks, hooks.jitter()))
+
+
+async def _fetch_rest(url: str, fetch: Fetch, partial: Partial, hooks: Hooks) -> int | None:
+    """One request for what is missing; NetworkError where the body ends before the file does."""
+    async with fetch(url, partial.done if partial.etag else 0, partial.etag) as stream:
+        if stream.offset != partial.done:
+            partial.restart()
+        if partial.done == 0:
+            partial.etag = None  # it belonged to other bytes
+        total = stream.total
+        async for chunk in stream.chunks:
+            await partial.take(chunk, hooks)
+            if partial.media_type:
+                partial.etag = stream.etag or partial.etag
+            if total is None or partial.done < total:  # were this the end, a later run would need the ETag
+                await partial.note(stream.etag, hooks)
+            hooks.progress(partial.done, total)
+        await partial.end(hooks)
+    if total is None or partial.done == total:
+        return total
+    raise NetworkError(f"the media server sent {partial.done} of {total} bytes")

@@ -57,6 +57,7 @@ class Partial:
         self.destination = destination
         self.etag = etag
         self.media_type = ""
+        self._noted = etag
         self._kept = bytearray()
         self._written = 0
         self._digest = _Digest()
@@ -67,11 +68,6 @@ class Partial:
     def done(self) -> int:
         """Bytes that have come."""
         return self._written + len(self._kept)
-
-    @property
-    def has_part(self) -> bool:
-        """Whether bytes stand in the `.part` already."""
-        return self._written > 0
 
     def reopen(self) -> None:
         """Take up the `.part` of an earlier run, if there is one and it can be resumed safely."""
@@ -105,6 +101,12 @@ class Partial:
             assert self.destination is not None
             step = functools.partial(self._digest.follow, self.destination.part, self._written)
             self._digesting = asyncio.get_running_loop().run_in_executor(None, step)
+
+    async def note(self, etag: str | None, hooks: Hooks) -> None:
+        """Have the ETag recorded with which a later run can go on, once bytes stand in the `.part`."""
+        if etag and etag != self._noted and self._written and self.destination is not None:
+            self._noted = etag
+            await hooks.note_etag(self.destination.path, etag)
 
     async def end(self, hooks: Hooks) -> None:
         """The body has ended; of a very short one it is not yet known what it is."""

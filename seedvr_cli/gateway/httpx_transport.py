@@ -47,7 +47,7 @@ class HttpxTransport:
     ) -> Reply:
         """Send a request once; its whole answer."""
         with self._lend(url) as client:
-            request = _request(client, method, url, headers, body, seconds)
+            request = _request(client, method, url, headers, body, seconds=seconds)
             with _translated():
                 response = await client.send(request)
         return Reply(response.status_code, response.headers, response.content)
@@ -56,7 +56,7 @@ class HttpxTransport:
     async def open(self, url: str, headers: Mapping[str, str], *, seconds: float) -> AsyncIterator[Incoming]:
         """GET a body that is streamed."""
         with self._lend(url) as client:
-            request = _request(client, "GET", url, headers, None, seconds)
+            request = _request(client, "GET", url, headers, None, seconds=seconds)
             with _translated():
                 response = await client.send(request, stream=True)
             try:
@@ -123,7 +123,7 @@ class _Clients:
 
 
 def _request(
-    client: httpx.AsyncClient, method: str, url: str, headers: Mapping[str, str], body: bytes | None, seconds: float
+    client: httpx.AsyncClient, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, seconds: float
 ) -> httpx.Request:
     client.cookies.clear()
     timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS, pool=None)

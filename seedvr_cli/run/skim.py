@@ -20,7 +20,7 @@ async def pass_over(chunk: Sequence[Work], deliveries: Deliveries) -> tuple[list
     folder = os.getcwd()
     for one in chunk:
         found = known.get(one.key) if isinstance(one, Prospect) and one.problem is None else None
-        path = _standing(one, folder, *found) if found and isinstance(one, Prospect) else None
+        path = _standing(one, folder, found) if found and isinstance(one, Prospect) else None
         if path is None:
             left.append(one)
         else:
@@ -28,8 +28,9 @@ async def pass_over(chunk: Sequence[Work], deliveries: Deliveries) -> tuple[list
     return left, paths
 
 
-def _standing(prospect: Prospect, folder: str, path: str, size: int, mtime_ns: int, media_type: str) -> str | None:
+def _standing(prospect: Prospect, folder: str, delivered: tuple[str, int, int, str]) -> str | None:
     """The path as it is shown, where the file stands as it was delivered, under the name that is asked for."""
+    path, size, mtime_ns, media_type = delivered
     request, output = prospect.recipe.request, prospect.recipe.output
     if output.kind != "template" or "{request_id}" in output.template or "{date}" in output.template:
         return None

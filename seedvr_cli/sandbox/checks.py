@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -63,37 +63,42 @@ def is_source(url: str) -> bool:
 
 
 def _check_value(parameter: Parameter, value: Any) -> None:
-    name = f"'{parameter.wire}'"
-    match parameter.kind:
-        case "number" | "integer":
-            _check_number(parameter, value)
-        case "choice":
-            spellings = tuple(dict.fromkeys(parameter.choices.values()))
-            if value not in spellings:
-                raise BadRequest(f"{name} must be one of {', '.join(spellings)}")
-        case "boolean":
-            if not isinstance(value, bool):
-                raise BadRequest(f"{name} must be true or false")
-        case "events":
-            if not isinstance(value, list) or not value or any(event not in list(parameter.choices) for event in value):
-                raise BadRequest(f"{name} must be a list of {', '.join(parameter.choices)}")
-        case "url":
-            if not isinstance(value, str) or not is_allowed_url(value):
-                raise BadRequest(f"{name} must be an https URL")
-        case "text":
-            if not isinstance(value, str):
-                raise BadRequest(f"{name} must be a string")
+    wanted = _NOT_AS_WANTED[parameter.kind](parameter, value)
+    if wanted is not None:
+        raise BadRequest(f"'{parameter.wire}' must be {wanted}")
 
 
-def _check_number(parameter: Parameter, value: Any) -> None:
+def _number(parameter: Parameter, value: Any) -> str | None:
     whole = parameter.kind == "integer"
     # bool is an int to Python, and not a number to JSON.
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        raise BadRequest(f"'{parameter.wire}' must be {'an integer' if whole else 'a number'}")
+        return "an integer" if whole else "a number"
     low = -math.inf if parameter.minimum is None else parameter.minimum
     high = math.inf if parameter.maximum is None else parameter.maximum
-    if not low <= value <= high:
-        raise BadRequest(f"'{parameter.wire}' must be between {low:.10g} and {high:.10g}")
+    return None if low <= value <= high else f"between {low:.10g} and {high:.10g}"
+
+
+def _choice(parameter: Parameter, value: Any) -> str | None:
+    spellings = tuple(dict.fromkeys(parameter.choices.values()))
+    return None if value in spellings else f"one of {', '.join(spellings)}"
+
+
+def _events(parameter: Parameter, value: Any) -> str | None:
+    known = list(parameter.choices)
+    is_right = isinstance(value, list) and value and all(event in known for event in value)
+    return None if is_right else f"a list of {', '.join(known)}"
+
+
+# What a value of each kind must be, where it is something else.
+_NOT_AS_WANTED: Mapping[str, Callable[[Parameter, Any], str | None]] = {
+    "number": _number,
+    "integer": _number,
+    "choice": _choice,
+    "events": _events,
+    "boolean": lambda _, value: None if isinstance(value, bool) else "true or false",
+    "url": lambda _, value: None if isinstance(value, str) and is_allowed_url(value) else "an https URL",
+    "text": lambda _, value: None if isinstance(value, str) else "a string",
+}
 
 
 def _refuse_constant(word: str) -> NoReturn:

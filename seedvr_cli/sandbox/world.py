@@ -101,12 +101,9 @@ class World:
         if endpoint is None:
             model = path.strip("/").partition("/")[0]
             return problem(400, "Model not found", f"Model '{model}' not found or is disabled")
-        if self._faults.strike("drop-submit"):
-            return cut()
-        if self._faults.strike("server-error"):
-            return problem(500, "Internal Server Error", "The sandbox was told to fail here")
-        if self._faults.strike("busy"):
-            return problem(503, "Service Unavailable", "The sandbox was told to be busy", {"Retry-After": "1"})
+        fault = self._submission_fault()
+        if fault:
+            return fault
         try:
             values = read_body(endpoint, body)
             webhook_url, webhook_mode = read_webhook(headers)
@@ -190,6 +187,16 @@ class World:
         if wait:
             headers = {"Retry-After": str(math.ceil(wait))}
             return problem(429, "Too Many Requests", "The rate limit is exceeded. Try again later.", headers)
+        return None
+
+    def _submission_fault(self) -> Reply | None:
+        """What goes wrong before a submission is accepted."""
+        if self._faults.strike("drop-submit"):
+            return cut()
+        if self._faults.strike("server-error"):
+            return problem(500, "Internal Server Error", "The sandbox was told to fail here")
+        if self._faults.strike("busy"):
+            return problem(503, "Service Unavailable", "The sandbox was told to be busy", {"Retry-After": "1"})
         return None
 
     def _over_rate(self) -> float:

@@ -36,6 +36,19 @@ _READERS = {
     "image/tiff": "TiffImagePlugin.TiffImageFile",
     "image/bmp": "BmpImagePlugin.BmpImageFile",
 }
+# The first bytes of files.
+_BEGINNINGS = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x1aE\xdf\xa3", "video/webm"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+)
+_RIFF_FORMS = {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}
+# The brands of MP4's family that are not video/mp4.
+_BRANDS = {b"avif": "image/avif", b"avis": "image/avif", b"qt  ": "video/quicktime"}
 # The end of every PNG: the chunk IEND with its checksum.
 _PNG_END = b"IEND\xaeB`\x82"
 # The boxes without which there is nothing to see.
@@ -56,26 +69,17 @@ class Size:
 
 def sniff(head: bytes) -> str | None:
     """The media type that the first bytes show, or None where they are no picture's and no video's."""
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
+    for beginning, media_type in _BEGINNINGS:
+        if head.startswith(beginning):
+            return media_type
     if head[:4] == b"RIFF":
-        return {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}.get(head[8:12])
+        return _RIFF_FORMS.get(head[8:12])
     if head[4:8] == b"ftyp":
-        brand = head[8:12]
-        return "image/avif" if brand in {b"avif", b"avis"} else "video/quicktime" if brand == b"qt  " else "video/mp4"
+        return _BRANDS.get(head[8:12], "video/mp4")
     if head[4:8] in {b"moov", b"mdat", b"wide"} and head[:1] == b"\0":
         return "video/quicktime"
-    if head.startswith(b"\x1aE\xdf\xa3"):
-        return "video/webm"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if head.startswith((b"II*\0", b"MM\0*")):
-        return "image/tiff"
-    if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
-        return "image/bmp"
-    return None
+    is_bitmap = head.startswith(b"BM") and head[6:10] == b"\0\0\0\0"
+    return "image/bmp" if is_bitmap else None
 
 
 def sniff_file(path: str) -> str | None:

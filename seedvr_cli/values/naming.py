@@ -5,7 +5,7 @@ import itertools
 import os
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -133,30 +133,24 @@ def render_name(
     """The path of a result, before numbers. `name` is the source's file name, `ext` that of the bytes with its dot."""
     if output.kind == "file":
         return output.template
+    values: dict[str, Callable[[], str]] = {  # each is made only where the template has it
+        "stem": lambda: os.path.splitext(name)[0] or name,
+        "ext": lambda: ext,
+        "name": lambda: name,
+        "request_id": lambda: safe_name(request_id),
+        "endpoint": lambda: endpoint,
+        "key": lambda: safe_name(key or "", fallback=""),
+        "date": lambda: f"{submitted_at:%Y-%m-%d}" if submitted_at else "",
+    }
     parts = []
     for literal, field, width in _pieces(output.template):
         parts.append(literal)
-        match field:
-            case None:
-                continue
-            case "stem":
-                parts.append(os.path.splitext(name)[0] or name)
-            case "ext":
-                parts.append(ext)
-            case "name":
-                parts.append(name)
-            case "request_id":
-                parts.append(safe_name(request_id))
-            case "endpoint":
-                parts.append(endpoint)
-            case "key":
-                parts.append(safe_name(key or "", fallback=""))
-            case "index":
-                parts.append(format(index, width))
-            case "date":
-                parts.append(f"{submitted_at:%Y-%m-%d}" if submitted_at else "")
-            case _:
-                parts.append(safe_name(f"{params.get(_PARAMETER_FIELDS[field], '')}", fallback=""))
+        if field == "index":
+            parts.append(format(index, width))
+        elif field in values:
+            parts.append(values[field]())
+        elif field is not None:
+            parts.append(safe_name(f"{params.get(_PARAMETER_FIELDS[field], '')}", fallback=""))
     return "".join(parts)
 
 
