@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fakes.gateway import Reply
 from helpers.command import KEY
+from helpers.waiting import wait_for
 
 import seedvr_cli
 from seedvr_cli import Client, Problem, UsageError, upscale
@@ -190,8 +191,7 @@ def test_a_run_that_is_ended_early_pays_nothing_twice(gateway, way):
 
     async def cancelled() -> None:
         task = asyncio.create_task(begin())
-        while not fake.polls():
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(wait_for, fake.polls)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -200,8 +200,7 @@ def test_a_run_that_is_ended_early_pays_nothing_twice(gateway, way):
         async with client(fake, jobs=2) as session:
             results = aiter(session.upscale(URLS))
             waiting = asyncio.create_task(anext(results))
-            while not fake.polls():
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(wait_for, fake.polls)
         with contextlib.suppress(StopAsyncIteration, asyncio.CancelledError):
             await waiting
 
