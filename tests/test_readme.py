@@ -1,8 +1,11 @@
 """The README is true."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+from helpers.command import clean_environment
 from readme import README, with_table
 
 ROOT = Path(__file__).parent.parent
@@ -48,3 +51,16 @@ def test_every_exit_code_is_listed():
         for code in row.split(",")
     }
     assert listed == {0, *PRECEDENCE}
+
+
+def test_the_python_of_the_readme_runs(tmp_path):
+    """Each Python example runs as it stands, and prints what it says."""
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    environment = clean_environment(tmp_path)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == [
+        "https://example.com/a.png listed big/a-2x.png",
+        "https://example.com/b.png listed big/b-4x.png",
+    ]
+    assert (tmp_path / "a-2160p.png").stat().st_size > 0

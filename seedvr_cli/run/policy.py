@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from seedvr_cli.settings.profile import Settings
+from seedvr_cli.values.options import OPTIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,9 +17,9 @@ class Policy:
     `skim` passes over delivered items of a list without a closer look than name, size and time.
     """
 
-    jobs: int = 16
-    poll_interval: float = 5.0
-    timeout: float = 1800.0
+    jobs: int = OPTIONS["jobs"].default
+    poll_interval: float = OPTIONS["poll-interval"].default
+    timeout: float = OPTIONS["timeout"].default
     wait: bool = True
     download: bool = True
     new: bool = False
