@@ -15,6 +15,8 @@ from helpers.screen import SEEDVR, Screen
 from helpers.sources import new_url
 from helpers.waiting import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = ROOT / "completions"
 NAMES = {"bash": "seedvr.bash", "zsh": "_seedvr", "fish": "seedvr.fish", "powershell": "seedvr.ps1"}
 COMMANDS = ["image", "video", "status", "download", "config", "sandbox"]
