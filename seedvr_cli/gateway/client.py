@@ -8,9 +8,8 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote, urljoin
 
 from seedvr_cli import __version__
@@ -43,6 +42,11 @@ MEDIA_SECONDS = 30.0
 REDIRECTS = 5
 REDIRECTING = frozenset({301, 302, 303, 307, 308})
 SECRET_LENGTH = 8
+# Answers that say for sure that a submission was not accepted (cli.md, Exit codes), beside those with a meaning of
+# their own. Whatever else is no 2xx leaves it open: a proxy may have given up on what the gateway went on to do.
+REFUSALS = frozenset({400, 404, 405, 410, 411, 413, 414, 415, 422, 451})
+# Answers of a media server to a URL that has expired.
+GONE = frozenset({403, 404, 410})
 
 _USER_AGENT = f"seedvr-cli/{__version__}"
 _POST_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
@@ -100,18 +104,16 @@ class Gateway:
             raise OutcomeUnknown(f"the gateway's answer to the submission was lost: {error}") from error
         self._report("POST", url, reply.status)
         if 200 <= reply.status < 300:
-            answer = parse_answer(read_json(reply))
+            answer = parse_answer(self._read(reply))
             if answer is None:
                 text = excerpt(self._hide(reply.text))
-                raise OutcomeUnknown(f"the gateway accepted the submission, but its answer cannot be read: {text}")
-            return self._without_key(answer)
-        if reply.status in {301, 302, 303}:  # a redirect that may follow on a POST that was done
-            raise OutcomeUnknown(f"{self._describe(reply)}: it redirects, which is not followed")
+                raise OutcomeUnknown(f"the gateway accepted the submission, but its answer names no request id: {text}")
+            return answer
         self._raise_refusal(reply)
         if reply.status == 500:
             hint = "it may have been accepted, and is not sent again without --new or 'seedvr forget'"
             raise GatewayError(self._describe(reply), hint=hint)
-        raise OutcomeUnknown(self._describe(reply))
+        raise OutcomeUnknown(self._describe(reply) + _redirects(reply))
 
     async def poll(self, request_id: str, *, seconds: float | None = None) -> Answer:
         """One GET of a job's status, its whole answer within that many seconds (None: as long as is usual).
@@ -129,11 +131,14 @@ class Gateway:
             raise NetworkError(f"cannot reach {self._base_url}: {error}") from error
         self._report("GET", url, reply.status)
         if 200 <= reply.status < 300:
-            answer = parse_answer(read_json(reply))
-            if answer is None:
-                raise GatewayError(f"the gateway's answer cannot be read: {excerpt(self._hide(reply.text))}")
-            return self._without_key(answer)
+            answer = parse_answer(self._read(reply))
+            if answer is None or answer.request_id != request_id:
+                text = excerpt(self._hide(reply.text))
+                raise GatewayError(f"the gateway's answer is not about this job: {text}")
+            return answer
         self._raise_refusal(reply)
+        if _redirects(reply):
+            raise RequestRefused(self._describe(reply) + _redirects(reply), hint="check --base-url")
         raise GatewayError(self._describe(reply))
 
     @asynccontextmanager
@@ -153,6 +158,9 @@ class Gateway:
                     raise RangeRefused(f"the file ends before byte {offset}")
                 if incoming.status in {408, 425, 429} or incoming.status >= 500:
                     raise NetworkError(f"the media server answered HTTP {incoming.status}")
+                if incoming.status in GONE:
+                    hint = "it is paid for; if the URL has expired, --new is the only way to another, and pays again"
+                    raise DeliveryError(f"the media server answered HTTP {incoming.status}", hint=hint)
                 if incoming.status not in {200, 206}:
                     raise DeliveryError(f"the media server answered HTTP {incoming.status} for {url[:200]}")
                 yield read_stream(incoming, offset)
@@ -182,15 +190,25 @@ class Gateway:
 
     def _describe(self, reply: Reply) -> str:
         """What a refusal says, in one line: the gateway's own words where there are any."""
-        body = read_json(reply)
+        body = self._read(reply)
         words = []
         if isinstance(body, dict):
             words = [body[key] for key in ("error", "message", "detail") if isinstance(body.get(key), str)]
         text = excerpt(self._hide(": ".join(dict.fromkeys(words)) or reply.text))
         return f"the gateway answered HTTP {reply.status}" + (f": {text}" if text else "")
 
-    def _without_key(self, answer: Answer) -> Answer:
-        return replace(answer, error=self._hide(answer.error)) if answer.error else answer
+    def _read(self, reply: Reply) -> Any:
+        """The answer's JSON without the key, should it hold it."""
+        return self._hide_in(read_json(reply))
+
+    def _hide_in(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._hide(value)
+        if isinstance(value, list):
+            return [self._hide_in(inner) for inner in value]
+        if isinstance(value, dict):
+            return {self._hide(key): self._hide_in(inner) for key, inner in value.items()}
+        return value
 
     def _hide(self, text: str) -> str:
         """The text without the key, should it hold it; a very short key is no secret."""
@@ -200,17 +218,19 @@ class Gateway:
         """For the answers that say the request was provably not accepted."""
         status = reply.status
         message = self._describe(reply)
-        wait = retry_after(reply.headers.get("Retry-After"), self._now())
+        wait = retry_after(reply.headers.get("Retry-After"), self._now(), reply.headers.get("Date"))
         if status == 429 or (status == 503 and wait is not None):
             raise Busy(message, wait)
         if status in {401, 403}:
             raise KeyRefused(message)
         if status == 402:
             raise BalanceError(message)
-        if 400 <= status < 500:
+        if status in REFUSALS:
             raise RequestRefused(message)
-        if 300 <= status < 400:
-            raise RequestRefused(f"{message}: it redirects, which is not followed", hint="check --base-url")
+
+
+def _redirects(reply: Reply) -> str:
+    return ": it redirects, which is not followed" if 300 <= reply.status < 400 else ""
 
 
 def _join(url: str, place: str) -> str:
