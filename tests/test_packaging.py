@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import hatchling.build
 import pytest
-from conftest import ROOT
+from helpers.places import ROOT
 
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads(PYPROJECT)["project"]

@@ -10,23 +10,31 @@ from seedvr_cli import __version__
 def log_crash(error: Exception, arguments: Sequence[str]) -> str:
     """Keep the traceback; the line for the user, which says where it is."""
     from seedvr_cli.render.human import clean
+    from seedvr_cli.values.redaction import redact
+
+    head = clean(f"seedvr: unforeseen error: {type(error).__name__}: {error}".splitlines()[0])
+    path = keep_traceback(error, arguments)
+    tail = f"; the details are in {path}; the ledger is whole" if path else ""
+    return redact(head + tail, known_secrets())
+
+
+def keep_traceback(error: Exception, arguments: Sequence[str]) -> str | None:
+    """Write it to the log, without secrets; the log's path, or None where there is no place for one."""
     from seedvr_cli.settings.folders import state_folder
     from seedvr_cli.values.redaction import redact
 
-    secrets = _secrets()
-    head = clean(f"seedvr: unforeseen error: {type(error).__name__}: {error}".splitlines()[0])
     text = f"seedvr {__version__}: {list(arguments)}\n{''.join(traceback.format_exception(error))}\n"
+    path = os.path.join(state_folder(), "errors.log")
     try:
-        path = os.path.join(state_folder(), "errors.log")
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
-            file.write(redact(text, secrets))
+            file.write(redact(text, known_secrets()))
     except OSError:
-        return redact(head, secrets)
-    return redact(f"{head}; the details are in {path}; the ledger is whole", secrets)
+        return None
+    return path
 
 
-def _secrets() -> set[str]:
+def known_secrets() -> set[str]:
     """The keys that this process could know."""
     from seedvr_cli.settings.file import load
     from seedvr_cli.settings.key import KEY_VARIABLES, find_key, seen_keys

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from seedvr_cli.cli.context import Common
-from seedvr_cli.cli.crash_log import log_crash
+from seedvr_cli.cli.crash_log import keep_traceback, known_secrets
 from seedvr_cli.cli.failed_file import Failures
 from seedvr_cli.cli.streams import PIPE_CLOSED, forget_stdout
 from seedvr_cli.render.reporter import PlainReporter, Reporter
@@ -26,6 +26,7 @@ from seedvr_cli.run.session import Session, find_access
 from seedvr_cli.run.skim import Work
 from seedvr_cli.values.errors import Interrupted, worst_exit_code
 from seedvr_cli.values.events import Crashed, Finished, Notice, Skipped
+from seedvr_cli.values.redaction import redact
 
 # Open files that no batch comes near; macOS gives a process 256 unless it asks for more.
 FILES = 4096
@@ -92,6 +93,8 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
             try:
                 async with aclosing(engine.run(work.chunks)) as events:
                     async for event in events:
+                        if isinstance(event, Crashed):
+                            _keep(event)
                         if isinstance(event, Finished):
                             tally.add(event.outcome)
                             codes.add(event.outcome.error.exit_code if event.outcome.error else 0)
@@ -100,8 +103,6 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
                         elif isinstance(event, Skipped):
                             tally.skip(len(event.paths))
                             reporter.result(lambda paths=event.paths: results.write_paths(paths))  # type: ignore[misc]
-                        elif isinstance(event, Crashed):
-                            common.talk.error(log_crash(event.error, sys.argv[1:]))
                         reporter.handle(event)
             except BrokenPipeError:
                 forget_stdout()
@@ -123,6 +124,14 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
     if PIPE_CLOSED in codes:
         return PIPE_CLOSED
     return worst_exit_code(codes)
+
+
+def _keep(crash: Crashed) -> None:
+    """Its details go to the log, and the item's outcome, which follows, says where they are."""
+    path = keep_traceback(crash.error, sys.argv[1:])
+    crash.told.message = redact(crash.told.message, known_secrets())
+    if path:
+        crash.told.hint = f"the details are in {path}; {crash.told.hint}"
 
 
 def continuation(arguments: Sequence[str] | None = None) -> str:

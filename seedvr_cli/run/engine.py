@@ -119,8 +119,9 @@ class Engine:
         try:
             outcome = await live(item, self._state)
         except Exception as error:  # noqa: BLE001 - a bug beyond the item's own boundary is still that item's end
-            self._events.put_nowait(Crashed(item, error))
-            outcome = Outcome(item=item, error=Unforeseen(error))
+            told = Unforeseen(error)
+            self._events.put_nowait(Crashed(item, error, told))
+            outcome = Outcome(item=item, error=told)
         if outcome.error is not None and self._policy.fail_fast:
             self._state.halt(SeedvrError("--fail-fast, and another job failed"))
         self._events.put_nowait(Finished(outcome))

@@ -63,7 +63,7 @@ class _Life:
                 self._run.halt(caught)
         except Exception as caught:  # noqa: BLE001 - one item's trouble is that item's outcome
             error = Unforeseen(caught)
-            self._run.emit(Crashed(self._item, caught))
+            self._run.emit(Crashed(self._item, caught, error))
         progress = self._progress
         is_stranger = isinstance(self._item, Attachment) and self._item.job is None
         return Outcome(

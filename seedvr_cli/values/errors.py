@@ -162,7 +162,7 @@ class Unforeseen(SeedvrError):
     hint = "what is paid for is in the ledger; the same command again goes on"
 
     def __init__(self, error: Exception) -> None:
-        super().__init__(f"unforeseen error: {type(error).__name__}: {error}")
+        super().__init__(f"unforeseen error: {type(error).__name__}: {error}".splitlines()[0])
 
 
 class Interrupted(SeedvrError):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from seedvr_cli.values.errors import SeedvrError
 from seedvr_cli.values.items import Item, Outcome
 
 
@@ -55,10 +56,11 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """Something that nobody foresaw ended the item; its outcome follows. For the log."""
+    """Something that nobody foresaw ended the item: `error`, for the log. `told` is the error of its outcome."""
 
     item: Item
     error: Exception
+    told: SeedvrError
 
 
 Event = Crashed | Skipped | Started | Changed | Received | Notice | Finished

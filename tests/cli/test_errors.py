@@ -15,7 +15,7 @@ seedvr_cli.plan.planner.plan = plan
 # Fails where the key is at hand, and tells it.
 WITH_THE_KEY = """
 from seedvr_cli.gateway.client import Gateway
-async def poll(self, request_id):
+async def poll(self, request_id, **_):
     raise ValueError("the key is " + self._key)
 Gateway.poll = poll
 """

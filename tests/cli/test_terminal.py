@@ -139,8 +139,8 @@ def test_an_error_gives_the_terminal_back(live, stage):
     broken = (
         "from seedvr_cli.gateway.client import Gateway\n"
         "poll = Gateway.poll\n"
-        "async def failing(self, request_id):\n"
-        "    answer = await poll(self, request_id)\n"
+        "async def failing(self, request_id, **more):\n"
+        "    answer = await poll(self, request_id, **more)\n"
         "    assert answer.status != 'BOOM', 'a bug'\n"
         "    return answer\n"
         "Gateway.poll = failing\n"
