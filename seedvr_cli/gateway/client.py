@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 from seedvr_cli import __version__
 from seedvr_cli.gateway.answers import excerpt, parse_answer, read_json, read_stream
@@ -83,6 +83,11 @@ class Gateway:
     async def __aexit__(self, *_: object) -> None:
         await self._api.aclose()
         await self._media.aclose()
+
+    @property
+    def host(self) -> str:
+        """Its name, for people."""
+        return urlsplit(self._base_url).netloc
 
     async def submit(self, request: Request) -> Answer:
         """POST the request once.

@@ -8,7 +8,7 @@ from typing import Protocol
 from seedvr_cli.render.human import clean, outcome_line, summary_line
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.errors import NotSubmitted
-from seedvr_cli.values.events import Changed, Event, Finished, Notice, Started
+from seedvr_cli.values.events import NO_ANSWER, Changed, Event, Finished, Notice, Started
 from seedvr_cli.values.items import Outcome
 
 # More jobs than this get a summary now and then in place of a line for each change.
@@ -73,7 +73,7 @@ class PlainReporter:
             case Started(item):
                 self._states[item.index] = "waiting"
             case Changed(item, state, request_id):
-                if state == "submitting":  # it lasts as long as one request
+                if state in {"submitting", NO_ANSWER}:  # it lasts as long as one request, or is told for the run
                     return
                 before, self._states[item.index] = self._states.get(item.index), state
                 if not self._many and state != before:
