@@ -15,7 +15,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from seedvr_cli import __version__
 from seedvr_cli.gateway.answers import excerpt, parse_answer, read_json, read_stream
 from seedvr_cli.gateway.httpx_transport import HttpxTransport
-from seedvr_cli.gateway.transport import Incoming, Lost, Reply, Transport, Unreachable, Unsent
+from seedvr_cli.gateway.transport import Incoming, Lost, Reply, Transport, Unfit, Unreachable, Unsent
 from seedvr_cli.values.answer import Answer, Stream
 from seedvr_cli.values.catalog import KEY_HEADER, STATUS_PATH
 from seedvr_cli.values.errors import (
@@ -29,16 +29,22 @@ from seedvr_cli.values.errors import (
     OutcomeUnknown,
     RangeRefused,
     RequestRefused,
+    UsageError,
 )
 from seedvr_cli.values.request import Request
 from seedvr_cli.values.schedule import retry_after
-from seedvr_cli.values.urls import is_allowed_url
+from seedvr_cli.values.urls import is_allowed_url, is_loopback
 
-# Seconds. An answer to a submission may take its time: giving up on it means not knowing whether it was paid.
+# Seconds of silence. An answer to a submission may take its time: giving up on it means not knowing whether it was
+# paid. And seconds for the whole of such an answer, however it drips.
 SUBMIT_SECONDS = 120.0
 SYNC_SUBMIT_SECONDS = 900.0
+WHOLE_ANSWER = 1.5
 POLL_SECONDS = 30.0
 MEDIA_SECONDS = 30.0
+# Bytes of an answer, and of one that carries the result itself.
+LARGEST_ANSWER = 8 << 20
+LARGEST_SYNC_ANSWER = 256 << 20
 REDIRECTS = 5
 REDIRECTING = frozenset({301, 302, 303, 307, 308})
 SECRET_LENGTH = 8
@@ -89,6 +95,15 @@ class Gateway:
         """Its name, for people."""
         return urlsplit(self._base_url).netloc
 
+    def prepare(self) -> None:
+        """Check that requests can be sent at all: UsageError names the variable of the environment that is wrong."""
+        try:
+            self._api.prepare(self._base_url)
+            if not is_loopback(urlsplit(self._base_url).hostname or ""):
+                self._media.prepare(self._base_url)
+        except Unfit as error:
+            raise UsageError(str(error)) from error
+
     async def submit(self, request: Request) -> Answer:
         """POST the request once.
 
@@ -99,8 +114,12 @@ class Gateway:
         headers = {**self._headers, **_POST_HEADERS, **request.headers}
         body = _encode(request.body).encode()
         seconds = SYNC_SUBMIT_SECONDS if request.answers_at_once else SUBMIT_SECONDS
+        largest = LARGEST_SYNC_ANSWER if request.answers_at_once else LARGEST_ANSWER
         try:
-            reply = await self._api.exchange("POST", url, headers, body, seconds=seconds)
+            async with asyncio.timeout(seconds * WHOLE_ANSWER):
+                reply = await self._api.exchange("POST", url, headers, body, seconds=seconds, largest=largest)
+        except TimeoutError as error:
+            raise OutcomeUnknown("the gateway's answer to the submission did not end in time") from error
         except Unreachable as error:
             raise NotSent(f"cannot reach {self._base_url}: {error}") from error
         except Unsent as error:
@@ -129,7 +148,9 @@ class Gateway:
         limit = POLL_SECONDS if seconds is None else min(seconds, POLL_SECONDS)
         try:
             async with asyncio.timeout(limit):
-                reply = await self._api.exchange("GET", url, self._headers, None, seconds=limit)
+                reply = await self._api.exchange(
+                    "GET", url, self._headers, None, seconds=limit, largest=LARGEST_SYNC_ANSWER
+                )
         except TimeoutError as error:
             raise NetworkError(f"cannot reach {self._base_url}: no whole answer in {limit:g} seconds") from error
         except (Unsent, Lost) as error:
