@@ -46,7 +46,7 @@ def upscale_lists(
         if path != "-" and not os.path.exists(path):
             raise UsageError(f"--from {path}: no such file")
     shard = parse_shard(options.shard)
-    failures = Failures(options.failed_file)
+    failures = Failures(options.failed_file, lists=lists)
 
     def prospects(*, only_files: bool = False, only_check: bool = False) -> Iterator[Prospect]:
         planner = Planner(wishes, common.gateway_name)

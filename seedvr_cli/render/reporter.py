@@ -1,8 +1,10 @@
 """Standard error: what is going on, for the way in which somebody, or nobody, is watching."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from seedvr_cli.render.human import clean, outcome_line, summary_line
@@ -53,7 +55,56 @@ class Talk:
 
 
 def _print_line(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """A standard error that cannot be written to is dropped, and the run goes on."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stderr.fileno())
+            os.close(null)
+
+
+class Careful:
+    """A reporter whose screen may go away: from then on it is silent, and the run goes on."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._is_gone = False
+
+    def handle(self, event: Event) -> None:
+        """One event."""
+        self._try(lambda: self._reporter.handle(event))
+
+    def result(self, write: Callable[[], None]) -> None:
+        """A write to standard output happens in any case."""
+        if self._is_gone:
+            write()
+            return
+        try:
+            self._reporter.result(write)
+        except BrokenPipeError:  # of standard output, which is no screen
+            raise
+        except OSError:
+            self._is_gone = True
+            write()
+
+    def tick(self) -> None:
+        """Time has passed."""
+        self._try(self._reporter.tick)
+
+    def close(self) -> None:
+        """The run is over."""
+        self._try(self._reporter.close)
+
+    def _try(self, call: Callable[[], None]) -> None:
+        if not self._is_gone:
+            try:
+                call()
+            except BrokenPipeError:
+                raise
+            except OSError:
+                self._is_gone = True
 
 
 class PlainReporter:

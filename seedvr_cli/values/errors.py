@@ -20,6 +20,7 @@
     │   ├── RangeRefused     1   416, or another range than was asked for
     │   └── NoPlace          1   the disk is full, or the folder cannot be written to
     ├── LedgerError          1   the ledger cannot be read or written
+    ├── OutputLost           1   standard output cannot be written to
     ├── Unforeseen           1   a bug, in one item
     └── Interrupted        130   Ctrl-C (143 for SIGTERM)
 
@@ -158,6 +159,11 @@ class NoPlace(DeliveryError):
 
 class LedgerError(SeedvrError):
     code = "ledger"
+    exit_code = 1
+
+
+class OutputLost(SeedvrError):
+    code = "stdout"
     exit_code = 1
 
 

@@ -7,6 +7,7 @@ import pytest
 from fakes.loopback import http, over_loopback, saying
 from fakes.transport import KEY, MEDIA, call, fetched, media, read_all
 
+from seedvr_cli.gateway.answers import read_number
 from seedvr_cli.gateway.client import REDIRECTS
 from seedvr_cli.values.errors import (
     DeliveryError,
@@ -124,7 +125,25 @@ def test_a_whole_body_in_place_of_a_rest_begins_at_zero():
 def test_another_range_than_asked_for_is_refused(content_range):
     """A server that answers with another part of the file is not believed."""
     error, _ = fetched(media(206, b"ture", content_range=content_range), offset=3, etag='"abc"')
-    assert type(error) is DeliveryError
+    assert type(error) is RangeRefused
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        (" 12 ", 12),
+        ("\xb2", None),
+        ("\u0663", None),
+        ("3" * 5000, None),
+        ("-1", None),
+        ("", None),
+        ("1e3", None),
+    ],
+)
+def test_a_length_is_plain_digits(text, number):
+    """Digits of other scripts, and thousands of them, are no count of bytes."""
+    assert read_number(text) == number
 
 
 @pytest.mark.parametrize("content_range", ["bytes 3-6/*", "bytes 3-6"])
