@@ -10,6 +10,8 @@ from helpers.command import clean_environment
 from helpers.sandbox import serve
 from helpers.waiting import PATIENCE, wait_for
 
+pytestmark = pytest.mark.slow
+
 ORIGIN = "https://gateway.pixazo.ai"
 
 CURL = {

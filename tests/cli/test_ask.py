@@ -5,6 +5,8 @@ import sys
 import pexpect
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ask(bench, sandbox):

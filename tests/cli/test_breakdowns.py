@@ -10,6 +10,8 @@ import pytest
 from helpers.sources import urls, write
 from helpers.waiting import PATIENCE, wait_for
 
+pytestmark = pytest.mark.slow
+
 # Jobs in flight: few go over httpx, many over aiohttp.
 CARRIERS = pytest.mark.parametrize("jobs", ["8", "64"], ids=["httpx", "aiohttp"])
 

@@ -12,6 +12,8 @@ from helpers.sources import new_url
 
 from seedvr_cli.settings.known import SETTINGS
 
+pytestmark = pytest.mark.slow
+
 URL = "https://your-cdn.com/source.png"
 SECRET = "sk-0123456789abcdef"
 

@@ -2,8 +2,11 @@
 
 import os
 
+import pytest
 from fakes.gateway import Reply
 from helpers.sources import new_url
+
+pytestmark = pytest.mark.slow
 
 
 def test_without_ids_everything_that_was_paid_and_not_delivered(run, gateway, bench):
@@ -35,13 +38,23 @@ def test_one_id(run, gateway, work, url):
     assert len(fake.downloads()) == 1
 
 
-def test_a_job_that_still_runs_is_waited_for(run, sandbox_server, photo):
+def test_a_job_that_still_runs_is_waited_for(run, gateway, photo):
     """download waits for a job that still runs, and ends with 6 where --timeout comes first."""
-    server = sandbox_server("--latency", "1.5s", "--instant")
-    request_id = run("image", photo, "--no-wait", to=server).stdout.strip()
-    done = run("download", request_id, "--timeout", "0.1s", to=server)
+    left = 1_000_000
+
+    def script(heard):
+        nonlocal left
+        if heard not in fake.polls():
+            return None
+        left -= 1
+        return fake.view(heard, "PROCESSING" if left > 0 else "COMPLETED")
+
+    fake = gateway(script)
+    request_id = run("image", photo, "--no-wait", to=fake).stdout.strip()
+    done = run("download", request_id, "--timeout", "0.1s", to=fake)
     assert (done.rc, done.stdout) == (6, "")
-    done = run("download", request_id, to=server)
+    left = 3
+    done = run("download", request_id, to=fake)
     assert (done.rc, done.stdout) == (0, "photo-upscaled.png\n")
 
 

@@ -3,6 +3,8 @@
 import pytest
 from helpers.sources import new_url
 
+pytestmark = pytest.mark.slow
+
 SECRET = "sk-0123456789abcdef"
 
 # Loaded by the command's interpreter first.

@@ -9,6 +9,8 @@ from helpers.machine import free_port
 from helpers.sources import new_url
 from helpers.waiting import PATIENCE, wait_for
 
+pytestmark = pytest.mark.slow
+
 # Nobody waits ten seconds here for a gateway that is not there.
 IMPATIENT = "import seedvr_cli.run.submit\nseedvr_cli.run.submit.SUBMIT_PATIENCE = 0.2\n"
 

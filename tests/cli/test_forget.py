@@ -1,6 +1,9 @@
 """`seedvr forget` and `status --unknown`, over the real command."""
 
+import pytest
 from helpers.sources import urls
+
+pytestmark = pytest.mark.slow
 
 
 def test_unknown_outcomes_are_listed_and_settled(run, work, sandbox_server):

@@ -10,6 +10,8 @@ import pytest
 from fakes.gateway import FakeGateway, Reply
 from helpers.sources import new_url
 
+pytestmark = pytest.mark.slow
+
 URL = "https://your-cdn.com/source.png"
 
 

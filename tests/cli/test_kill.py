@@ -11,6 +11,8 @@ from helpers.sandbox import serve
 from helpers.sources import urls, write
 from helpers.waiting import PATIENCE, wait_for
 
+pytestmark = pytest.mark.slow
+
 # Loaded by the interpreter of the killed run: it dies at the point that KILL_AT names.
 DYING = """
 import functools, os, signal

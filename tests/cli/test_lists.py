@@ -7,6 +7,8 @@ import pytest
 from helpers.sources import urls, write
 from helpers.waiting import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_list_is_done_once(run, work, sandbox):
     """A list gives one path a line, and the same command again prints the same paths and pays for nothing."""

@@ -10,6 +10,8 @@ from fakes.stage import SPINNER, row, sources
 from helpers.places import TINY
 from helpers.screen import HIDE
 
+pytestmark = pytest.mark.slow
+
 COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3\d|4\d|9\d|10\d)(?:;\d+)*m")
 
 

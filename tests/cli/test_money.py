@@ -12,6 +12,8 @@ from helpers.machine import free_port
 from helpers.sources import new_url, urls, write
 from helpers.waiting import PATIENCE, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def path_of(done):
     assert done.rc == 0, done.stderr

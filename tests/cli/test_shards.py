@@ -7,6 +7,8 @@ import pytest
 from helpers.sources import urls, write
 from helpers.waiting import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 
 def test_shards_share_a_list(run, start, work, sandbox):
     """Four shares as four processes find every item once."""

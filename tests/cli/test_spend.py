@@ -1,6 +1,9 @@
 """`seedvr spend` over the real command."""
 
+import pytest
 from helpers.sources import urls
+
+pytestmark = pytest.mark.slow
 
 
 def test_spend_tells_each_charge_apart(run, sandbox_server):

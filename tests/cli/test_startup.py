@@ -8,6 +8,8 @@ import sys
 import pytest
 from helpers.command import clean_environment
 
+pytestmark = pytest.mark.slow
+
 URL = "https://example.com/photo.jpg"
 # What asks the network, draws, keeps and measures: nothing that --help could need.
 HEAVY = {"httpx", "httpcore", "h11", "anyio", "aiohttp", "rich", "sqlite3", "PIL", "tomlkit", "av", "obstore"}

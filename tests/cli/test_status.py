@@ -5,6 +5,8 @@ import json
 import pytest
 from helpers.sources import new_url
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def submitted(run, gateway):

@@ -10,6 +10,8 @@ from fakes.gateway import Reply
 from helpers.sources import new_url
 from helpers.waiting import PATIENCE, wait_for
 
+pytestmark = pytest.mark.slow
+
 # What a hostile or broken gateway may send: colours, a bell, a cursor up, a reversal of direction, a line of its own.
 EVIL = "\x1b[31mred\x07\x1b[1Aup\u202eback\x9b2J\nseedvr: forged line"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

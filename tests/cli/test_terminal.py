@@ -12,6 +12,8 @@ from helpers.screen import HIDE, SEEDVR, Screen
 from helpers.sources import new_url
 from helpers.waiting import PATIENCE, wait_for
 
+pytestmark = pytest.mark.slow
+
 # Others who write on the same screen.
 
 

@@ -3,8 +3,11 @@
 import base64
 import re
 
+import pytest
 from fakes.gateway import Reply
 from helpers.sources import new_url
+
+pytestmark = pytest.mark.slow
 
 
 def dry(bench, *commands):

@@ -1,6 +1,9 @@
 """`seedvr video` over the real command."""
 
+import pytest
 from helpers.sources import new_url
+
+pytestmark = pytest.mark.slow
 
 URL = "https://example.com/my-video.mp4"
 

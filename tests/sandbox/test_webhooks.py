@@ -96,6 +96,7 @@ def test_both_webhooks(tmp_path):
     run(main())
 
 
+@pytest.mark.slow  # it waits between its calls
 def test_a_webhook_is_tried_again(tmp_path):
     """A call that is answered other than 2xx is tried again with the same body, a redirect among them."""
 
@@ -111,6 +112,7 @@ def test_a_webhook_is_tried_again(tmp_path):
     run(main())
 
 
+@pytest.mark.slow  # it waits between its calls
 def test_a_webhook_is_given_up(tmp_path):
     """A call that nobody answers is tried four times, and the job is none the worse."""
 

@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw
 
 from seedvr_cli.sandbox.upscale.rendering import UpscaleError
 
+pytestmark = pytest.mark.slow
+
 
 def test_video_frames(av, render):
     """Each frame of a clip comes out twice as large, at its time, in H.264, with the same picture on it."""
