@@ -4,9 +4,13 @@ A lock, not a process id: ids are used again, and mean nothing to another contai
 """
 
 import os
+import time
 import uuid
 from contextlib import suppress
 from typing import IO
+
+# Seconds before another attempt at the lock of a file that only we know of.
+LOCK_SECONDS = 0.001
 
 if os.name == "nt":  # pragma: no cover - the tests run where fcntl is
     import msvcrt
@@ -46,7 +50,8 @@ class RunLock:
         if self._file is None:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             file = open(os.path.join(self.folder, self.run), "wb")  # noqa: SIM115 - held until the run ends
-            _try_lock(file)
+            while not _try_lock(file):  # another process looks at it this very moment
+                time.sleep(LOCK_SECONDS)
             self._file = file
         return self.run
 
@@ -93,4 +98,13 @@ def live_runs(folder: str) -> bool:
         names = os.listdir(folder)
     except OSError:
         return False
-    return any(is_run_alive(folder, name) for name in names)
+    return any(_is_locked(os.path.join(folder, name)) for name in names)
+
+
+def _is_locked(path: str) -> bool:
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - closed below on every way
+    except OSError:
+        return False
+    with file:
+        return not _try_lock(file)

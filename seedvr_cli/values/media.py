@@ -160,6 +160,11 @@ def _mp4_size(file: BinaryIO, start: int, end: int) -> Size | None:
             file.seek(stop - 8)
             width, height = struct.unpack(">II", file.read(8))
             found = Size(width >> 16, height >> 16)
-        if found and found.width and (best is None or found.width * found.height > best.width * best.height):
+        if (
+            found
+            and found.width
+            and found.height
+            and (best is None or found.width * found.height > best.width * best.height)
+        ):
             best = found
     return best

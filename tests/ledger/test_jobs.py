@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from helpers.jobs import draft, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,23 +16,7 @@ from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, Paid, Terms, Unanswered
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import LedgerError
-from seedvr_cli.values.job import Draft, File, Job
-
-
-def draft(key: str = "key") -> Draft:
-    return Draft(
-        key=key, gateway="g", endpoint="7b-image", source=f"https://a/{key}.png", name=f"{key}.png", params={},
-        output=None, price=1000, profile="default",
-    )  # fmt: skip
-
-
-def run(folder: Path, work):
-    async def inside():
-        async with Ledger(str(folder)) as ledger:
-            return await work(ledger)
-
-    return asyncio.run(inside())
-
+from seedvr_cli.values.job import File, Job
 
 EVENTS = st.lists(
     st.tuples(

@@ -1,0 +1,110 @@
+"""Looks at the ledger: what is listed, what is spent, what a shell is offered."""
+
+import asyncio
+
+import pytest
+from helpers.jobs import draft, run
+
+from seedvr_cli.ledger.glance import latest_jobs
+from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.ledger.verdicts import Terms
+from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.errors import LedgerError
+
+ENDS = {"listed": "COMPLETED", "not_charged": "ERROR", "maybe": "FAILED"}
+
+
+async def fill(ledger: Ledger) -> None:
+    """A job of every kind of charge."""
+    for index, word in enumerate(ENDS.values()):
+        claimed = await ledger.claim(draft(f"key-{index}"), Terms())
+        job = await ledger.record(claimed.job, Answer(f"job-{index}", "QUEUED"))
+        await ledger.record(job, Answer(f"job-{index}", word))
+    lost = await ledger.claim(draft("lost"), Terms())
+    await ledger.lose(lost.job, "the answer was lost")
+
+
+def test_spending_keeps_each_charge_apart(tmp_path):
+    """The list price of each kind of charge is summed by itself, and since an instant."""
+
+    async def work(ledger):
+        await fill(ledger)
+        return await ledger.spending("g", 0.0), await ledger.spending("g", 1e12), await ledger.spending("other", 0.0)
+
+    (row,), later, other = run(tmp_path, work)
+    assert (row.endpoint, row.profile, row.jobs) == ("7b-image", "default", 4)
+    assert (row.listed, row.not_charged, row.maybe, row.unknown) == (1000, 1000, 1000, 1000)
+    assert (later, other) == ([], [])
+
+
+def test_what_was_never_answered_is_listed_and_settled(tmp_path):
+    """Unknown outcomes are listed until they are settled, and paid keys are those that would not be sent again."""
+
+    async def work(ledger):
+        await fill(ledger)
+        jobs = await ledger.unknown("g")
+        paid = await ledger.paid_keys(["key-0", "key-1", "key-2", "lost", "never"])
+        await ledger.forget(jobs)
+        return [job.key for job in jobs], paid, await ledger.unknown("g"), await ledger.paid_keys(["lost"])
+
+    listed, paid, left, after = run(tmp_path, work)
+    assert (listed, left, after) == (["lost"], [], set())
+    assert paid == {"key-0", "key-2", "lost"}
+
+
+def test_durations_are_those_of_the_latest_jobs(tmp_path):
+    """How long completed jobs took is listed, shortest first."""
+
+    async def work(ledger):
+        await fill(ledger)
+        return await ledger.durations("g", "7b-image"), await ledger.durations("g", "3b-image")
+
+    (took,), none = run(tmp_path, work)
+    assert 0 <= took < 60
+    assert none == []
+
+
+@pytest.mark.parametrize(("beginning", "limit", "found"), [("", 9, 3), ("job-1", 9, 1), ("", 2, 2), ("x", 9, 0)])
+def test_a_shell_is_offered_the_latest_ids(tmp_path, beginning, limit, found):
+    """A look that waits for nobody lists ids by their beginning, the latest first."""
+    run(tmp_path, fill)
+    rows = latest_jobs(str(tmp_path), is_sandbox=False, beginning=beginning, limit=limit)
+    assert [row[0] for row in rows] == [f"job-{index}" for index in (2, 1, 0)
+                                        if f"job-{index}".startswith(beginning)][:found]  # fmt: skip
+    assert latest_jobs(str(tmp_path), is_sandbox=True, beginning="", limit=9) == []
+
+
+def test_a_look_makes_no_ledger(tmp_path):
+    """Where there is no ledger there are no ids, and none is made."""
+    assert latest_jobs(str(tmp_path), is_sandbox=False, beginning="", limit=9) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_ledger_is_set_aside_and_not_replaced(tmp_path):
+    """A file that is no database is moved aside with what to do, and no new ledger begins while it stands there."""
+    path = tmp_path / "ledger.sqlite3"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(LedgerError, match="set aside"):
+        run(tmp_path, fill)
+    assert (tmp_path / "ledger.sqlite3.damaged").exists()
+    with pytest.raises(LedgerError, match="stands aside"):
+        run(tmp_path, fill)
+    (tmp_path / "ledger.sqlite3.damaged").unlink()
+    run(tmp_path, fill)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    """A ledger that has no place is an error with a remedy."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LedgerError, match="cannot be used"):
+        run(tmp_path / "file" / "state", fill)
+
+
+def test_a_group_of_operations_is_one_transaction(tmp_path):
+    """What is asked for at once is done together, and each gets its own answer."""
+
+    async def work(ledger):
+        claims = await asyncio.gather(*(ledger.claim(draft(f"key-{index}"), Terms()) for index in range(50)))
+        return {claim.job.id for claim in claims}
+
+    assert len(run(tmp_path, work)) == 50

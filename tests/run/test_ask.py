@@ -1,0 +1,70 @@
+"""How one job stands: one poll, and what is learned is kept."""
+
+import asyncio
+
+import pytest
+from fakes.scripted import ScriptedGateway, completed, processing
+
+from seedvr_cli.run.ask import ask, outcome_of
+from seedvr_cli.run.session import Access, Session
+from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.errors import JobFailed, NetworkError, OutcomeUnknown
+
+GATEWAY = "https://gateway.example"
+
+
+def asked(house, gateway, request_id: str):
+    async def run():
+        async with house.ledger() as ledger:
+            access = Access(base_url=GATEWAY, key="k", folder=str(house.folder))
+            return await ask(Session(access, gateway, ledger), request_id)
+
+    return asyncio.run(run())
+
+
+def test_what_is_learned_of_an_own_job_is_recorded(house, go):
+    """A job of ours that is done by now is done in the ledger too."""
+    go(ScriptedGateway(), wait=False)
+    outcome = asked(house, ScriptedGateway(polls=[completed()]), "job-1")
+    assert (outcome.error, outcome.known.status, outcome.resumed) == (None, "COMPLETED", True)
+    assert [job.state for job in house.jobs()] == ["completed"]
+
+
+@pytest.mark.parametrize("word", ["FAILED", "ERROR"])
+def test_a_strangers_end_is_told_and_not_kept(house, word):
+    """A job of another machine is shown as the gateway has it, and the ledger stays as it was."""
+    outcome = asked(house, ScriptedGateway(polls=[Answer("theirs", word, error="no")]), "theirs")
+    assert isinstance(outcome.error, JobFailed)
+    assert (outcome.job, outcome.request_id, outcome.known.status) == (None, "theirs", word)
+    assert house.jobs() == []
+
+
+def test_a_stranger_that_runs_has_no_error(house):
+    """A job that goes on is no failure."""
+    outcome = asked(house, ScriptedGateway(polls=[processing("theirs")]), "theirs")
+    assert (outcome.error, outcome.charge) == (None, "maybe")
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_what_went_wrong_is_the_outcomes_error(house, go, own):
+    """A poll that fails is told; what the ledger knows is shown all the same."""
+    if own:
+        go(ScriptedGateway(), wait=False)
+    lost = NetworkError("no connection")
+    outcome = asked(house, ScriptedGateway(polls=[lost]), "job-1")
+    assert outcome.error is lost
+    assert (outcome.known is not None) is own
+
+
+def test_a_submission_without_an_answer_says_so(house, go):
+    """The record of an unknown outcome has that as its error, and its files only where they are asked for."""
+    go(ScriptedGateway(submits=[OutcomeUnknown("lost")]))
+
+    async def run():
+        async with house.ledger() as ledger:
+            (job,) = await ledger.unknown(GATEWAY)
+            return await outcome_of(ledger, job, has_files=False)
+
+    outcome = asyncio.run(run())
+    assert isinstance(outcome.error, OutcomeUnknown)
+    assert (outcome.charge, outcome.files) == ("unknown", ())

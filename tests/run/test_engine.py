@@ -1,0 +1,199 @@
+"""Many items at once: what is passed over, what ends the others, and what does not."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from fakes.scripted import ScriptedGateway, completed
+
+from seedvr_cli.plan.lists import Entry
+from seedvr_cli.plan.planner import Planner, Prospect
+from seedvr_cli.plan.wishes import Wishes
+from seedvr_cli.run import life
+from seedvr_cli.run.engine import in_one_chunk
+from seedvr_cli.values.catalog import ENDPOINTS
+from seedvr_cli.values.errors import Interrupted, NotSubmitted, RequestRefused, Unforeseen, UsageError
+from seedvr_cli.values.events import Crashed, Finished, Received, Skipped, Started
+
+GATEWAY = "https://gateway.example"
+
+
+def prospects(house, *sources: str, output: str | None = None) -> list[Prospect]:
+    """Lines of a list, as `--from` has them."""
+    planner = Planner(Wishes(ENDPOINTS["7b-image"], {}, output=output or f"{house.folder}/out/"), GATEWAY)
+    lines = [Entry(number, source) for number, source in enumerate(sources, start=1)]
+    return [one for line in lines for one in planner.line(line, "urls.txt")]
+
+
+def urls(count: int) -> list[str]:
+    return [f"https://example.com/{number}.png" for number in range(count)]
+
+
+async def events_of(house, gateway, work, **policy) -> list:
+    async with house.engine(gateway, **policy) as engine:
+        return [event async for event in engine.run(in_one_chunk(work))]
+
+
+def test_a_line_that_is_wrong_is_that_items_failure(house):
+    """A bad line of a stream has an outcome of its own, and the others are done."""
+    work = prospects(house, "https://example.com/1.png", "ftp://example.com/2.png", "https://example.com/3.png")
+    events = asyncio.run(events_of(house, ScriptedGateway(), work))
+    outcomes = {event.outcome.item.index: event.outcome for event in events if isinstance(event, Finished)}
+    assert [outcomes[index].error.code if outcomes[index].error else None for index in (1, 2, 3)] == [
+        None,
+        "bad_line",
+        None,
+    ]
+
+
+@pytest.mark.parametrize("is_relative", [True, False])
+def test_what_is_delivered_is_passed_over(house, monkeypatch, is_relative):
+    """Lines whose files stand as they were delivered are skipped with one look, and their paths told."""
+    monkeypatch.chdir(house.folder)
+    output = "out/" if is_relative else None
+    asyncio.run(events_of(house, ScriptedGateway(), prospects(house, *urls(3), output=output)))
+    (house.folder / "out" / "1-upscaled.png").unlink()
+    (house.folder / "out" / "2-upscaled.png").write_bytes(b"changed")
+    gateway = ScriptedGateway()
+    events = asyncio.run(events_of(house, gateway, prospects(house, *urls(3), output=output), skim=True))
+    (skipped,) = [event for event in events if isinstance(event, Skipped)]
+    assert len(skipped.paths) == 1
+    assert skipped.paths[0].endswith("out/0-upscaled.png")
+    assert len([event for event in events if isinstance(event, Finished)]) == 2
+    assert gateway.submitted == []
+
+
+@pytest.mark.parametrize("template", ["{request_id}{ext}", "{date}-{index}{ext}"])
+def test_names_that_only_the_job_knows_are_looked_at_closely(house, template):
+    """A name with the request id or the date is not passed over by a quick look, and not paid again either."""
+    work = prospects(house, *urls(1), output=f"{house.folder}/out/{template}")
+    asyncio.run(events_of(house, ScriptedGateway(), work))
+    gateway = ScriptedGateway()
+    events = asyncio.run(events_of(house, gateway, work, skim=True))
+    assert not [event for event in events if isinstance(event, Skipped)]
+    (outcome,) = [event.outcome for event in events if isinstance(event, Finished)]
+    assert (outcome.skipped, gateway.submitted) == (True, [])
+
+
+def test_a_name_of_another_number_is_passed_over(house):
+    """A file that got a number is the one that is looked for."""
+    (house.folder / "out").mkdir()
+    (house.folder / "out" / "0-upscaled.png").write_bytes(b"stranger")
+    asyncio.run(events_of(house, ScriptedGateway(), prospects(house, *urls(1))))
+    events = asyncio.run(events_of(house, ScriptedGateway(), prospects(house, *urls(1)), skim=True))
+    (skipped,) = [event for event in events if isinstance(event, Skipped)]
+    assert skipped.paths[0].endswith("0-upscaled-2.png")
+
+
+def test_fail_fast_submits_nothing_more(house, go):
+    """After one failure with --fail-fast the others are not submitted."""
+    gateway = ScriptedGateway(submits=[RequestRefused("HTTP 400")])
+    first, *others = go(gateway, house.purchases(*urls(4)), jobs=1, fail_fast=True)
+    assert first.error.code == "refused"
+    assert {type(outcome.error) for outcome in others} == {NotSubmitted}
+    assert len(gateway.submitted) == 1
+
+
+def test_what_nobody_foresaw_is_one_items_end(house, go):
+    """A bug that strikes one job is that job's outcome, its paid record stays, and the other eleven are done."""
+    answers = [ValueError("boom"), *[completed()] * 11]
+    outcomes = go(ScriptedGateway(polls=answers), house.purchases(*urls(12)), jobs=1)
+    first, *others = outcomes
+    assert isinstance(first.error, Unforeseen)
+    assert "ValueError: boom" in first.error.message
+    assert first.request_id == "job-1"
+    assert [outcome.error for outcome in others] == [None] * 11
+    (crash,) = [event for event in house.events if isinstance(event, Crashed)]
+    assert crash.told is first.error
+
+
+def test_a_bug_beyond_the_job_is_its_end_too(house, go, monkeypatch):
+    """Where even the boundary of a job fails, the run goes on."""
+
+    def fail(*_: object) -> None:
+        raise KeyError("name")
+
+    monkeypatch.setattr(life, "ResultName", fail)
+    (outcome,) = go(ScriptedGateway())
+    assert isinstance(outcome.error, Unforeseen)
+
+
+def test_a_list_that_cannot_be_read_on_ends_the_run(house):
+    """An error of the list itself is raised, after what was begun has been dropped."""
+
+    async def broken() -> AsyncIterator[Sequence[Prospect]]:
+        yield prospects(house, *urls(1))
+        raise UsageError("--from: it broke")
+
+    async def run() -> None:
+        async with house.engine(ScriptedGateway()) as engine:
+            async for _ in engine.run(broken()):
+                pass
+
+    with pytest.raises(UsageError, match="it broke"):
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize("policy", [{}, {"overwrite": True}, {"new": True}])
+def test_explicit_names_are_checked_before_anything_is_paid(house, policy):
+    """A file that is not this job's own refuses the run, unless it may be replaced."""
+    taken = house.folder / "x.png"
+
+    async def check() -> str | None:
+        async with house.engine(ScriptedGateway(), **policy) as engine:
+            try:
+                await engine.check_outputs(house.purchases(output=str(taken)))
+                await engine.check_outputs(prospects(house, *urls(1), output=str(taken)))
+            except UsageError as error:
+                return error.message
+        return None
+
+    assert asyncio.run(check()) is None
+    taken.write_bytes(b"stranger")
+    assert (asyncio.run(check()) is None) is bool(policy.get("overwrite"))
+
+
+def test_an_own_file_is_no_obstacle_until_it_is_paid_again(house, go):
+    """A job's own file under an explicit name is fine, and not with --new."""
+    items = house.purchases(output=f"{house.folder}/x.png")
+    go(ScriptedGateway(), items)
+
+    async def check(**policy) -> bool:
+        async with house.engine(ScriptedGateway(), **policy) as engine:
+            try:
+                await engine.check_outputs(items)
+            except UsageError:
+                return False
+        return True
+
+    assert asyncio.run(check())
+    assert not asyncio.run(check(new=True))
+
+
+def test_stopping_twice_is_stopping_once(house):
+    """The first reason for a stop counts."""
+
+    async def run() -> Interrupted | None:
+        async with house.engine(ScriptedGateway()) as engine:
+            engine.stop(Interrupted("first"))
+            engine.stop(Interrupted("second"))
+            _ = [event async for event in engine.run(in_one_chunk(house.purchases()))]
+            return engine.interrupted
+
+    assert asyncio.run(run()).message == "first"
+
+
+def test_events_tell_the_way_of_a_job(house, go):
+    """Each item begins, tells of its bytes, and ends with its outcome."""
+    go(ScriptedGateway())
+    kinds = [type(event) for event in house.events]
+    assert (kinds[0], kinds[-1]) == (Started, Finished)
+    assert Received in kinds
+
+
+def test_a_failed_job_is_no_reason_to_stop(house, go):
+    """Without --fail-fast a failure is one item's."""
+    gateway = ScriptedGateway(submits=[RequestRefused("HTTP 400")])
+    outcomes = go(gateway, house.purchases(*urls(3)), jobs=1)
+    assert len(gateway.submitted) == 3
+    assert {outcome.error.code for outcome in outcomes} == {"refused"}
