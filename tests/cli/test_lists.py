@@ -1,10 +1,11 @@
 """Lists over the real command: done once, line by line, with what failed as a list again."""
 
 import json
+import os
 import subprocess
 
 import pytest
-from helpers.sources import urls, write
+from helpers.sources import new_url, urls, write
 from helpers.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
@@ -127,3 +128,18 @@ def test_fail_fast_submits_nothing_more(run, work, sandbox_server):
     assert server.accepted() < 10
     assert len(done.objects) == 40
     assert done.objects[-1]["charge"] == "none"
+
+
+def test_the_list_itself_is_no_place_for_failures(bench, sandbox):
+    """--failed-file that is the list, also through a link, or that has no folder, is refused, and nothing is sent."""
+    lines = "".join(f"{new_url()}\n" for _ in range(3))
+    (bench.work / "urls.txt").write_text(lines)
+    (bench.work / "link.txt").symlink_to("urls.txt")
+    os.link(bench.work / "urls.txt", bench.work / "hard.txt")
+    (bench.work / "folder").mkdir()
+    for name in ("urls.txt", "./urls.txt", "link.txt", "hard.txt", "folder", "nowhere/failed.txt", "/dev/null"):
+        done = bench.run("image", "--from", "urls.txt", "--failed-file", name, to=sandbox)
+        assert (done.rc, done.stdout) == (2, ""), name
+        assert "--failed-file" in done.stderr
+    assert (bench.work / "urls.txt").read_text() == lines
+    assert all(sandbox.accepted(url) == 0 for url in lines.split())
