@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import BinaryIO
 
+# Bytes at the end of a track's header: its matrix, width and height.
+TRACK_END = 44
 # Enough of a file's beginning to tell its type.
 HEAD_BYTES = 64
 
@@ -17,10 +19,26 @@ EXTENSIONS = {
     "image/gif": ".gif",
     "image/tiff": ".tiff",
     "image/bmp": ".bmp",
+    "image/heic": ".heic",
+    "image/heif": ".heif",
+    "audio/mp4": ".m4a",
+    "video/x-matroska": ".mkv",
     "video/mp4": ".mp4",
     "video/quicktime": ".mov",
     "video/webm": ".webm",
     "video/x-msvideo": ".avi",
+}
+# What the gateway takes (reference: Supported Formats).
+SOURCE_TYPES = {
+    "image": frozenset({"image/png", "image/jpeg", "image/webp"}),
+    "video": frozenset({"video/mp4", "video/quicktime", "video/x-msvideo", "video/webm"}),
+}
+# Endings of names that say for sure that it is something else.
+_ENDINGS = {
+    **{ext: media_type for media_type, ext in EXTENSIONS.items()},
+    ".jpeg": "image/jpeg",
+    ".tif": "image/tiff",
+    ".m4v": "video/mp4",
 }
 SOURCE_EXTENSIONS = {
     "image": (".png", ".jpg", ".jpeg", ".webp"),
@@ -36,11 +54,12 @@ _READERS = {
     "image/tiff": "TiffImagePlugin.TiffImageFile",
     "image/bmp": "BmpImagePlugin.BmpImageFile",
 }
+# The EXIF tag that says how a picture is to be shown, and its values that stand it on its side.
+_ORIENTATION, _TURNED = 0x0112, frozenset({5, 6, 7, 8})
 # The first bytes of files.
 _BEGINNINGS = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
-    (b"\x1aE\xdf\xa3", "video/webm"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
     (b"II*\0", "image/tiff"),
@@ -48,7 +67,16 @@ _BEGINNINGS = (
 )
 _RIFF_FORMS = {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}
 # The brands of MP4's family that are not video/mp4.
-_BRANDS = {b"avif": "image/avif", b"avis": "image/avif", b"qt  ": "video/quicktime"}
+_BRANDS = {
+    b"avif": "image/avif",
+    b"avis": "image/avif",
+    b"qt  ": "video/quicktime",
+    b"M4A ": "audio/mp4",
+    b"M4B ": "audio/mp4",
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "image/heic"),
+}
+# Brands of still pictures that leave the codec to the compatible brands behind them.
+_STILL_BRANDS = frozenset({b"mif1", b"msf1", b"mif2", b"miaf"})
 # The end of every PNG: the chunk IEND with its checksum.
 _PNG_END = b"IEND\xaeB`\x82"
 # The boxes without which there is nothing to see.
@@ -75,11 +103,20 @@ def sniff(head: bytes) -> str | None:
     if head[:4] == b"RIFF":
         return _RIFF_FORMS.get(head[8:12])
     if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12], "video/mp4")
+        return _brand(head)
+    if head.startswith(b"\x1aE\xdf\xa3"):
+        return "video/x-matroska" if b"matroska" in head else "video/webm"
     if head[4:8] in {b"moov", b"mdat", b"wide"} and head[:1] == b"\0":
         return "video/quicktime"
     is_bitmap = head.startswith(b"BM") and head[6:10] == b"\0\0\0\0"
     return "image/bmp" if is_bitmap else None
+
+
+def _brand(head: bytes) -> str:
+    major, compatible = head[8:12], [head[start : start + 4] for start in range(16, len(head) - 3, 4)]
+    if major in _STILL_BRANDS:
+        return next((_BRANDS[brand] for brand in compatible if brand in _BRANDS), "image/heif")
+    return _BRANDS.get(major, "video/mp4")
 
 
 def sniff_file(path: str) -> str | None:
@@ -94,13 +131,21 @@ def measure(path: str, media_type: str) -> Size | None:
         if media_type in _READERS:
             module, _, reader = _READERS[media_type].partition(".")
             with getattr(import_module(f"PIL.{module}"), reader)(path) as picture:
-                return Size(*picture.size)
+                width, height = picture.size
+                # Without EXIF there is none to look for: a PNG would be read to its end.
+                is_turned = "exif" in picture.info and picture.getexif().get(_ORIENTATION) in _TURNED
+                return Size(height, width) if is_turned else Size(width, height)
         if media_type in {"video/mp4", "video/quicktime"}:
             with open(path, "rb") as file:
                 return _mp4_size(file, 0, os.fstat(file.fileno()).st_size)
     except Exception:  # noqa: BLE001 - readers of pictures raise whatever they like, or are not installed
         return None
     return None
+
+
+def named_type(name: str) -> str | None:
+    """The media type that a name's ending says, or None where it says none."""
+    return _ENDINGS.get(os.path.splitext(name)[1].lower())
 
 
 def is_whole(path: str, media_type: str) -> bool:
@@ -157,9 +202,10 @@ def _mp4_size(file: BinaryIO, start: int, end: int) -> Size | None:
         if kind in {b"moov", b"trak"}:
             found = _mp4_size(file, content, stop)
         elif kind == b"tkhd":
-            file.seek(stop - 8)
-            width, height = struct.unpack(">II", file.read(8))
-            found = Size(width >> 16, height >> 16)
+            file.seek(stop - TRACK_END)
+            a, b, _, c, d, *_, width, height = struct.unpack(">11I", file.read(TRACK_END))
+            is_turned = a == d == 0 and b and c  # a quarter turn
+            found = Size(height >> 16, width >> 16) if is_turned else Size(width >> 16, height >> 16)
         if (
             found
             and found.width
