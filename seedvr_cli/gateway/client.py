@@ -33,7 +33,7 @@ from seedvr_cli.values.errors import (
 )
 from seedvr_cli.values.request import Request
 from seedvr_cli.values.schedule import retry_after
-from seedvr_cli.values.urls import is_allowed_url, is_loopback
+from seedvr_cli.values.urls import is_allowed_url, is_local_gateway, is_loopback, wire_url
 
 # Seconds of silence. An answer to a submission may take its time: giving up on it means not knowing whether it was
 # paid. And seconds for the whole of such an answer, however it drips.
@@ -119,7 +119,7 @@ class Gateway:
             async with asyncio.timeout(seconds * WHOLE_ANSWER):
                 reply = await self._api.exchange("POST", url, headers, body, seconds=seconds, largest=largest)
         except TimeoutError as error:
-            raise OutcomeUnknown("the gateway's answer to the submission did not end in time") from error
+            raise OutcomeUnknown("the gateway's answer to the submission was lost: no answer in time") from error
         except Unreachable as error:
             raise NotSent(f"cannot reach {self._base_url}: {error}") from error
         except Unsent as error:
@@ -188,19 +188,18 @@ class Gateway:
                     hint = "it is paid for; if the URL has expired, --new is the only way to another, and pays again"
                     raise DeliveryError(f"the media server answered HTTP {incoming.status}", hint=hint)
                 if incoming.status not in {200, 206}:
-                    raise DeliveryError(f"the media server answered HTTP {incoming.status} for {url[:200]}")
+                    raise DeliveryError(f"the media server answered HTTP {incoming.status} for {_shown(url)}")
                 yield read_stream(incoming, offset)
         except (Unreachable, Lost) as error:
             raise NetworkError(f"the download broke: {error}") from error
         except Unsent as error:
-            raise DeliveryError(f"the gateway names a media URL that cannot be read: {url[:200]}") from error
+            raise DeliveryError(f"the gateway names a media URL that cannot be read: {_shown(url)}") from error
 
     @asynccontextmanager
     async def _open(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Incoming]:
         """GET with redirects followed, never to plain http elsewhere."""
         for _ in range(REDIRECTS + 1):
-            if not is_allowed_url(url):
-                raise DeliveryError(f"the gateway names a media URL that is neither https nor local: {url[:200]}")
+            url = self._media_url(url)
             async with self._media.open(url, headers, seconds=MEDIA_SECONDS) as incoming:
                 self._report("GET", url, incoming.status)
                 place = incoming.headers.get("Location") if incoming.status in REDIRECTING else None
@@ -210,9 +209,21 @@ class Gateway:
             url = _join(url, place)
         raise DeliveryError(f"the media server redirects more than {REDIRECTS} times")
 
+    def _media_url(self, url: str) -> str:
+        """The URL made a valid one; DeliveryError where it leads to where no results are."""
+        try:
+            valid = wire_url(url.strip())
+        except ValueError as error:
+            raise DeliveryError(f"the gateway names a media URL that cannot be read: {_shown(url)}") from error
+        if not is_allowed_url(valid):
+            raise DeliveryError(f"the gateway names a media URL that is neither https nor local: {_shown(url)}")
+        if is_loopback(urlsplit(valid).hostname or "") and not is_local_gateway(self._base_url):
+            raise DeliveryError(f"the gateway names a media URL on this machine, where it is not: {_shown(url)}")
+        return valid
+
     def _report(self, method: str, url: str, status: int) -> None:
         if self._observe:
-            self._observe(f"{method} {url} -> HTTP {status}")
+            self._observe(f"{method} {_shown(url)} -> HTTP {status}")
 
     def _describe(self, reply: Reply) -> str:
         """What a refusal says, in one line: the gateway's own words where there are any."""
@@ -253,6 +264,11 @@ class Gateway:
             raise BalanceError(message)
         if status in REFUSALS:
             raise RequestRefused(message)
+
+
+def _shown(url: str) -> str:
+    """A URL for people, without its query, which may be a signature."""
+    return url.partition("?")[0][:200]
 
 
 def _redirects(reply: Reply) -> str:

@@ -46,6 +46,8 @@ def outcome_line(outcome: Outcome) -> str:
 
 def name_of(item: Item) -> str:
     """What the user knows the item by."""
+    if item.source and "://" in item.source:
+        return item.source.partition("?")[0]  # which may be a signature
     return item.source or (item.request_id if isinstance(item, Attachment) else None) or item.label
 
 

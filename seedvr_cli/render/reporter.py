@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from seedvr_cli.render.human import clean, outcome_line, summary_line
+from seedvr_cli.render.human import clean, name_of, outcome_line, summary_line
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.errors import NotSubmitted
 from seedvr_cli.values.events import NO_ANSWER, Changed, Event, Finished, Notice, Started
@@ -129,7 +129,7 @@ class PlainReporter:
                 before, self._states[item.index] = self._states.get(item.index), state
                 if not self._many and state != before:
                     suffix = f" ({request_id})" if request_id else ""
-                    self._talk.say(f"seedvr: {item.source or item.label}: {state}{suffix}")
+                    self._talk.say(f"seedvr: {name_of(item)}: {state}{suffix}")
             case Notice(text, verbose):
                 if not verbose or self._talk.verbose:
                     self._talk.say(f"seedvr: {text}")

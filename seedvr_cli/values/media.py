@@ -1,5 +1,6 @@
 """What a file is, by its bytes: the gateway's `media_type` and the URL's ending are no guide."""
 
+import mmap
 import os
 import struct
 from dataclasses import dataclass
@@ -77,8 +78,10 @@ _BRANDS = {
 }
 # Brands of still pictures that leave the codec to the compatible brands behind them.
 _STILL_BRANDS = frozenset({b"mif1", b"msf1", b"mif2", b"miaf"})
-# The end of every PNG: the chunk IEND with its checksum.
-_PNG_END = b"IEND\xaeB`\x82"
+# The beginning of every PNG, and its end: the chunk IEND with its checksum.
+_PNG_BEGIN, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+# The mark at the end of every JPEG.
+_JPEG_END = b"\xff\xd9"
 # The boxes without which there is nothing to see.
 _NEEDED_BOXES = {
     "image/avif": {b"meta", b"mdat"},
@@ -149,22 +152,40 @@ def named_type(name: str) -> str | None:
 
 
 def is_whole(path: str, media_type: str) -> bool:
-    """Whether the file's own structure says it is complete; for a body that came without a length."""
+    """Whether the file's own structure says it is complete; what may follow its end does not matter."""
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         head = file.read(12)
-        file.seek(max(0, size - 64))
-        tail = file.read()
         match media_type:
             case "image/png":
-                return _PNG_END in tail
+                return _has_png_end(file, size)
             case "image/jpeg":
-                return b"\xff\xd9" in tail
+                return _has_jpeg_end(file, size)
             case "image/webp" | "video/x-msvideo":
                 return size > 12 and int(struct.unpack("<I", head[4:8])[0]) + 8 <= size
             case "video/mp4" | "video/quicktime" | "image/avif":
-                return _boxes_fill(file, size, _NEEDED_BOXES[media_type])
+                return _has_boxes(file, size, _NEEDED_BOXES[media_type])
     return size > 0
+
+
+def _has_png_end(file: BinaryIO, size: int) -> bool:
+    """Whether its chunks lead to IEND."""
+    position = len(_PNG_BEGIN)
+    while position + len(_PNG_END) + 4 <= size:
+        file.seek(position)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        position += length + 12
+        if kind == b"IEND":
+            return bool(position <= size)
+    return False
+
+
+def _has_jpeg_end(file: BinaryIO, size: int) -> bool:
+    """Whether the mark of the end stands anywhere behind the first bytes."""
+    if size < len(_JPEG_END):
+        return False
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.rfind(_JPEG_END, len(_JPEG_END)) > 0
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]:
@@ -186,12 +207,13 @@ def _boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]
     return boxes
 
 
-def _boxes_fill(file: BinaryIO, size: int, needed: set[bytes]) -> bool:
+def _has_boxes(file: BinaryIO, size: int, needed: set[bytes]) -> bool:
+    """Whether all that is needed stands there whole."""
     try:
         boxes = _boxes(file, 0, size)
     except struct.error:  # cut within a box's length
         return False
-    return bool(boxes) and boxes[-1][2] == size and needed <= {kind for kind, _, _ in boxes}
+    return needed <= {kind for kind, _, end in boxes if end <= size}
 
 
 def _mp4_size(file: BinaryIO, start: int, end: int) -> Size | None:

@@ -36,8 +36,6 @@ def packed(_):
         "output.png",
         "javascript:alert(1)",
         "https://",
-        "https://cdn.example/a b",
-        "https://cdn.example/\r\nX: 1",
         "https://[::1",
         "",
     ],
@@ -46,6 +44,28 @@ def test_media_elsewhere_than_https_are_refused(url):
     """A media URL, or a redirect of one, that is neither https nor local is refused before a request is sent."""
     error, script = fetched(media(200, b"x"), url=url)
     assert type(error) is DeliveryError
+    assert script.requests == []
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("https://cdn.example/a b.png", "https://cdn.example/a%20b.png"),
+        (" https://cdn.example/ä.png ", "https://cdn.example/%C3%A4.png"),
+        ("https://cdn.example/\r\nX: 1", "https://cdn.example/%0D%0AX:%201"),
+        ("https://cdn.example/a%20b.png?sig=%2B", "https://cdn.example/a%20b.png?sig=%2B"),
+    ],
+)
+def test_what_may_not_stand_in_a_media_url_is_encoded(url, asked):
+    """Blanks and other bytes are percent-encoded; what is encoded stays to the letter."""
+    _, script = fetched(media(200, b"x"), url=url)
+    assert [str(one.url) for one in script.requests] == [asked]
+
+
+def test_a_hosted_gateway_leads_to_no_loopback():
+    """A media URL on this machine is for a gateway on this machine alone."""
+    error, script = fetched(media(200, b"x"), url="http://127.0.0.1:8080/a.png")
+    assert "on this machine" in error.message
     assert script.requests == []
 
 
