@@ -11,7 +11,7 @@ from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.media import SOURCE_EXTENSIONS, SOURCE_TYPES, named_type, sniff_file
 from seedvr_cli.values.naming import safe_name, source_name
 from seedvr_cli.values.request import Source
-from seedvr_cli.values.urls import is_allowed_url, is_plain_url, url_identity, wire_url
+from seedvr_cli.values.urls import INVISIBLE, is_allowed_url, is_plain_url, url_identity, wire_url
 
 # Bytes; the gateway gives no limit, this is what fits a URL line of any server.
 LONGEST_URL = 8192
@@ -19,6 +19,8 @@ LONGEST_URL = 8192
 
 def expand(word: str, wishes: Wishes) -> Iterator[Source]:
     """The sources that a SOURCE word names; UsageError says what is wrong with it."""
+    if "://" in word:
+        word = word.strip(INVISIBLE)
     if len(word) <= LONGEST_URL and is_plain_url(word):
         yield plain_source(word, wishes)
     elif "://" in word or word.startswith("data:"):
@@ -39,6 +41,8 @@ def plain_source(url: str, wishes: Wishes) -> Source:
 def _url_source(word: str, endpoint: Endpoint) -> Source:
     if len(word) > LONGEST_URL:
         raise UsageError(f"SOURCE: a URL of {len(word)} characters; {LONGEST_URL} is the limit: {word[:80]}...")
+    if any(character in INVISIBLE for character in word):
+        raise UsageError(f"SOURCE: {word[:200]!r} has a character of no width in it", hint="type it anew")
     if not is_allowed_url(word):
         raise UsageError(f"SOURCE: {word[:200]!r} is not an https URL", hint="plain http is only for this machine")
     try:

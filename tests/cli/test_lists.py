@@ -143,3 +143,19 @@ def test_the_list_itself_is_no_place_for_failures(bench, sandbox):
         assert "--failed-file" in done.stderr
     assert (bench.work / "urls.txt").read_text() == lines
     assert all(sandbox.accepted(url) == 0 for url in lines.split())
+
+
+@pytest.mark.parametrize("first", ["url,scale", "just words", "ftp://example.com/a.png"])
+def test_a_stream_that_begins_with_no_source_ends_at_once(bench, sandbox, first):
+    """Where the first line of standard input is no source, nothing is sent, and the code is 2."""
+    url = new_url()
+    done = bench.run("image", "--from", "-", to=sandbox, stdin=f"{first}\n{url},4\n{url}\n")
+    assert (done.rc, done.stdout, sandbox.accepted(url)) == (2, "", 0), done.stderr
+    assert "first line" in done.stderr
+
+
+def test_a_dry_run_shows_bad_lines(run):
+    """--dry-run of a stream shows the lines that are wrong, and ends with 2."""
+    done = run("image", "--from", "-", "--dry-run", key=None, stdin=f"{new_url()}\nnonsense\n{new_url()}\n")
+    assert (done.rc, len(done.lines)) == (2, 2)
+    assert "standard input:2" in done.stderr

@@ -238,3 +238,11 @@ def test_a_name_that_shows_nothing_is_taken(word):
     """What an ending does not tell is the gateway's to find out."""
     assert plan([word], wishes(VIDEO))
     assert plan([word], wishes(IMAGE))
+
+
+def test_characters_of_no_width_around_a_url_are_dropped():
+    """What a chat or an editor leaves around a URL is no part of it, and inside it is refused."""
+    (prospect,) = plan(["\u200b\ufeffhttps://example.com/a.png\u200b"], wishes())
+    assert prospect.source.identity == "https://example.com/a.png"
+    message, _ = refused(["https://example.com/a\u200bb.png"], wishes())
+    assert "no width" in message
