@@ -1,7 +1,9 @@
 """The commands together, and the one boundary where errors become a line and an exit code."""
 
+import errno
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated
 
@@ -12,6 +14,8 @@ from seedvr_cli import __version__
 from seedvr_cli.cli.streams import forget_stdout
 from seedvr_cli.values.errors import SeedvrError
 
+# What the system says of a standard output that cannot be written to.
+STREAM_ERRORS = frozenset({errno.ENOSPC, errno.EBADF, errno.EIO, errno.EAGAIN, errno.EFBIG})
 # Set by a shell that asks what may come next: then all commands are needed.
 COMPLETION = "_SEEDVR_COMPLETE"
 # Where each command is, in the order of --help. Only the one that is asked for is loaded.
@@ -73,19 +77,22 @@ def run(arguments: list[str]) -> int:
     except SeedvrError as error:
         from seedvr_cli.render.human import error_line
 
-        print(error_line(error), file=sys.stderr)
+        _say(error_line(error))
         return error.exit_code
     except SystemExit as error:  # Typer ends by itself after a completion, and, with 1, where a pipe is closed
         return forget_stdout() if error.code == 1 else int(error.code or 0)
     except BrokenPipeError:
         return forget_stdout()
     except (KeyboardInterrupt, typer.Abort):
-        print("seedvr: interrupted", file=sys.stderr)
+        _say("seedvr: interrupted")
         return 130
     except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it is one line
+        if isinstance(error, OSError) and error.filename is None and error.errno in STREAM_ERRORS:
+            _say(f"seedvr: cannot write to standard output: {error.strerror}")
+            return 1
         from seedvr_cli.cli.crash_log import log_crash
 
-        print(log_crash(error, arguments), file=sys.stderr)
+        _say(log_crash(error, arguments))
         return 1
     return code if isinstance(code, int) else 0
 
@@ -93,9 +100,15 @@ def run(arguments: list[str]) -> int:
 def _refuse(error: TyperException) -> int:
     message = error.format_message().strip()
     if "\n" in message:  # a command without arguments shows its help
-        print(message, file=sys.stderr)
+        _say(message)
     else:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "seedvr"
-        print(f"seedvr: {message.rstrip('.')}; '{command} --help' shows how", file=sys.stderr)
+        _say(f"seedvr: {message.rstrip('.')}; '{command} --help' shows how")
     return error.exit_code
+
+
+def _say(text: str) -> None:
+    """A standard error that cannot be written to is nobody's."""
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)

@@ -4,9 +4,9 @@ import csv
 import io
 import json
 import os
+from collections.abc import Sequence
 
 from seedvr_cli.plan.lists import Form
-from seedvr_cli.plan.planner import check_folder
 from seedvr_cli.render.human import clean
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.items import Outcome, Purchase
@@ -18,15 +18,15 @@ class Failures:
     A text gets the reason as a comment, JSON Lines a key `error`, CSV a column `error`; a list may have all three.
     """
 
-    def __init__(self, path: str | None, form: Form = "lines", header: str = "") -> None:
+    def __init__(
+        self, path: str | None, form: Form = "lines", header: str = "", *, lists: Sequence[str] = ()
+    ) -> None:  # fmt: skip
         self._path = path
         self._form = form
         self._header = header
         self._begun = False
         if path is not None:
-            if os.path.isdir(path):
-                raise UsageError(f"--failed-file: {path} is a folder")
-            check_folder(os.path.dirname(path))
+            _check(path, lists)
 
     def describe(self, form: Form, header: str) -> None:
         """The list's form, once it is known."""
@@ -61,3 +61,19 @@ class Failures:
             writer.writerow([known.get(name, "") for name in names])
             return text.getvalue()
         return f"# {reason}\n{raw}\n"
+
+
+def _check(path: str, lists: Sequence[str]) -> None:
+    """UsageError where it could not be written, or is one of the lists that are read, also through a link."""
+    for name in lists:
+        if name != "-" and os.path.exists(path) and os.path.exists(name) and os.path.samefile(path, name):
+            raise UsageError(f"--failed-file: {path} is the list that is read", hint="give it a name of its own")
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise UsageError(f"--failed-file: {path} is in the way: it is not a file")
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        raise UsageError(f"--failed-file: {path} cannot be written to")
+    folder = os.path.dirname(os.path.realpath(path))
+    if not os.path.isdir(folder):
+        raise UsageError(f"--failed-file: there is no folder {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"--failed-file: {folder} cannot be written to")

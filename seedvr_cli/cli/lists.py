@@ -46,7 +46,7 @@ def upscale_lists(
         if path != "-" and not os.path.exists(path):
             raise UsageError(f"--from {path}: no such file")
     shard = parse_shard(options.shard)
-    failures = Failures(options.failed_file)
+    failures = Failures(options.failed_file, lists=lists)
 
     def prospects(*, only_files: bool = False, only_check: bool = False) -> Iterator[Prospect]:
         planner = Planner(wishes, common.gateway_name)
@@ -57,7 +57,8 @@ def upscale_lists(
                 continue
             with open_list(path) as opened:
                 failures.describe(opened.form, opened.header)
-                yield from _share(_prospects_of(opened, planner, only_check=only_check and shard[1] == 1), shard)
+                found = _prospects_of(opened, planner, only_check=only_check and shard[1] == 1)
+                yield from _share(_begun(found, opened.name) if path in streams else found, shard)
 
     if wishes.key is not None:
         raise UsageError(f"--key {wishes.key}: one name for a whole list", hint="a list has a column 'key'")
@@ -67,7 +68,7 @@ def upscale_lists(
     check_output_folder(output)
     total = _check(prospects(only_files=True, only_check=True), common)
     if money.dry_run:
-        return print_requests(common, (one for one in prospects() if one.problem is None))
+        return print_requests(common, _right(prospects(), common))
     from seedvr_cli.cli.session import Workload, run_work
 
     async def find_work(session: Any) -> Workload:
@@ -127,19 +128,39 @@ def _prospects_of(opened: List, planner: Planner, *, only_check: bool) -> Iterat
             yield from planner.line(entry, name)
 
 
+def _begun(prospects: Iterator[Prospect], name: str) -> Iterator[Prospect]:
+    """The prospects of a stream, whose first line must be right: it may be no list at all, or have another header."""
+    first = next(prospects, None)
+    if first is None:
+        return
+    if first.problem is not None:
+        shown = "standard input" if name == "-" else name
+        raise UsageError(
+            f"--from {shown}: its first line is no source: {first.problem}",
+            hint="a list has URLs, JSON objects with a 'source', or a CSV header with a column 'source'",
+        )
+    yield first
+    yield from prospects
+
+
 def _check(prospects: Iterator[Prospect], common: Common) -> int:
-    """Read regular files whole before anything is paid; UsageError where lines are bad."""
-    total = problems = 0
+    """Read regular files whole before anything is paid; how many items there are. UsageError where lines are bad."""
+    return sum(1 for _ in _right(prospects, common))
+
+
+def _right(prospects: Iterator[Prospect], common: Common) -> Iterator[Prospect]:
+    """Those that are right; at the end, UsageError where some were not, the first of which are shown."""
+    problems = 0
     for prospect in prospects:
-        total += 1
-        if prospect.problem is not None:
-            problems += 1
-            if problems <= SHOWN_PROBLEMS:
-                common.talk.error(f"seedvr: {prospect.where}: {prospect.problem}")
+        if prospect.problem is None:
+            yield prospect
+            continue
+        problems += 1
+        if problems <= SHOWN_PROBLEMS:
+            common.talk.error(f"seedvr: {prospect.where}: {prospect.problem}")
     if problems:
         lines = "1 line is" if problems == 1 else f"{problems} lines are"
         raise UsageError(f"{lines} wrong, and nothing was submitted")
-    return total
 
 
 async def _chunks(prospects: Iterator[Prospect], *, is_stream: bool) -> AsyncIterator[Sequence[Prospect]]:

@@ -16,7 +16,7 @@ from seedvr_cli.cli.context import Common
 from seedvr_cli.cli.crash_log import keep_traceback, known_secrets
 from seedvr_cli.cli.failed_file import Failures
 from seedvr_cli.cli.streams import PIPE_CLOSED, forget_stdout
-from seedvr_cli.render.reporter import PlainReporter, Reporter
+from seedvr_cli.render.reporter import Careful, PlainReporter, Reporter
 from seedvr_cli.render.results import Form, Results
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.run import session as run
@@ -116,6 +116,9 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
                 except BrokenPipeError:
                     forget_stdout()
                     codes.add(PIPE_CLOSED)
+        if results.trouble is not None:
+            codes.add(results.trouble.exit_code)
+            common.talk.error(f"seedvr: {results.trouble.message}; what is paid for is delivered")
         if engine.interrupted is not None:
             codes.add(engine.interrupted.exit_code)
             common.talk.error(f"seedvr: interrupted; what is paid for is in the ledger; go on with: {continuation()}")
@@ -166,7 +169,7 @@ def _reporter(common: Common, tally: Tally, total: int | None) -> Reporter:
     if common.is_live:
         from seedvr_cli.render.live import LiveReporter
 
-        return LiveReporter(common.talk, tally, total=total)
+        return Careful(LiveReporter(common.talk, tally, total=total))
     return PlainReporter(common.talk, tally, total=total)
 
 

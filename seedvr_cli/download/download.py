@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import errno
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,10 +11,14 @@ from urllib.parse import unquote_to_bytes
 
 from seedvr_cli.download.partial import Destination, Hooks, Partial
 from seedvr_cli.values.answer import Stream
-from seedvr_cli.values.errors import DeliveryError, NetworkError, RangeRefused
+from seedvr_cli.values.errors import DeliveryError, NetworkError, NoPlace, RangeRefused
 from seedvr_cli.values.job import File
 from seedvr_cli.values.schedule import backoff
 
+# What the system says where no result of this run could be written.
+NO_PLACE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EIO}
+)
 # Breaks in a row without a byte of progress before a delivery is given up.
 FRUITLESS_BREAKS = 5
 
@@ -41,7 +46,8 @@ async def fetch_file(
             total = await _fetch_all(url, fetch, partial, hooks)
         return await partial.publish(total, hooks)
     except OSError as error:
-        raise DeliveryError(f"cannot write {error.filename or 'the result'}: {error.strerror or error}") from error
+        message = f"cannot write {error.filename or 'the result'}: {error.strerror or error}"
+        raise (NoPlace if error.errno in NO_PLACE else DeliveryError)(message) from error
     finally:
         partial.close()
 

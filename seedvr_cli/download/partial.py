@@ -4,6 +4,7 @@ import asyncio
 import functools
 import hashlib
 import os
+import stat
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from seedvr_cli.values.errors import DeliveryError
 from seedvr_cli.values.job import File
 from seedvr_cli.values.media import HEAD_BYTES, Size, is_whole, measure, sniff
 
+# Bytes as they are, and never through a link that somebody has put there.
+_PLAIN_FILE = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 # Bytes: a body up to this length is written at its end, in one go.
 SHORT_BODY = 1 << 18
 # Bytes that come in before a thread digests them: less would cost more in switching than it saves.
@@ -76,7 +79,7 @@ class Partial:
             return
         if self.etag is None:
             return
-        self._file = os.open(self.destination.part, os.O_RDWR | getattr(os, "O_BINARY", 0))
+        self._file = os.open(self.destination.part, os.O_RDWR | _PLAIN_FILE)
         self.media_type = sniff(os.read(self._file, HEAD_BYTES)) or ""
         self._written = os.lseek(self._file, 0, os.SEEK_END) if self.media_type else 0
 
@@ -125,9 +128,9 @@ class Partial:
             self._digest.update(self._kept)
             self._write_kept()
             await hooks.disk.flush(self._descriptor())
-            size = self._measure(total)
+            size = self._measure()
         else:
-            size = await asyncio.to_thread(self._flush_and_measure, total)
+            size = await asyncio.to_thread(self._flush_and_measure)
         mtime_ns = os.fstat(self._descriptor()).st_mtime_ns
         while True:
             try:
@@ -169,16 +172,16 @@ class Partial:
             self._written += written
             view = view[written:]
 
-    def _flush_and_measure(self, total: int | None) -> Size | None:
+    def _flush_and_measure(self) -> Size | None:
         assert self.destination is not None
         os.fsync(self._descriptor())
         self._digest.follow(self.destination.part, self.done)
-        return self._measure(total)
+        return self._measure()
 
-    def _measure(self, total: int | None) -> Size | None:
-        """Its size in pixels; DeliveryError where it had no length, and its own structure says that it is cut."""
+    def _measure(self) -> Size | None:
+        """Its size in pixels; DeliveryError where its own structure says that it is cut, whatever its length says."""
         assert self.destination is not None
-        if total is None and not is_whole(self.destination.part, self.media_type):
+        if not is_whole(self.destination.part, self.media_type):
             raise DeliveryError("the media server's body ends before the file does")
         return measure(self.destination.part, self.media_type)
 
@@ -221,7 +224,7 @@ class _Digest:
 
 
 def _create(part: str) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | _PLAIN_FILE
     try:
         return os.open(part, flags, 0o666)
     except FileNotFoundError:
@@ -231,7 +234,7 @@ def _create(part: str) -> int:
 
 def _rename(part: str, path: str, *, overwrite: bool) -> None:
     """Atomic, and without `overwrite` it fails rather than replace anything."""
-    if overwrite:
+    if overwrite and is_replaceable(path):
         os.replace(part, path)
         return
     try:
@@ -245,6 +248,14 @@ def _rename(part: str, path: str, *, overwrite: bool) -> None:
         return
     with suppress(FileNotFoundError):
         os.unlink(part)
+
+
+def is_replaceable(path: str) -> bool:
+    """Whether nothing is there, or a regular file: a link, a folder or a device is not for us to replace."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return True
 
 
 def _show(head: bytes) -> str:

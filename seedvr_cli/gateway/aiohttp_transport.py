@@ -9,6 +9,7 @@ import aiohttp
 import httpx
 import yarl
 
+from seedvr_cli.gateway.environment import trouble
 from seedvr_cli.gateway.httpx_transport import tls
 from seedvr_cli.gateway.transport import (
     CONNECT_SECONDS,
@@ -17,6 +18,7 @@ from seedvr_cli.gateway.transport import (
     Incoming,
     Lost,
     Reply,
+    Unfit,
     Unreachable,
     Unsent,
 )
@@ -44,13 +46,24 @@ class AiohttpTransport:
         if "_session" in self.__dict__:
             await self._session.close()
 
+    def prepare(self, url: str) -> None:
+        """It knows no proxies; what else it needs are the certificates."""
+        if url.lower().startswith("https"):
+            try:
+                tls()
+            except Exception as error:
+                raise Unfit(trouble(error)) from error
+
     async def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, seconds: float
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, seconds: float, largest: int
     ) -> Reply:
         """Send a request once; its whole answer."""
         with _translated():
             response = await self._ask(method, url, headers, body, seconds)
-            content = await response.read()  # which closes it, on every way
+            try:
+                content = await _content(response, largest)
+            finally:
+                response.close()  # one that was read to its end has left the connection to others already
         return Reply(response.status, response.headers, content)
 
     @asynccontextmanager
@@ -93,6 +106,16 @@ def _address(url: str) -> yarl.URL:
         return yarl.URL(url if _PLAIN.fullmatch(url) else str(httpx.URL(url)), encoded=True)
     except (httpx.InvalidURL, ValueError) as error:
         raise Unsent(str(error)) from error
+
+
+async def _content(response: aiohttp.ClientResponse, largest: int) -> bytes:
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > largest:
+            raise Lost(f"it has more than {largest} bytes")
+    return b"".join(chunks)
 
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -1,40 +1,47 @@
 """What an answer of the gateway or of a media server says."""
 
 import json
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seedvr_cli.gateway.transport import Incoming, Reply
 from seedvr_cli.values.answer import Answer, Stream
-from seedvr_cli.values.errors import DeliveryError
+from seedvr_cli.values.errors import RangeRefused
 from seedvr_cli.values.schedule import parse_timestamp
 
 # Characters of an error body that are worth a line.
 LONGEST_MESSAGE = 300
+# Digits of a whole number that is one; more are kept as text.
+LONGEST_INTEGER = 300
+# Digits of a length in bytes: more than any disk has.
+LONGEST_LENGTH = 18
+# Wrappers around an answer that are looked through: `[...]`, `{"data": ...}`.
+WRAPPERS = 3
+
 _KNOWN_FIELDS = frozenset(
     {"request_id", "status", "model_id", "error", "output", "created_at", "updated_at", "completed_at", "polling_url"}
 )
 
 
 def parse_answer(body: Any) -> Answer | None:
-    """An Answer from the JSON that submissions, polls and callbacks share; None where it is nothing of the kind."""
-    if not isinstance(body, dict):
+    """An Answer from the JSON that submissions, polls and callbacks share; None where it is about no job.
+
+    It is about a job only if it names its request id.
+    """
+    body = _unwrapped(body)
+    request_id = _request_id(body)
+    if request_id is None:
         return None
-    request_id, status, output = as_text(body.get("request_id")), as_text(body.get("status")), body.get("output")
-    if status is None and request_id:
-        status = "QUEUED"
-    if status is None:
-        return None
-    output = output if isinstance(output, dict) else {}
-    media = output.get("media_url")
-    media = media if isinstance(media, list) else [media]
-    error = body.get("error")
+    status = as_text(body.get("status"))
+    output, error = body.get("output"), body.get("error")
     extra = {key: value for key, value in body.items() if key not in _KNOWN_FIELDS}
-    rest = {key: value for key, value in output.items() if key not in {"media_url", "media_type"}}
+    rest = _without_media(output)
     return Answer(
-        request_id=request_id or None,
-        status=status.strip().upper(),
-        media_url=tuple(url for url in map(as_text, media) if url),
-        media_type=as_text(output.get("media_type")),
+        request_id=request_id,
+        status="QUEUED" if status is None else status.strip().upper(),
+        media_url=_media_urls(output),
+        media_type=as_text(output.get("media_type")) if isinstance(output, dict) else None,
         error=as_text(error) if isinstance(error, str) or error is None else json.dumps(error),
         created_at=parse_timestamp(body.get("created_at")),
         completed_at=parse_timestamp(body.get("completed_at")),
@@ -42,30 +49,94 @@ def parse_answer(body: Any) -> Answer | None:
     )
 
 
+def _unwrapped(body: Any) -> dict[str, Any]:
+    """The object that the answer is, out of a list or an envelope around it."""
+    for _ in range(WRAPPERS):
+        if isinstance(body, list) and len(body) == 1:
+            body = body[0]
+        elif isinstance(body, dict) and "request_id" not in body and isinstance(body.get("data"), dict | list):
+            body = body["data"]
+    return body if isinstance(body, dict) else {}
+
+
+def _request_id(body: Mapping[str, Any]) -> str | None:
+    value = body.get("request_id")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return (as_text(value) or "").strip() or None
+
+
+def _media_urls(output: Any) -> tuple[str, ...]:
+    """What `media_url` names; where that is missing or of another shape, whatever in the output is a URL."""
+    media = output.get("media_url") if isinstance(output, dict) else None
+    words = [media] if isinstance(media, str) else media
+    urls = [url for url in map(as_text, words if isinstance(words, list) else ()) if url]
+    return tuple(dict.fromkeys(urls or _urls_in(output)))
+
+
+def _urls_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if value.lower().startswith(("https://", "http://", "data:")):
+            yield as_text(value) or ""
+    elif isinstance(value, list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _urls_in(inner)
+
+
+def _without_media(output: Any) -> Any:
+    """What an output says beside its media."""
+    if isinstance(output, dict):
+        return {key: value for key, value in output.items() if key not in {"media_url", "media_type"}}
+    return output
+
+
 def read_stream(incoming: Incoming, offset: int) -> Stream:
+    """A body that was asked for from `offset` on, and where it really begins."""
     headers = incoming.headers
     encoded = headers.get("Content-Encoding", "identity").lower() not in {"", "identity"}
-    length = headers.get("Content-Length", "")
-    total = int(length) if length.isdigit() and not encoded else None
+    length = read_number(headers.get("Content-Length", ""))
+    total = None if encoded else length
     begin = 0
     if incoming.status == 206:
         unit, _, rest = headers.get("Content-Range", "").partition(" ")
         span, _, size = rest.partition("/")
-        first = span.partition("-")[0]
-        if unit != "bytes" or not first.isdigit() or int(first) != offset:
-            raise DeliveryError(f"the media server answered another range than was asked for: {rest[:60]!r}")
+        if unit.lower() != "bytes" or read_number(span.partition("-")[0]) != offset:
+            raise RangeRefused(f"the media server answered another range than was asked for: {rest[:60]!r}")
         begin = offset
-        total = int(size) if size.isdigit() else None if total is None else total + offset
+        total = read_number(size) if read_number(size) is not None else None if total is None else total + offset
     etag = headers.get("ETag")
     strong = etag if etag and not etag.startswith("W/") and not encoded else None
     return Stream(begin, total, strong, incoming.chunks)
 
 
+def read_number(text: str) -> int | None:
+    """A count of bytes in a header, or None: Python takes other scripts' digits for numbers, and refuses long ones."""
+    digits = text.strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_LENGTH else None
+
+
 def read_json(reply: Reply) -> Any:
+    """The JSON that an answer begins with, as forgiving as it can be read without doubt; None where there is none.
+
+    A byte that is no UTF-8, a raw newline in a text, and whatever follows the value lose no answer that was paid for.
+    """
     try:
-        return json.loads(reply.content)
+        return _decoder.raw_decode(reply.text.lstrip("\ufeff \t\r\n"))[0]
     except (ValueError, RecursionError):
         return None
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= LONGEST_INTEGER else digits
+
+
+def _number(text: str) -> float | str:
+    value = float(text)
+    return value if math.isfinite(value) else text
+
+
+# Numbers that JSON could not carry on are kept as their text.
+_decoder = json.JSONDecoder(strict=False, parse_int=_integer, parse_float=_number, parse_constant=str)
 
 
 def as_text(value: Any) -> str | None:

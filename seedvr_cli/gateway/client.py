@@ -8,15 +8,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Self
-from urllib.parse import quote, urljoin
+from typing import Any, Self
+from urllib.parse import quote, urljoin, urlsplit
 
 from seedvr_cli import __version__
 from seedvr_cli.gateway.answers import excerpt, parse_answer, read_json, read_stream
 from seedvr_cli.gateway.httpx_transport import HttpxTransport
-from seedvr_cli.gateway.transport import Incoming, Lost, Reply, Transport, Unreachable, Unsent
+from seedvr_cli.gateway.transport import Incoming, Lost, Reply, Transport, Unfit, Unreachable, Unsent
 from seedvr_cli.values.answer import Answer, Stream
 from seedvr_cli.values.catalog import KEY_HEADER, STATUS_PATH
 from seedvr_cli.values.errors import (
@@ -30,19 +29,30 @@ from seedvr_cli.values.errors import (
     OutcomeUnknown,
     RangeRefused,
     RequestRefused,
+    UsageError,
 )
 from seedvr_cli.values.request import Request
 from seedvr_cli.values.schedule import retry_after
-from seedvr_cli.values.urls import is_allowed_url
+from seedvr_cli.values.urls import is_allowed_url, is_local_gateway, is_loopback, wire_url
 
-# Seconds. An answer to a submission may take its time: giving up on it means not knowing whether it was paid.
+# Seconds of silence. An answer to a submission may take its time: giving up on it means not knowing whether it was
+# paid. And seconds for the whole of such an answer, however it drips.
 SUBMIT_SECONDS = 120.0
 SYNC_SUBMIT_SECONDS = 900.0
+WHOLE_ANSWER = 1.5
 POLL_SECONDS = 30.0
 MEDIA_SECONDS = 30.0
+# Bytes of an answer, and of one that carries the result itself.
+LARGEST_ANSWER = 8 << 20
+LARGEST_SYNC_ANSWER = 256 << 20
 REDIRECTS = 5
 REDIRECTING = frozenset({301, 302, 303, 307, 308})
 SECRET_LENGTH = 8
+# Answers that say for sure that a submission was not accepted (cli.md, Exit codes), beside those with a meaning of
+# their own. Whatever else is no 2xx leaves it open: a proxy may have given up on what the gateway went on to do.
+REFUSALS = frozenset({400, 404, 405, 410, 411, 413, 414, 415, 422, 451})
+# Answers of a media server to a URL that has expired.
+GONE = frozenset({403, 404, 410})
 
 _USER_AGENT = f"seedvr-cli/{__version__}"
 _POST_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
@@ -80,6 +90,20 @@ class Gateway:
         await self._api.aclose()
         await self._media.aclose()
 
+    @property
+    def host(self) -> str:
+        """Its name, for people."""
+        return urlsplit(self._base_url).netloc
+
+    def prepare(self) -> None:
+        """Check that requests can be sent at all: UsageError names the variable of the environment that is wrong."""
+        try:
+            self._api.prepare(self._base_url)
+            if not is_loopback(urlsplit(self._base_url).hostname or ""):
+                self._media.prepare(self._base_url)
+        except Unfit as error:
+            raise UsageError(str(error)) from error
+
     async def submit(self, request: Request) -> Answer:
         """POST the request once.
 
@@ -90,8 +114,12 @@ class Gateway:
         headers = {**self._headers, **_POST_HEADERS, **request.headers}
         body = _encode(request.body).encode()
         seconds = SYNC_SUBMIT_SECONDS if request.answers_at_once else SUBMIT_SECONDS
+        largest = LARGEST_SYNC_ANSWER if request.answers_at_once else LARGEST_ANSWER
         try:
-            reply = await self._api.exchange("POST", url, headers, body, seconds=seconds)
+            async with asyncio.timeout(seconds * WHOLE_ANSWER):
+                reply = await self._api.exchange("POST", url, headers, body, seconds=seconds, largest=largest)
+        except TimeoutError as error:
+            raise OutcomeUnknown("the gateway's answer to the submission was lost: no answer in time") from error
         except Unreachable as error:
             raise NotSent(f"cannot reach {self._base_url}: {error}") from error
         except Unsent as error:
@@ -100,18 +128,16 @@ class Gateway:
             raise OutcomeUnknown(f"the gateway's answer to the submission was lost: {error}") from error
         self._report("POST", url, reply.status)
         if 200 <= reply.status < 300:
-            answer = parse_answer(read_json(reply))
+            answer = parse_answer(self._read(reply))
             if answer is None:
                 text = excerpt(self._hide(reply.text))
-                raise OutcomeUnknown(f"the gateway accepted the submission, but its answer cannot be read: {text}")
-            return self._without_key(answer)
-        if reply.status in {301, 302, 303}:  # a redirect that may follow on a POST that was done
-            raise OutcomeUnknown(f"{self._describe(reply)}: it redirects, which is not followed")
+                raise OutcomeUnknown(f"the gateway accepted the submission, but its answer names no request id: {text}")
+            return answer
         self._raise_refusal(reply)
         if reply.status == 500:
             hint = "it may have been accepted, and is not sent again without --new or 'seedvr forget'"
             raise GatewayError(self._describe(reply), hint=hint)
-        raise OutcomeUnknown(self._describe(reply))
+        raise OutcomeUnknown(self._describe(reply) + _redirects(reply))
 
     async def poll(self, request_id: str, *, seconds: float | None = None) -> Answer:
         """One GET of a job's status, its whole answer within that many seconds (None: as long as is usual).
@@ -122,18 +148,23 @@ class Gateway:
         limit = POLL_SECONDS if seconds is None else min(seconds, POLL_SECONDS)
         try:
             async with asyncio.timeout(limit):
-                reply = await self._api.exchange("GET", url, self._headers, None, seconds=limit)
+                reply = await self._api.exchange(
+                    "GET", url, self._headers, None, seconds=limit, largest=LARGEST_SYNC_ANSWER
+                )
         except TimeoutError as error:
             raise NetworkError(f"cannot reach {self._base_url}: no whole answer in {limit:g} seconds") from error
         except (Unsent, Lost) as error:
             raise NetworkError(f"cannot reach {self._base_url}: {error}") from error
         self._report("GET", url, reply.status)
         if 200 <= reply.status < 300:
-            answer = parse_answer(read_json(reply))
-            if answer is None:
-                raise GatewayError(f"the gateway's answer cannot be read: {excerpt(self._hide(reply.text))}")
-            return self._without_key(answer)
+            answer = parse_answer(self._read(reply))
+            if answer is None or answer.request_id != request_id:
+                text = excerpt(self._hide(reply.text))
+                raise GatewayError(f"the gateway's answer is not about this job: {text}")
+            return answer
         self._raise_refusal(reply)
+        if _redirects(reply):
+            raise RequestRefused(self._describe(reply) + _redirects(reply), hint="check --base-url")
         raise GatewayError(self._describe(reply))
 
     @asynccontextmanager
@@ -153,20 +184,22 @@ class Gateway:
                     raise RangeRefused(f"the file ends before byte {offset}")
                 if incoming.status in {408, 425, 429} or incoming.status >= 500:
                     raise NetworkError(f"the media server answered HTTP {incoming.status}")
+                if incoming.status in GONE:
+                    hint = "it is paid for; if the URL has expired, --new is the only way to another, and pays again"
+                    raise DeliveryError(f"the media server answered HTTP {incoming.status}", hint=hint)
                 if incoming.status not in {200, 206}:
-                    raise DeliveryError(f"the media server answered HTTP {incoming.status} for {url[:200]}")
+                    raise DeliveryError(f"the media server answered HTTP {incoming.status} for {_shown(url)}")
                 yield read_stream(incoming, offset)
         except (Unreachable, Lost) as error:
             raise NetworkError(f"the download broke: {error}") from error
         except Unsent as error:
-            raise DeliveryError(f"the gateway names a media URL that cannot be read: {url[:200]}") from error
+            raise DeliveryError(f"the gateway names a media URL that cannot be read: {_shown(url)}") from error
 
     @asynccontextmanager
     async def _open(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Incoming]:
         """GET with redirects followed, never to plain http elsewhere."""
         for _ in range(REDIRECTS + 1):
-            if not is_allowed_url(url):
-                raise DeliveryError(f"the gateway names a media URL that is neither https nor local: {url[:200]}")
+            url = self._media_url(url)
             async with self._media.open(url, headers, seconds=MEDIA_SECONDS) as incoming:
                 self._report("GET", url, incoming.status)
                 place = incoming.headers.get("Location") if incoming.status in REDIRECTING else None
@@ -176,21 +209,43 @@ class Gateway:
             url = _join(url, place)
         raise DeliveryError(f"the media server redirects more than {REDIRECTS} times")
 
+    def _media_url(self, url: str) -> str:
+        """The URL made a valid one; DeliveryError where it leads to where no results are."""
+        try:
+            valid = wire_url(url.strip())
+        except ValueError as error:
+            raise DeliveryError(f"the gateway names a media URL that cannot be read: {_shown(url)}") from error
+        if not is_allowed_url(valid):
+            raise DeliveryError(f"the gateway names a media URL that is neither https nor local: {_shown(url)}")
+        if is_loopback(urlsplit(valid).hostname or "") and not is_local_gateway(self._base_url):
+            raise DeliveryError(f"the gateway names a media URL on this machine, where it is not: {_shown(url)}")
+        return valid
+
     def _report(self, method: str, url: str, status: int) -> None:
         if self._observe:
-            self._observe(f"{method} {url} -> HTTP {status}")
+            self._observe(f"{method} {_shown(url)} -> HTTP {status}")
 
     def _describe(self, reply: Reply) -> str:
         """What a refusal says, in one line: the gateway's own words where there are any."""
-        body = read_json(reply)
+        body = self._read(reply)
         words = []
         if isinstance(body, dict):
             words = [body[key] for key in ("error", "message", "detail") if isinstance(body.get(key), str)]
         text = excerpt(self._hide(": ".join(dict.fromkeys(words)) or reply.text))
         return f"the gateway answered HTTP {reply.status}" + (f": {text}" if text else "")
 
-    def _without_key(self, answer: Answer) -> Answer:
-        return replace(answer, error=self._hide(answer.error)) if answer.error else answer
+    def _read(self, reply: Reply) -> Any:
+        """The answer's JSON without the key, should it hold it."""
+        return self._hide_in(read_json(reply))
+
+    def _hide_in(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._hide(value)
+        if isinstance(value, list):
+            return [self._hide_in(inner) for inner in value]
+        if isinstance(value, dict):
+            return {self._hide(key): self._hide_in(inner) for key, inner in value.items()}
+        return value
 
     def _hide(self, text: str) -> str:
         """The text without the key, should it hold it; a very short key is no secret."""
@@ -200,17 +255,24 @@ class Gateway:
         """For the answers that say the request was provably not accepted."""
         status = reply.status
         message = self._describe(reply)
-        wait = retry_after(reply.headers.get("Retry-After"), self._now())
+        wait = retry_after(reply.headers.get("Retry-After"), self._now(), reply.headers.get("Date"))
         if status == 429 or (status == 503 and wait is not None):
             raise Busy(message, wait)
         if status in {401, 403}:
             raise KeyRefused(message)
         if status == 402:
             raise BalanceError(message)
-        if 400 <= status < 500:
+        if status in REFUSALS:
             raise RequestRefused(message)
-        if 300 <= status < 400:
-            raise RequestRefused(f"{message}: it redirects, which is not followed", hint="check --base-url")
+
+
+def _shown(url: str) -> str:
+    """A URL for people, without its query, which may be a signature."""
+    return url.partition("?")[0][:200]
+
+
+def _redirects(reply: Reply) -> str:
+    return ": it redirects, which is not followed" if 300 <= reply.status < 400 else ""
 
 
 def _join(url: str, place: str) -> str:

@@ -4,10 +4,12 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 
+from seedvr_cli.gateway.environment import proxy_trouble, trouble
 from seedvr_cli.gateway.transport import (
     CONNECT_SECONDS,
     IDLE_SECONDS,
@@ -15,9 +17,11 @@ from seedvr_cli.gateway.transport import (
     Incoming,
     Lost,
     Reply,
+    Unfit,
     Unreachable,
     Unsent,
 )
+from seedvr_cli.values.urls import is_loopback
 
 # One pool of 64 connections takes three times the processor time of 64 pools of one.
 _LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS)
@@ -42,20 +46,33 @@ class HttpxTransport:
         for clients in self._clients.values():
             await clients.aclose()
 
+    def prepare(self, url: str) -> None:
+        """Make a client for such a URL; Unfit says what in the environment keeps it from being made."""
+        if not _is_local(url) and (problem := proxy_trouble()):
+            raise Unfit(problem)
+        try:
+            self._pool(url).warm()
+        except Exception as error:
+            raise Unfit(trouble(error)) from error
+
     async def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, seconds: float
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, seconds: float, largest: int
     ) -> Reply:
         """Send a request once; its whole answer."""
-        with self._lend(url) as client:
+        with self._pool(url).lend() as client:
             request = _request(client, method, url, headers, body, seconds=seconds)
             with _translated():
-                response = await client.send(request)
-        return Reply(response.status_code, response.headers, response.content)
+                response = await client.send(request, stream=True)
+                try:
+                    content = await _content(response, largest)
+                finally:
+                    await response.aclose()
+        return Reply(response.status_code, response.headers, content)
 
     @asynccontextmanager
     async def open(self, url: str, headers: Mapping[str, str], *, seconds: float) -> AsyncIterator[Incoming]:
         """GET a body that is streamed."""
-        with self._lend(url) as client:
+        with self._pool(url).lend() as client:
             request = _request(client, "GET", url, headers, None, seconds=seconds)
             with _translated():
                 response = await client.send(request, stream=True)
@@ -64,14 +81,22 @@ class HttpxTransport:
             finally:
                 await response.aclose()
 
-    @contextmanager
-    def _lend(self, url: str) -> Iterator[httpx.AsyncClient]:
-        scheme = url.partition(":")[0].lower()
-        clients = self._clients.get(scheme)
+    def _pool(self, url: str) -> "_Clients":
+        """Clients for such a URL: those for this machine use no proxy, and certificates only where they need them."""
+        scheme, is_local = url.partition(":")[0].lower(), _is_local(url)
+        name = f"{scheme}, local" if is_local else scheme
+        clients = self._clients.get(name)
         if clients is None:
-            clients = self._clients[scheme] = _Clients(self._transport, tls() if scheme == "https" else None)
-        with clients.lend() as client:
-            yield client
+            context = tls() if scheme == "https" else None
+            clients = self._clients[name] = _Clients(self._transport, context, is_local=is_local)
+        return clients
+
+
+def _is_local(url: str) -> bool:
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
 
 
 @cache
@@ -83,9 +108,12 @@ def tls() -> ssl.SSLContext:
 class _Clients:
     """Lends the least busy client; makes another while all are busy, up to `LARGEST`."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport | None, tls: ssl.SSLContext | None, *, is_local: bool
+    ) -> None:  # fmt: skip
         self._transport = transport
         self._tls = tls
+        self._is_local = is_local
         self._clients: list[httpx.AsyncClient] = []
         self._busy: list[int] = []
 
@@ -98,6 +126,12 @@ class _Clients:
             yield self._clients[number]
         finally:
             self._busy[number] -= 1
+
+    def warm(self) -> None:
+        """Have a client, so that what keeps one from being made shows."""
+        if not self._clients:
+            self._clients.append(self._make())
+            self._busy.append(0)
 
     async def aclose(self) -> None:
         for client in self._clients:
@@ -118,8 +152,18 @@ class _Clients:
             transport=self._transport,
             verify=self._tls or False,
             limits=_LIMITS,
-            mounts={f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")},  # never through a proxy
+            trust_env=not self._is_local,
         )
+
+
+async def _content(response: httpx.Response, largest: int) -> bytes:
+    chunks, size = [], 0
+    async for chunk in response.aiter_bytes():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > largest:
+            raise Lost(f"it has more than {largest} bytes")
+    return b"".join(chunks)
 
 
 def _request(

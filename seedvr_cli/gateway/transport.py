@@ -21,6 +21,10 @@ class Unreachable(Unsent):
     """The connection was never made."""
 
 
+class Unfit(Exception):
+    """No request could ever be sent: the environment names a proxy or certificates that cannot be used."""
+
+
 class Lost(Exception):
     """Anything else: the request may have been read, and done."""
 
@@ -54,10 +58,14 @@ class Transport(Protocol):
     `seconds` is the longest silence of the server. Both methods raise Unsent and Lost; so do the chunks.
     """
 
+    def prepare(self, url: str) -> None:
+        """Make and check what carries requests to such a URL, before anything depends on it. Raises Unfit."""
+        ...
+
     async def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, seconds: float
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, seconds: float, largest: int
     ) -> Reply:
-        """Send a request once; its whole answer."""
+        """Send a request once; its whole answer, which is Lost where it has more than `largest` bytes."""
         ...
 
     def open(self, url: str, headers: Mapping[str, str], *, seconds: float) -> AbstractAsyncContextManager[Incoming]:

@@ -53,6 +53,8 @@ class Database:
         except BaseException:
             self._executor.shutdown(wait=False)
             raise
+        facts = os.stat(self.path)
+        self._identity = facts.st_dev, facts.st_ino
         self._server = asyncio.create_task(self._serve())
 
     async def close(self) -> None:
@@ -91,6 +93,7 @@ class Database:
         """One transaction for the whole group: all of it is on disk, or none of it is."""
         connection = self._connection
         try:
+            self._check_file()
             if any(waiting.is_write for waiting in group):
                 await self._in_thread(lambda: connection.execute("BEGIN IMMEDIATE"))
                 results = [waiting.operation(connection) for waiting in group]
@@ -115,6 +118,19 @@ class Database:
             if not waiting.future.done():
                 waiting.future.set_result(result)
 
+    def _check_file(self) -> None:
+        """LedgerError where the open file is no longer the one that other runs find: what it records is lost."""
+        try:
+            facts = os.stat(self.path)
+            is_same = (facts.st_dev, facts.st_ino) == self._identity
+        except FileNotFoundError:
+            is_same = False
+        if not is_same:
+            raise LedgerError(
+                f"the ledger {self.path} was deleted or replaced while this run was at work",
+                hint="restore it from a backup; without it, what it knew would be paid again",
+            )
+
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
@@ -131,6 +147,11 @@ def open_database(path: str, prepare: Prepare) -> sqlite3.Connection:
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         is_new = not os.path.exists(path) or os.path.getsize(path) == 0
+        if is_new and os.path.exists(_marker(path)):
+            raise LedgerError(  # noqa: TRY301 - one way out for whatever goes wrong here
+                f"the ledger {path} is gone; without it, what it knew would be paid again",
+                hint=f"restore it from a backup, or delete {_marker(path)} to begin a new ledger",
+            )
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         os.chmod(path, 0o600)
         connection.row_factory = sqlite3.Row
@@ -140,6 +161,8 @@ def open_database(path: str, prepare: Prepare) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         prepare(connection, path)
         connection.execute("SELECT count(*) FROM (SELECT 1 FROM jobs LIMIT 1)")
+        if not os.path.exists(_marker(path)):
+            os.close(os.open(_marker(path), os.O_WRONLY | os.O_CREAT, 0o600))
     except BaseException as error:
         if connection is not None:
             connection.close()
@@ -149,6 +172,11 @@ def open_database(path: str, prepare: Prepare) -> sqlite3.Connection:
     return connection
 
 
+def _marker(path: str) -> str:
+    """An empty file beside the ledger which says that there is one: a ledger that is missing is no new ledger."""
+    return f"{path}.exists"
+
+
 def translate(error: Exception, path: str) -> LedgerError:
     """What a failure of the database means for the user; a damaged one is set aside."""
     text = str(error)
@@ -156,6 +184,8 @@ def translate(error: Exception, path: str) -> LedgerError:
     if is_damaged and ("not a database" in text or "malformed" in text or "encrypted" in text):
         try:
             os.rename(path, f"{path}.damaged")
+            with suppress(FileNotFoundError):
+                os.unlink(_marker(path))  # whoever deletes the damaged one means to begin anew
         except OSError:
             return LedgerError(f"the ledger {path} is damaged ({text})", hint="move it away to begin a new one")
         return LedgerError(

@@ -189,7 +189,10 @@ class Deliveries:
         own = any(row["job"] == job.id and row["done_at"] is None for row in rows)
         if os.path.lexists(f"{path}.part") and not own:
             return "no"
-        return "no" if os.path.lexists(path) and not overwrite else "yes"
+        if not os.path.lexists(path):
+            return "yes"
+        is_regular = os.path.isfile(path) and not os.path.islink(path)
+        return "yes" if overwrite and is_regular else "no"
 
 
 def accepts(path: str, base: str) -> bool:

@@ -18,17 +18,20 @@ from typing import Any, Self, TypeVar
 from seedvr_cli.ledger.database import Database
 from seedvr_cli.ledger.files import Deliveries
 from seedvr_cli.ledger.migrations import migrate
-from seedvr_cli.ledger.rows import insert_job, job_of, now, stamp, update_job
+from seedvr_cli.ledger.rows import insert_job, job_of, now, read_job, stamp, update_job
 from seedvr_cli.ledger.runs import RunLock
-from seedvr_cli.ledger.spending import Spending, read_spending, spent_today
+from seedvr_cli.ledger.spending import Spending, read_spending, spent_on_day
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import COMPLETED, ERROR, FAILED
+from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.job import Draft, Job, State
 from seedvr_cli.values.naming import safe_name
 
 # Jobs whose durations tell what to expect of the next one.
 RECENT_JOBS = 20
+# Seconds by which the gateway's stamps may be off, as it cuts some of them.
+STAMP_SECONDS = 1.0
 
 T = TypeVar("T")
 
@@ -36,10 +39,11 @@ T = TypeVar("T")
 class Ledger:
     """The asynchronous face of the ledger; `async with` opens and closes it.
 
-    Raises LedgerError where the file cannot be opened, read or written, or is damaged.
+    `now` gives seconds since 1970. Raises LedgerError where the file cannot be opened, read or written, or is damaged.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, *, now: Callable[[], float] = now) -> None:
+        self._now = now
         self.path = os.path.join(folder, "ledger.sqlite3")
         self._folder = folder
         self._database = Database(self.path, migrate)
@@ -67,12 +71,17 @@ class Ledger:
     async def claim(self, draft: Draft, terms: Terms) -> Verdict:
         """Ask to submit `draft`, and record that the POST may now be in the air."""
         run = self._lock.take()
+        if not self._lock.is_intact():
+            raise LedgerError(
+                f"the lock of this run was deleted ({self._lock.folder}): other runs take it for dead",
+                hint="leave the state folder alone while jobs run; the same command again goes on",
+            )
 
         def operation(connection: sqlite3.Connection) -> Verdict:
             verdict = self._judge(connection, draft, terms)
             if not isinstance(verdict, Free):
                 return verdict
-            return Claimed(insert_job(connection, draft, "submitting", run, submitted_at=now()))
+            return Claimed(insert_job(connection, draft, "submitting", run, submitted_at=self._now()))
 
         return await self._write(operation)
 
@@ -90,23 +99,37 @@ class Ledger:
 
     async def lose(self, job: Job, message: str) -> Job:
         """Record that the outcome of the submission is unknown."""
-        return await self._write(lambda c: update_job(c, job.id, state="unknown", error=message, submitted_at=now()))
+        return await self._write(
+            lambda c: update_job(c, job.id, state="unknown", error=message, submitted_at=self._now())
+        )
 
     async def record(self, job: Job, answer: Answer) -> Job:
-        """Record the gateway's answer to the submission, or a later one; terminal states included."""
+        """Record the gateway's answer to the submission, or a later one; terminal states included.
+
+        COMPLETED is final: only another COMPLETED, which may bring other media, changes such a job.
+        """
         state: State = {COMPLETED: "completed", FAILED: "failed", ERROR: "error"}.get(answer.status, "running")  # type: ignore[assignment]
         fields: dict[str, Any] = {"state": state, "status": answer.status, "extra": json.dumps(dict(answer.extra))}
         if answer.request_id and not job.request_id:
             fields["request_id"] = answer.request_id
-        if job.submitted_at is None:
-            fields["submitted_at"] = now()
         if answer.media_url:
             fields |= {"media_url": json.dumps(answer.media_url), "media_type": answer.media_type}
+        if answer.created_at:
+            fields["created_at"] = stamp(answer.created_at)
         if state != "running":
-            fields |= {"completed_at": stamp(answer.completed_at) or now(), "error": answer.error}
-            if answer.created_at and answer.completed_at:  # both by one clock, the gateway's
-                fields["submitted_at"] = stamp(answer.created_at)
-        return await self._write(lambda connection: update_job(connection, job.id, **fields))
+            fields |= {"completed_at": stamp(answer.completed_at) or self._now(), "error": answer.error}
+
+        def operation(connection: sqlite3.Connection) -> Job:
+            known = read_job(connection, job.id)
+            if known.state == "completed" and state != "completed":
+                return known
+            if known.submitted_at is None:
+                fields["submitted_at"] = self._now()
+            if state != "running" and known.ended_at is None:
+                fields["ended_at"] = self._now()
+            return update_job(connection, job.id, **fields)
+
+        return await self._write(operation)
 
     async def adopt(self, request_id: str, gateway: str, profile: str) -> Job:
         """Record a job that another machine or program submitted, so that its delivery can be resumed."""
@@ -162,11 +185,14 @@ class Ledger:
         """Seconds that the latest jobs of this endpoint took, shortest first."""
         rows = await self._read(
             lambda connection: connection.execute(
-                "SELECT completed_at - submitted_at"  # the gateway cuts some of its stamps to whole seconds
-                " + CASE WHEN completed_at = CAST(completed_at AS INTEGER) THEN 0.5 ELSE 0 END"
+                # The gateway cuts some of its stamps to whole seconds; its clock counts while ours bears it out.
+                "SELECT CASE WHEN theirs BETWEEN 0 AND ours + ? THEN theirs ELSE ours END FROM ("
+                " SELECT id, ended_at - submitted_at AS ours, completed_at - created_at"
+                " + CASE WHEN completed_at = CAST(completed_at AS INTEGER) THEN 0.5 ELSE 0 END AS theirs"
                 " FROM jobs WHERE gateway = ? AND endpoint = ?"
-                " AND state = 'completed' AND submitted_at IS NOT NULL ORDER BY id DESC LIMIT ?",
-                (gateway, endpoint, RECENT_JOBS),
+                " AND state = 'completed' AND submitted_at IS NOT NULL AND ended_at IS NOT NULL)"
+                " ORDER BY id DESC LIMIT ?",
+                (STAMP_SECONDS, gateway, endpoint, RECENT_JOBS),
             ).fetchall()
         )
         return sorted(max(0.0, row[0]) for row in rows)
@@ -215,7 +241,7 @@ class Ledger:
                 case "failed" if not terms.after_failure:
                     return Failed(job)
         cap = terms.day_cap
-        if cap is not None and spent_today(connection, draft.gateway) + (draft.price or 0) > cap:
+        if cap is not None and spent_on_day(connection, draft.gateway, self._now()) + (draft.price or 0) > cap:
             return OverDay()
         return Free()
 

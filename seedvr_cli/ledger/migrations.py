@@ -98,6 +98,12 @@ def _rename_keys(connection: sqlite3.Connection) -> None:
             connection.execute("UPDATE jobs SET key = ? WHERE id = ?", (key, row["id"]))
 
 
+def _add_clocks(connection: sqlite3.Connection) -> None:
+    """`submitted_at` stays ours from now on; what earlier versions put there over ours cannot be told any more."""
+    connection.execute("ALTER TABLE jobs ADD COLUMN created_at REAL")
+    connection.execute("ALTER TABLE jobs ADD COLUMN ended_at REAL")
+
+
 def _new_key(row: sqlite3.Row) -> str | None:
     """None where it cannot be told: the job of another machine, an endpoint or a file that is no more."""
     endpoint = ENDPOINTS.get(row["endpoint"] or "")
@@ -147,4 +153,5 @@ CREATE INDEX IF NOT EXISTS deliveries_by_path ON deliveries (path);
 MIGRATIONS = (
     Migration("tables for jobs and deliveries", _make_tables),
     Migration("keys by what identifies a source, names of the user's own", _rename_keys),
+    Migration("the gateway's clock beside ours", _add_clocks),
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.job import Draft, File, Job, State
 
 # What a record of a delivery said when it was looked at: path, run, whether it was done.
@@ -84,7 +85,15 @@ def update_job(connection: sqlite3.Connection, job: int, **fields: Any) -> Job:
     """Other values for these columns; the record as it is then."""
     columns = ", ".join(f"{name} = ?" for name in fields)
     connection.execute(f"UPDATE jobs SET {columns} WHERE id = ?", (*fields.values(), job))  # noqa: S608 - our names
-    return job_of(connection.execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone())
+    return read_job(connection, job)
+
+
+def read_job(connection: sqlite3.Connection, job: int) -> Job:
+    """The record; LedgerError where somebody has taken it away."""
+    row = connection.execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone()
+    if row is None:
+        raise LedgerError(f"the ledger has no job {job} any more", hint="restore it from a backup")
+    return job_of(row)
 
 
 def job_of(row: Mapping[str, Any]) -> Job:
@@ -108,7 +117,9 @@ def job_of(row: Mapping[str, Any]) -> Job:
         error=row["error"],
         extra=_mapping(row["extra"]),
         submitted_at=instant_of(row["submitted_at"]),
+        created_at=instant_of(row["created_at"]),
         completed_at=instant_of(row["completed_at"]),
+        ended_at=instant_of(row["ended_at"]),
     )
 
 
@@ -140,4 +151,8 @@ def stamp(instant: datetime | None) -> float | None:
 
 
 def instant_of(stamp: float | None) -> datetime | None:
-    return None if stamp is None else datetime.fromtimestamp(stamp, UTC)
+    """None, too, for a stamp beyond all calendars, as a gateway may have it."""
+    try:
+        return None if stamp is None else datetime.fromtimestamp(stamp, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

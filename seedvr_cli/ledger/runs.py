@@ -55,6 +55,15 @@ class RunLock:
             self._file = file
         return self.run
 
+    def is_intact(self) -> bool:
+        """Whether the lock that is held is still where others look for it."""
+        if self._file is None:
+            return True
+        try:
+            return os.path.samestat(os.stat(self._file.name), os.fstat(self._file.fileno()))
+        except OSError:
+            return False
+
     def is_alive(self, run: str | None) -> bool:
         """Whether that run, or this one, still goes on."""
         return run is not None and (run == self.run or is_run_alive(self.folder, run))

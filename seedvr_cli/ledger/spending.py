@@ -28,9 +28,9 @@ _CHARGES = {
 }
 
 
-def spent_today(connection: sqlite3.Connection, gateway: str) -> int:
-    """The list price of all that was submitted on this day (UTC), jobs in flight included, ERROR left out."""
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+def spent_on_day(connection: sqlite3.Connection, gateway: str, instant: float) -> int:
+    """The list price of all that was submitted on the day (UTC) of that instant, jobs in flight too, ERROR left out."""
+    midnight = datetime.fromtimestamp(instant, UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     query = "SELECT coalesce(sum(price), 0) FROM jobs WHERE submitted_at >= ? AND gateway = ? AND state != 'error'"
     return int(connection.execute(query, (midnight, gateway)).fetchone()[0])
 

@@ -1,11 +1,13 @@
 """Lists of sources: plain lines, JSON Lines or CSV, gzip too, streamed. A line is known by its file and number."""
 
+import codecs
 import csv
 import gzip
 import io
 import itertools
 import json
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -57,9 +59,11 @@ def open_list(path: str) -> Iterator[List]:
         buffered = binary if isinstance(binary, io.BufferedReader) else io.BufferedReader(binary)  # type: ignore[type-var]
         if buffered.peek(2)[:2] == _GZIP_MAGIC:
             buffered = gzip.GzipFile(fileobj=buffered)  # type: ignore[assignment]
-        text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        is_utf_16 = buffered.peek(2)[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}  # as PowerShell writes
+        encoding = "utf-16" if is_utf_16 else "utf-8-sig"
+        text = io.TextIOWrapper(buffered, encoding=encoding, errors="surrogateescape", newline="")
         yield _recognise(path, text)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeError) as error:
         raise UsageError(f"--from {path}: {error}") from error
     finally:
         binary.close()
@@ -75,12 +79,20 @@ def _recognise(path: str, text: IO[str]) -> List:
         skipped.append(first)
     else:
         first = ""
-    columns = [column.strip().lower().lstrip("\ufeff") for column in next(csv.reader([first]), [])]
+    columns = _columns(first)
     if first.lstrip().startswith("{"):
         return List(path, "jsonl", "", _json_entries(itertools.chain([first], text), number))
     if SOURCE_KEY in columns and not first.strip().startswith(("http:", "https:")):
         return List(path, "csv", first.rstrip("\r\n"), _csv_entries(text, columns, number))
     return List(path, "lines", "", _line_entries(itertools.chain([first], text), number))
+
+
+def _columns(line: str) -> list[str]:
+    """The names in a CSV's header; none where the line is no header at all."""
+    try:
+        return [column.strip().lower().lstrip("\ufeff") for column in next(csv.reader([line]), [])]
+    except csv.Error:
+        return []
 
 
 def _line_entries(lines: Iterator[str], number: int) -> Iterator[Entry]:

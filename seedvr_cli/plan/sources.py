@@ -8,10 +8,10 @@ from pathlib import Path
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.values.catalog import Endpoint
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.media import SOURCE_EXTENSIONS, sniff_file
+from seedvr_cli.values.media import SOURCE_EXTENSIONS, SOURCE_TYPES, named_type, sniff_file
 from seedvr_cli.values.naming import safe_name, source_name
 from seedvr_cli.values.request import Source
-from seedvr_cli.values.urls import is_allowed_url, is_plain_url, url_identity, wire_url
+from seedvr_cli.values.urls import INVISIBLE, is_allowed_url, is_plain_url, url_identity, wire_url
 
 # Bytes; the gateway gives no limit, this is what fits a URL line of any server.
 LONGEST_URL = 8192
@@ -19,6 +19,8 @@ LONGEST_URL = 8192
 
 def expand(word: str, wishes: Wishes) -> Iterator[Source]:
     """The sources that a SOURCE word names; UsageError says what is wrong with it."""
+    if "://" in word:
+        word = word.strip(INVISIBLE)
     if len(word) <= LONGEST_URL and is_plain_url(word):
         yield plain_source(word, wishes)
     elif "://" in word or word.startswith("data:"):
@@ -31,19 +33,25 @@ def expand(word: str, wishes: Wishes) -> Iterator[Source]:
 
 def plain_source(url: str, wishes: Wishes) -> Source:
     """The source behind a URL that needs no closer look (`is_plain_url`)."""
-    return Source(url, url, url, source_name(url, wishes.endpoint.kind))
+    source = Source(url, url, url, source_name(url, wishes.endpoint.kind))
+    _check_type(url, named_type(source.name), wishes.endpoint.kind)
+    return source
 
 
 def _url_source(word: str, endpoint: Endpoint) -> Source:
     if len(word) > LONGEST_URL:
         raise UsageError(f"SOURCE: a URL of {len(word)} characters; {LONGEST_URL} is the limit: {word[:80]}...")
+    if any(character in INVISIBLE for character in word):
+        raise UsageError(f"SOURCE: {word[:200]!r} has a character of no width in it", hint="type it anew")
     if not is_allowed_url(word):
         raise UsageError(f"SOURCE: {word[:200]!r} is not an https URL", hint="plain http is only for this machine")
     try:
         url, identity = wire_url(word), url_identity(word)
     except (ValueError, UnicodeError) as error:
         raise UsageError(f"SOURCE: {word[:200]!r} is not a URL") from error
-    return Source(word, url, identity, source_name(word, endpoint.kind))
+    source = Source(word, url, identity, source_name(word, endpoint.kind))
+    _check_type(word, named_type(source.name), endpoint.kind)
+    return source
 
 
 def _folder_sources(folder: str, wishes: Wishes) -> Iterator[Source]:
@@ -74,11 +82,18 @@ def _file_source(path: str, wishes: Wishes) -> Source:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UsageError(f"SOURCE: {path}: {error.strerror}") from error
-    if media_type is None or not media_type.startswith(kind):
-        what = f"it is {media_type}" if media_type else f"it is no {kind}"
-        other = "video" if kind == "image" else "image"
-        hint = f"'seedvr {other}' is for {other}s" if media_type and media_type.startswith(other) else None
-        raise UsageError(f"SOURCE: {path}: {what}", hint=hint)
+    if media_type is None:
+        raise UsageError(f"SOURCE: {path}: it is no {kind}")
+    _check_type(path, media_type, kind)
     return Source(
         path, Path(path).resolve().as_uri(), f"sha256:{digest}", safe_name(os.path.basename(path), fallback=kind)
     )
+
+
+def _check_type(word: str, media_type: str | None, kind: str) -> None:
+    """UsageError where the bytes or the name show what no endpoint of this kind takes; a name may say nothing."""
+    if media_type is None or media_type in SOURCE_TYPES[kind]:
+        return
+    other = next((one for one, types in SOURCE_TYPES.items() if media_type in types), None)
+    hint = f"'seedvr {other}' is for {other}s" if other else f"it takes {', '.join(SOURCE_EXTENSIONS[kind])}"
+    raise UsageError(f"SOURCE: {word[:200]}: it is {media_type}", hint=hint)

@@ -36,9 +36,8 @@ def outcome_line(outcome: Outcome) -> str:
     words = [f"{job.status}" if job and job.status != COMPLETED else "done"]
     if outcome.resumed:
         words.append("paid for before")
-    elif job and job.status == COMPLETED and job.submitted_at and job.completed_at:
-        seconds = (job.completed_at - job.submitted_at).total_seconds()  # of stamps that may be whole seconds
-        words[0] += f" in {show_duration(seconds)}" if seconds >= 1 else " in about a second"
+    elif job and job.status == COMPLETED and job.seconds is not None:  # of stamps that may be whole seconds
+        words[0] += f" in {show_duration(job.seconds)}" if job.seconds >= 1 else " in about a second"
     words += [size for size in map(_size, outcome.files) if size]
     if job and job.price is not None and not outcome.resumed and job.status == COMPLETED:
         words.append(show_usd(job.price))
@@ -47,6 +46,8 @@ def outcome_line(outcome: Outcome) -> str:
 
 def name_of(item: Item) -> str:
     """What the user knows the item by."""
+    if item.source and "://" in item.source:
+        return item.source.partition("?")[0]  # which may be a signature
     return item.source or (item.request_id if isinstance(item, Attachment) else None) or item.label
 
 
@@ -70,7 +71,7 @@ def job_rows(outcomes: Iterable[Outcome]) -> list[tuple[str, ...]]:
     for outcome in outcomes:
         item, job, answer = outcome.item, outcome.job, outcome.answer
         state = (job.status or job.state if job.state != "unknown" else "unknown") if job else None
-        when = job.submitted_at if job else answer.created_at if answer else None
+        when = job.shown_start if job else answer.created_at if answer else None
         rows.append((
             clean(outcome.request_id or "-"),
             clean(state or (answer.status if answer else "-")),

@@ -75,7 +75,7 @@ class LiveReporter:
                 rows[item.index] = Row(item, time.monotonic(), expected)
             case Changed(item, state):
                 if row := rows.get(item.index):
-                    row.state = clean(state)
+                    row.state = clean(state.partition(":")[0])
             case Received(item, done, total):
                 if row := rows.get(item.index):
                     row.done, row.total = done, total

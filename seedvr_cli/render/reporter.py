@@ -1,14 +1,16 @@
 """Standard error: what is going on, for the way in which somebody, or nobody, is watching."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
-from seedvr_cli.render.human import clean, outcome_line, summary_line
+from seedvr_cli.render.human import clean, name_of, outcome_line, summary_line
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.errors import NotSubmitted
-from seedvr_cli.values.events import Changed, Event, Finished, Notice, Started
+from seedvr_cli.values.events import NO_ANSWER, Changed, Event, Finished, Notice, Started
 from seedvr_cli.values.items import Outcome
 
 # More jobs than this get a summary now and then in place of a line for each change.
@@ -53,7 +55,56 @@ class Talk:
 
 
 def _print_line(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """A standard error that cannot be written to is dropped, and the run goes on."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stderr.fileno())
+            os.close(null)
+
+
+class Careful:
+    """A reporter whose screen may go away: from then on it is silent, and the run goes on."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._is_gone = False
+
+    def handle(self, event: Event) -> None:
+        """One event."""
+        self._try(lambda: self._reporter.handle(event))
+
+    def result(self, write: Callable[[], None]) -> None:
+        """A write to standard output happens in any case."""
+        if self._is_gone:
+            write()
+            return
+        try:
+            self._reporter.result(write)
+        except BrokenPipeError:  # of standard output, which is no screen
+            raise
+        except OSError:
+            self._is_gone = True
+            write()
+
+    def tick(self) -> None:
+        """Time has passed."""
+        self._try(self._reporter.tick)
+
+    def close(self) -> None:
+        """The run is over."""
+        self._try(self._reporter.close)
+
+    def _try(self, call: Callable[[], None]) -> None:
+        if not self._is_gone:
+            try:
+                call()
+            except BrokenPipeError:
+                raise
+            except OSError:
+                self._is_gone = True
 
 
 class PlainReporter:
@@ -73,12 +124,12 @@ class PlainReporter:
             case Started(item):
                 self._states[item.index] = "waiting"
             case Changed(item, state, request_id):
-                if state == "submitting":  # it lasts as long as one request
+                if state in {"submitting", NO_ANSWER}:  # it lasts as long as one request, or is told for the run
                     return
                 before, self._states[item.index] = self._states.get(item.index), state
                 if not self._many and state != before:
                     suffix = f" ({request_id})" if request_id else ""
-                    self._talk.say(f"seedvr: {item.source or item.label}: {state}{suffix}")
+                    self._talk.say(f"seedvr: {name_of(item)}: {state}{suffix}")
             case Notice(text, verbose):
                 if not verbose or self._talk.verbose:
                     self._talk.say(f"seedvr: {text}")

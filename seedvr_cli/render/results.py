@@ -1,40 +1,52 @@
 """Standard output: results and nothing else, each as soon as it is there."""
 
 import os
+import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from seedvr_cli.render import machine
 from seedvr_cli.render.human import clean
+from seedvr_cli.values.errors import OutputLost
 from seedvr_cli.values.items import Outcome
 
 Form = Literal["paths", "ids", "urls", "json", "bytes"]
 
 
 class Results:
-    """Writes outcomes to standard output in one form. BrokenPipeError gets out: nobody reads any more."""
+    """Writes outcomes to standard output in one form. BrokenPipeError gets out: nobody reads any more.
+
+    Where it cannot be written to for another reason, `trouble` says why, and what is left goes nowhere.
+    """
 
     def __init__(self, form: Form) -> None:
         self._form = form
+        self.trouble: OutputLost | None = None
 
     def write(self, outcome: Outcome) -> None:
         """The outcome's lines, or its bytes."""
         if self._form == "bytes":
             for file in outcome.files:
-                _copy(file.path)
+                self._put(lambda path=file.path: _copy(path))  # type: ignore[misc]
             return
         for text in self.lines(outcome):
-            write_line(text)
+            self._put(lambda text=text: write_line(text))  # type: ignore[misc]
 
     def write_paths(self, paths: Sequence[str]) -> None:
         """Many paths at once."""
         if sys.stdout.isatty():
             for path in paths:
-                write_line(path)
+                self._put(lambda path=path: write_line(path))  # type: ignore[misc]
             return
-        sys.stdout.buffer.write(b"".join(os.fsencode(path) + b"\n" for path in paths))
-        sys.stdout.buffer.flush()
+        self._put(lambda: write_bytes(b"".join(os.fsencode(shown(path)) + b"\n" for path in paths)))
+
+    def _put(self, write: Callable[[], None]) -> None:
+        if self.trouble is None:
+            try:
+                write()
+            except OutputLost as error:
+                self.trouble = error
 
     def lines(self, outcome: Outcome) -> list[str]:
         """The outcome's lines: none where it has no result."""
@@ -47,22 +59,44 @@ class Results:
             case "urls":
                 return [clean(url) for url in job.media_url] if job and outcome.error is None else []
             case _:
-                return [file.path for file in outcome.files]
+                return [shown(file.path) for file in outcome.files]
+
+
+def shown(path: str) -> str:
+    """A path as a word of a command line: one that begins with a dash would be taken for an option."""
+    return f"./{path}" if path.startswith("-") else path
 
 
 def write_line(text: str) -> None:
     """One line of data, exact: a path's odd bytes survive a pipe; a terminal gets no control character."""
     if sys.stdout.isatty():
         text = clean(text)
-    sys.stdout.buffer.write(os.fsencode(text) + b"\n")
-    sys.stdout.buffer.flush()
+    write_bytes(os.fsencode(text) + b"\n")
+
+
+def write_bytes(data: bytes) -> None:
+    """All of it, also to a pipe that takes it bit by bit.
+
+    Raises BrokenPipeError where nobody reads it any more, and OutputLost where it cannot be written.
+    """
+    view = memoryview(data)
+    try:
+        sys.stdout.flush()
+        while view:
+            try:
+                view = view[os.write(sys.stdout.fileno(), view) :]
+            except BlockingIOError:
+                select.select([], [sys.stdout.fileno()], [])
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        raise OutputLost(f"cannot write to standard output: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _copy(path: str) -> None:
     try:
         with open(path, "rb") as file:
             while block := file.read(1 << 20):
-                sys.stdout.buffer.write(block)
-        sys.stdout.buffer.flush()
+                write_bytes(block)
     finally:
         os.unlink(path)

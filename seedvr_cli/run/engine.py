@@ -4,7 +4,6 @@ Asynchronous and silent: `run` yields events, the last of each item being its ou
 """
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import suppress
 
@@ -12,10 +11,11 @@ from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.plan.planner import Prospect
 from seedvr_cli.run.life import live
+from seedvr_cli.run.names import check_explicit
 from seedvr_cli.run.policy import Clock, Policy
 from seedvr_cli.run.skim import Work, pass_over
 from seedvr_cli.run.state import DOWNLOADS, RunState
-from seedvr_cli.values.errors import BadLine, Interrupted, SeedvrError, Unforeseen, UsageError
+from seedvr_cli.values.errors import BadLine, Interrupted, SeedvrError, Unforeseen
 from seedvr_cli.values.events import Crashed, Event, Finished, Skipped
 from seedvr_cli.values.items import Item, Outcome
 
@@ -51,15 +51,10 @@ class Engine:
         """UsageError where an explicit file name is taken by something that is not that job's own."""
         for one in work:
             item = one.item() if isinstance(one, Prospect) else one
-            if item.output.kind != "file" or self._policy.overwrite or not os.path.lexists(item.output.template):
-                continue
-            path = os.path.abspath(item.output.template)
-            owner = await self._ledger.deliveries.owner_key(path)
-            if self._policy.new or owner != item.key or not await self._ledger.deliveries.is_own(path):
-                raise UsageError(
-                    f"-o {item.output.template}: this file is in the way, and not this job's own",
-                    hint="choose another name, or --overwrite",
-                )
+            if item.output.kind == "file":
+                again, overwrite = self._policy.new, self._policy.overwrite
+                deliveries = self._ledger.deliveries
+                await check_explicit(item.output, item.key, deliveries, again=again, overwrite=overwrite)
 
     async def run(self, work: AsyncIterable[Sequence[Work]]) -> AsyncGenerator[Event, None]:
         """Do all of the work, which comes in chunks; yields what happens.

@@ -9,7 +9,7 @@ from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
 from seedvr_cli.run.submit import submit
 from seedvr_cli.run.watch import watch
-from seedvr_cli.values.errors import LedgerError, SeedvrError, Unforeseen
+from seedvr_cli.values.errors import DeliveryError, JobFailed, LedgerError, NoPlace, SeedvrError, Unforeseen
 from seedvr_cli.values.events import Crashed, Started
 from seedvr_cli.values.items import Attachment, Item, Outcome, Purchase
 from seedvr_cli.values.schedule import usual
@@ -59,8 +59,7 @@ class _Life:
             await self._steps()
         except SeedvrError as caught:
             error = caught
-            if isinstance(caught, LedgerError):
-                self._run.halt(caught)
+            self._take_note(caught)
         except Exception as caught:  # noqa: BLE001 - one item's trouble is that item's outcome
             error = Unforeseen(caught)
             self._run.emit(Crashed(self._item, caught, error))
@@ -74,6 +73,19 @@ class _Life:
             resumed=progress.is_attached and not is_stranger,
             skipped=progress.is_skipped,
         )
+
+    def _take_note(self, error: SeedvrError) -> None:
+        """What this error means for the run, and what the user is to know of the job beside it."""
+        progress = self._progress
+        if isinstance(error, LedgerError | NoPlace):
+            self._run.halt(error)
+        request_id = progress.job.request_id if progress.job else None
+        if isinstance(error, LedgerError) and request_id and request_id not in error.message:
+            error.message += f"; the gateway has the job as {request_id}"
+            error.hint = f"'seedvr download {request_id}' fetches its result; {error.hint}"
+        if isinstance(error, DeliveryError) and progress.doubt:
+            error.message += f"; {progress.doubt}"
+            error.hint = "it is paid for; if its result is no longer to be had, --new is the only way to another"
 
     async def _steps(self) -> None:
         item, run, progress, policy = self._item, self._run, self._progress, self._run.policy
@@ -90,8 +102,16 @@ class _Life:
                 progress.is_skipped = True
                 return
             deadline = run.deadline()
+            failure: JobFailed | None = None
             if policy.wait:
-                await watch(item, run, progress, deadline)
+                try:
+                    await watch(item, run, progress, deadline)
+                except JobFailed as error:
+                    if not progress.known_job.media_url:
+                        raise
+                    failure = error  # what there is of it is delivered all the same
         if delivers:
             async with run.downloads:
                 await self._courier.deliver(progress, deadline)
+        if failure is not None:
+            raise failure

@@ -2,17 +2,38 @@
 
 import os
 
-from seedvr_cli.ledger.files import accepts
+from seedvr_cli.ledger.files import Deliveries, accepts
 from seedvr_cli.run.state import RunState
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.items import Item
 from seedvr_cli.values.job import Job
 from seedvr_cli.values.media import EXTENSIONS
-from seedvr_cli.values.naming import numbered, render_name
+from seedvr_cli.values.naming import Output, numbered, render_name
 
 # Bytes that a file's name may have, on nearly all systems; and characters that a request id is likely to have.
 NAME_BYTES = 255
 REQUEST_ID_LENGTH = 64
+
+
+async def check_explicit(
+    output: Output, key: str | None, deliveries: Deliveries, *, again: bool, overwrite: bool
+) -> None:  # fmt: skip
+    """UsageError where an explicit file name is in use by something that is not this job's own.
+
+    What is no regular file is never replaced, and neither is the `.part` of another job.
+    """
+    path = os.path.abspath(output.template)
+    taken = [name for name in (path, f"{path}.part") if os.path.lexists(name)]
+    for name in taken:
+        if not os.path.isfile(name) or os.path.islink(name):
+            raise UsageError(f"-o {output.template}: {name} is in the way: it is no regular file")
+    if not taken or (overwrite and taken == [path]):
+        return
+    if again or await deliveries.owner_key(path) != key or not await deliveries.is_own(path):
+        raise UsageError(
+            f"-o {output.template}: {taken[0]} is in the way, and not this job's own",
+            hint="choose another name, or --overwrite",
+        )
 
 
 class ResultName:
@@ -50,13 +71,10 @@ class ResultName:
         tail = ".part" if self.is_exact else "-999.part"
         if output.kind != "stdout" and len(os.fsencode(name + tail)) > NAME_BYTES:
             raise UsageError(f"-o {output.template}: names of files have room for {NAME_BYTES} bytes, '.part' included")
-        if not self.is_exact or self._run.policy.overwrite:
-            return
-        path = os.path.abspath(output.template)
-        if self._number == 1 and not os.path.lexists(path):
-            return
-        if again or await deliveries.owner_key(path) != key or not await deliveries.is_own(path):
-            raise UsageError(f"{output.template} is in the way, and not this job's own", hint="choose another name")
+        if self.is_exact:
+            await check_explicit(output, key, deliveries, again=again, overwrite=self._run.policy.overwrite)
+            if self._number > 1 and not self._run.policy.overwrite:
+                raise UsageError(f"{output.template} is another item's already", hint="choose another name")
 
     def shown(self, job: Job, media_type: str, position: int) -> str:
         """The path in the form in which it was asked for, of the job's file at that position, before numbers."""

@@ -18,7 +18,7 @@ from seedvr_cli.settings.file import find_base_url
 from seedvr_cli.settings.folders import state_folder
 from seedvr_cli.settings.key import find_key
 from seedvr_cli.settings.profile import Settings
-from seedvr_cli.values.urls import SANDBOX_NAME
+from seedvr_cli.values.urls import SANDBOX_NAME, is_local_gateway
 
 # Jobs in flight from which on the faster transport is worth its loading.
 MANY_JOBS = 64
@@ -69,21 +69,23 @@ async def open_session(
 ) -> AsyncIterator[Session]:  # fmt: skip
     """The ledger and the gateway; the sandbox is started where it is asked for.
 
-    `jobs` is how many will be in flight; `observe` is told of every exchange. Raises LedgerError.
+    `jobs` is how many will be in flight; `observe` is told of every exchange. Raises LedgerError, and UsageError
+    where the environment names a proxy or certificates that cannot be used.
     """
     async with AsyncExitStack() as stack:
         url = access.base_url
         if url is None:
             url = await stack.enter_async_context(_sandbox(access.folder))
         ledger = await stack.enter_async_context(Ledger(access.folder))
-        connect = _carrier(many=jobs >= MANY_JOBS)
+        connect = _carrier(many=jobs >= MANY_JOBS, is_local=is_local_gateway(access.base_url))
         gateway = await stack.enter_async_context(Gateway(url, access.key, observe=observe, connect=connect))
+        gateway.prepare()  # nothing is claimed before it can be sent
         yield Session(access, gateway, ledger)
 
 
-def _carrier(*, many: bool) -> Callable[[], Transport]:
+def _carrier(*, many: bool, is_local: bool) -> Callable[[], Transport]:
     """What carries requests: httpx, or for a large batch aiohttp, where it is there and no proxy is in the way."""
-    if many and find_spec("aiohttp") is not None and not getproxies():
+    if many and find_spec("aiohttp") is not None and (is_local or not getproxies()):
         from seedvr_cli.gateway.aiohttp_transport import AiohttpTransport
 
         return AiohttpTransport

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 from seedvr_cli.ledger.files import Deliveries, accepts
 from seedvr_cli.plan.planner import Prospect
@@ -17,7 +18,9 @@ async def pass_over(chunk: Sequence[Work], deliveries: Deliveries) -> tuple[list
     known = await deliveries.delivered_files([one.key for one in chunk if isinstance(one, Prospect)])
     left: list[Work] = []
     paths: list[str] = []
-    folder = os.getcwd()
+    folder = ""  # names that begin in the current folder are told apart by it
+    with suppress(OSError):
+        folder = os.getcwd()
     for one in chunk:
         found = known.get(one.key) if isinstance(one, Prospect) and one.problem is None else None
         path = _standing(one, folder, found) if found and isinstance(one, Prospect) else None

@@ -12,10 +12,12 @@ from seedvr_cli.run.expectations import Expectations
 from seedvr_cli.run.pace import Pace
 from seedvr_cli.run.policy import Clock, Policy
 from seedvr_cli.values.errors import NotSubmitted, SeedvrError
-from seedvr_cli.values.events import Event
+from seedvr_cli.values.events import Event, Notice
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.naming import Names
 
+# Polls in a row without an answer before the user is told that the network is gone.
+TELLING_MISSES = 2
 # Results that are fetched at the same time, at the least; more where many jobs are in flight.
 DOWNLOADS = 8
 # All polls share one rate: at the most this many a job in each interval, so that they do not come in waves.
@@ -57,6 +59,7 @@ class RunState:
         self.posts: set[asyncio.Task[None]] = set()
         self._requests = Pace()
         self._pauses: set[asyncio.Future[None]] = set()
+        self._missed = 0
         self._halted: SeedvrError | None = None
         self._is_stopping = False
 
@@ -122,6 +125,18 @@ class RunState:
         if wait > 0:
             await self.pause(wait)
         return True
+
+    def missed(self) -> None:
+        """A poll had no answer; where that goes on, the user is told, once."""
+        self._missed += 1
+        if self._missed == TELLING_MISSES:
+            self.emit(Notice(f"cannot reach {self.gateway.host}, trying again"))
+
+    def reached(self) -> None:
+        """The gateway has answered."""
+        if self._missed >= TELLING_MISSES:
+            self.emit(Notice(f"{self.gateway.host} answers again"))
+        self._missed = 0
 
     def slow_down(self, retry_after: float | None) -> None:
         """The gateway answered 429: all requests of the run wait, and then go slower."""

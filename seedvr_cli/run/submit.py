@@ -117,13 +117,16 @@ class _Submission:
 
     async def _settled(self, question: Callable[[Draft, Terms], Awaitable[Verdict]]) -> Verdict:
         """The verdict that comes once no other run is at the same thing."""
-        clock, deadline = self._run.clock, self._run.deadline()
+        clock, deadline, was_held = self._run.clock, self._run.deadline(), False
         while True:
             if self._run.is_stopping:
                 raise Interrupted("stopped")
             verdict = await question(self._draft, self._terms)
             if not isinstance(verdict, Held):
                 return verdict
+            if not was_held:
+                was_held = True
+                self._run.emit(Changed(self._purchase, "waiting: another seedvr is submitting the same request"))
             left = deadline - clock.monotonic()
             if left <= 0:
                 raise StillRunning(
@@ -179,7 +182,7 @@ class _Submission:
                 if clock.monotonic() + wait > deadline:
                     raise
                 await self._insist(lambda: self._ledger.hold(job))
-                run.emit(Changed(self._purchase, "waiting to submit"))
+                run.emit(Changed(self._purchase, f"waiting to submit: {_why(error, wait)}"))
                 await run.pause(wait)
                 if not await run.turn(run.submissions, deadline=deadline):
                     raise
@@ -207,3 +210,9 @@ class _Submission:
                 if clock.monotonic() - began > LEDGER_PATIENCE:
                     raise
                 await clock.sleep(LEDGER_INTERVAL)
+
+
+def _why(error: Busy | NotSent, wait: float) -> str:
+    if isinstance(error, Busy):
+        return f"the gateway asks for {wait:.3g} s" if error.wait is not None else "the gateway is busy"
+    return "no connection"

@@ -5,7 +5,7 @@ from seedvr_cli.run.state import RunState
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import COMPLETED, ERROR, TERMINAL
 from seedvr_cli.values.errors import Busy, GatewayError, NetworkError, OutcomeUnknown, RequestRefused, StillRunning
-from seedvr_cli.values.events import Changed
+from seedvr_cli.values.events import NO_ANSWER, Changed
 from seedvr_cli.values.items import Attachment, Item
 from seedvr_cli.values.job import failure
 from seedvr_cli.values.schedule import backoff, early, first_poll
@@ -96,7 +96,7 @@ class _Watch:
         except RequestRefused as error:
             self._was_missing(error)
             return interval
-        self._failing_since, self._failures, self._missing = None, [], 0
+        self._run.reached()
         await self._learn(request_id, answer)
         self._needs_answer = False
         return interval
@@ -105,12 +105,15 @@ class _Watch:
         """Raises it where nothing else has come for too long, or the job is known well enough to go on without."""
         now = self._clock.monotonic()
         self._failures.append(error)
+        self._run.missed()
+        if len(self._failures) == PROVEN_FAILURES:
+            self._run.emit(Changed(self._item, NO_ANSWER, self._request_id))
         if self._failing_since is None:
             self._failing_since = now
         if self._status in TERMINAL:
             self._needs_answer = False  # its URLs are known, and may still be good
         elif now - self._failing_since > POLL_PATIENCE:
-            raise error
+            raise self._ended()
 
     def _was_missing(self, error: RequestRefused) -> None:
         """A 404. Raises it where the job is not just too new to be seen."""
@@ -118,6 +121,7 @@ class _Watch:
         job = self._progress.job
         if self._status in TERMINAL:
             self._needs_answer = False
+            self._progress.doubt = "the gateway said COMPLETED, and does not know the job any more"
             return
         submitted = job.submitted_at if job else None
         is_new = submitted is not None and (self._clock.now() - submitted).total_seconds() < NEW_SECONDS
@@ -128,12 +132,18 @@ class _Watch:
         """Record another state of the job."""
         progress, ledger = self._progress, self._run.ledger
         before = self._status
+        if len(self._failures) >= PROVEN_FAILURES:
+            self._run.emit(Changed(self._item, answer.status, request_id))
+        self._failing_since, self._failures, self._missing = None, [], 0
         if answer.status == before and not (self._needs_answer and answer.status in TERMINAL):
             return
         # A job that was submitted elsewhere is known from now on, so that its delivery can be resumed.
         job = progress.job or await ledger.adopt(request_id, self._run.name, self._run.policy.profile)
         progress.job = await ledger.record(job, answer)
-        if answer.status != before:
+        if before == COMPLETED and answer.status != COMPLETED:  # which is final
+            words = f": {answer.error}" if answer.error else ""
+            progress.doubt = f"the gateway said COMPLETED, and now says {answer.status}{words}"
+        elif answer.status != before:
             self._run.emit(Changed(self._item, answer.status, request_id))
 
     def _ended(self) -> StillRunning | NetworkError | GatewayError:

@@ -49,7 +49,7 @@ def store(profile: str, name: str, value: Any) -> str:
 
     path = config_file()
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             document = tomlkit.parse(file.read())
     except FileNotFoundError:
         document = tomlkit.document()
@@ -72,11 +72,13 @@ def store(profile: str, name: str, value: Any) -> str:
 def _read(path: str) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
-            return tomllib.load(file)
+            return tomllib.loads(file.read().decode("utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}", hint="mend it by hand; 'seedvr config path' prints where it is") from error
+    except RecursionError as error:
+        raise UsageError(f"{path}: it is nested too deep") from error
     except ValueError as error:
         raise UsageError(f"{path}: it has a number of thousands of digits") from error
     except OSError as error:

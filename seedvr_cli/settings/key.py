@@ -1,6 +1,7 @@
 """The API key: where it is found, and how it is never shown."""
 
 import os
+import re
 
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import KeyMissing, UsageError
@@ -9,6 +10,9 @@ KEY_VARIABLES = ("SEEDVR_API_KEY", "PIXAZO_API_KEY")
 VENDOR_KEY_FILE = "~/.pixazo/api-key"
 # Seconds that an api-key-command may take: it may ask for a passphrase.
 KEY_COMMAND_SECONDS = 60
+# Bytes of a key file that are looked at.
+LONGEST_KEY_FILE = 1 << 16
+_VARIABLE = re.compile(r"(?:export\s+)?([A-Z_]+)\s*=\s*(.*)")
 # Keys that this process has held: whatever it logs must not show them.
 seen_keys: set[str] = set()
 
@@ -51,11 +55,20 @@ def _read_key_file(path: str, where: str) -> str:
     try:
         if path == "-":
             return sys.stdin.readline()
-        with open(os.path.expanduser(path), encoding="utf-8") as file:
-            return file.readline(4096)
+        with open(os.path.expanduser(path), encoding="utf-8-sig") as file:
+            return _key_in(file.read(LONGEST_KEY_FILE))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
         raise UsageError(f"{where}: {path}: {reason}") from error
+
+
+def _key_in(text: str) -> str:
+    """The key of a file that has it alone on its first line, or as a variable, as .env files do."""
+    for line in text.splitlines():
+        variable = _VARIABLE.fullmatch(line.strip())
+        if variable and variable[1] in KEY_VARIABLES:
+            return variable[2].strip().strip("\"'")
+    return next((line for line in text.splitlines() if line.strip()), "")
 
 
 def _run_key_command(command: str) -> str:

@@ -17,8 +17,10 @@
     ├── RequestRefused       1   the gateway answered 400 or 404
     ├── JobFailed            1   FAILED or ERROR
     ├── DeliveryError        1   the result could not be fetched, checked or written
-    │   └── RangeRefused     1   416: nothing there beyond that offset
+    │   ├── RangeRefused     1   416, or another range than was asked for
+    │   └── NoPlace          1   the disk is full, or the folder cannot be written to
     ├── LedgerError          1   the ledger cannot be read or written
+    ├── OutputLost           1   standard output cannot be written to
     ├── Unforeseen           1   a bug, in one item
     └── Interrupted        130   Ctrl-C (143 for SIGTERM)
 
@@ -146,11 +148,22 @@ class DeliveryError(SeedvrError):
 
 
 class RangeRefused(DeliveryError):
-    """416: there is nothing beyond the offset that was asked for."""
+    """416, or another range than was asked for: to be asked for anew, from the first byte."""
+
+
+class NoPlace(DeliveryError):
+    """Results cannot be written: the disk is full, or the folder is gone or closed. Nothing more is to be bought."""
+
+    hint = "free the disk or the folder: it is paid for, and 'seedvr download' tries again"
 
 
 class LedgerError(SeedvrError):
     code = "ledger"
+    exit_code = 1
+
+
+class OutputLost(SeedvrError):
+    code = "stdout"
     exit_code = 1
 
 

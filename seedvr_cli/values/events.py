@@ -14,9 +14,16 @@ class Started:
     expected: float | None = None
 
 
+# The state of a job that the gateway does not answer for.
+NO_ANSWER = "no answer"
+
+
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The job is in another state: the gateway's word, or one of ours (submitting, downloading)."""
+    """The job is in another state: the gateway's word, or one of ours (submitting, downloading).
+
+    What stands behind a colon says why, and is for where there is room.
+    """
 
     item: Item
     state: str

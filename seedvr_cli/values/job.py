@@ -46,7 +46,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(Draft):
-    """A row of the ledger."""
+    """A row of the ledger.
+
+    `submitted_at` and `ended_at` are by our own clock: money, caps and `spend` go by these. `created_at` and
+    `completed_at` are the gateway's, where it tells them: they are what is shown.
+    """
 
     id: int
     state: State
@@ -57,7 +61,22 @@ class Job(Draft):
     error: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     submitted_at: datetime | None = None
+    created_at: datetime | None = None
     completed_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def shown_start(self) -> datetime | None:
+        """When it began: by the gateway's clock where it tells, else by ours."""
+        return self.created_at or self.submitted_at
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took: both instants by one clock, the gateway's where it tells them, else ours."""
+        begin, end = self.created_at, self.completed_at
+        if begin is None or end is None:
+            begin, end = self.submitted_at, self.ended_at
+        return max(0.0, (end - begin).total_seconds()) if begin and end else None
 
     @property
     def charge(self) -> Charge:

@@ -1,11 +1,14 @@
 """What a file is, by its bytes: the gateway's `media_type` and the URL's ending are no guide."""
 
+import mmap
 import os
 import struct
 from dataclasses import dataclass
 from importlib import import_module
 from typing import BinaryIO
 
+# Bytes at the end of a track's header: its matrix, width and height.
+TRACK_END = 44
 # Enough of a file's beginning to tell its type.
 HEAD_BYTES = 64
 
@@ -17,10 +20,26 @@ EXTENSIONS = {
     "image/gif": ".gif",
     "image/tiff": ".tiff",
     "image/bmp": ".bmp",
+    "image/heic": ".heic",
+    "image/heif": ".heif",
+    "audio/mp4": ".m4a",
+    "video/x-matroska": ".mkv",
     "video/mp4": ".mp4",
     "video/quicktime": ".mov",
     "video/webm": ".webm",
     "video/x-msvideo": ".avi",
+}
+# What the gateway takes (reference: Supported Formats).
+SOURCE_TYPES = {
+    "image": frozenset({"image/png", "image/jpeg", "image/webp"}),
+    "video": frozenset({"video/mp4", "video/quicktime", "video/x-msvideo", "video/webm"}),
+}
+# Endings of names that say for sure that it is something else.
+_ENDINGS = {
+    **{ext: media_type for media_type, ext in EXTENSIONS.items()},
+    ".jpeg": "image/jpeg",
+    ".tif": "image/tiff",
+    ".m4v": "video/mp4",
 }
 SOURCE_EXTENSIONS = {
     "image": (".png", ".jpg", ".jpeg", ".webp"),
@@ -36,11 +55,12 @@ _READERS = {
     "image/tiff": "TiffImagePlugin.TiffImageFile",
     "image/bmp": "BmpImagePlugin.BmpImageFile",
 }
+# The EXIF tag that says how a picture is to be shown, and its values that stand it on its side.
+_ORIENTATION, _TURNED = 0x0112, frozenset({5, 6, 7, 8})
 # The first bytes of files.
 _BEGINNINGS = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
-    (b"\x1aE\xdf\xa3", "video/webm"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
     (b"II*\0", "image/tiff"),
@@ -48,9 +68,20 @@ _BEGINNINGS = (
 )
 _RIFF_FORMS = {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}
 # The brands of MP4's family that are not video/mp4.
-_BRANDS = {b"avif": "image/avif", b"avis": "image/avif", b"qt  ": "video/quicktime"}
-# The end of every PNG: the chunk IEND with its checksum.
-_PNG_END = b"IEND\xaeB`\x82"
+_BRANDS = {
+    b"avif": "image/avif",
+    b"avis": "image/avif",
+    b"qt  ": "video/quicktime",
+    b"M4A ": "audio/mp4",
+    b"M4B ": "audio/mp4",
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "image/heic"),
+}
+# Brands of still pictures that leave the codec to the compatible brands behind them.
+_STILL_BRANDS = frozenset({b"mif1", b"msf1", b"mif2", b"miaf"})
+# The beginning of every PNG, and its end: the chunk IEND with its checksum.
+_PNG_BEGIN, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+# The mark at the end of every JPEG.
+_JPEG_END = b"\xff\xd9"
 # The boxes without which there is nothing to see.
 _NEEDED_BOXES = {
     "image/avif": {b"meta", b"mdat"},
@@ -75,11 +106,20 @@ def sniff(head: bytes) -> str | None:
     if head[:4] == b"RIFF":
         return _RIFF_FORMS.get(head[8:12])
     if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12], "video/mp4")
+        return _brand(head)
+    if head.startswith(b"\x1aE\xdf\xa3"):
+        return "video/x-matroska" if b"matroska" in head else "video/webm"
     if head[4:8] in {b"moov", b"mdat", b"wide"} and head[:1] == b"\0":
         return "video/quicktime"
     is_bitmap = head.startswith(b"BM") and head[6:10] == b"\0\0\0\0"
     return "image/bmp" if is_bitmap else None
+
+
+def _brand(head: bytes) -> str:
+    major, compatible = head[8:12], [head[start : start + 4] for start in range(16, len(head) - 3, 4)]
+    if major in _STILL_BRANDS:
+        return next((_BRANDS[brand] for brand in compatible if brand in _BRANDS), "image/heif")
+    return _BRANDS.get(major, "video/mp4")
 
 
 def sniff_file(path: str) -> str | None:
@@ -94,32 +134,58 @@ def measure(path: str, media_type: str) -> Size | None:
         if media_type in _READERS:
             module, _, reader = _READERS[media_type].partition(".")
             with getattr(import_module(f"PIL.{module}"), reader)(path) as picture:
-                return Size(*picture.size)
+                width, height = picture.size
+                # Without EXIF there is none to look for: a PNG would be read to its end.
+                is_turned = "exif" in picture.info and picture.getexif().get(_ORIENTATION) in _TURNED
+                return Size(height, width) if is_turned else Size(width, height)
         if media_type in {"video/mp4", "video/quicktime"}:
             with open(path, "rb") as file:
                 return _mp4_size(file, 0, os.fstat(file.fileno()).st_size)
-    except (OSError, ValueError, SyntaxError, RecursionError, struct.error):
+    except Exception:  # noqa: BLE001 - readers of pictures raise whatever they like, or are not installed
         return None
     return None
 
 
+def named_type(name: str) -> str | None:
+    """The media type that a name's ending says, or None where it says none."""
+    return _ENDINGS.get(os.path.splitext(name)[1].lower())
+
+
 def is_whole(path: str, media_type: str) -> bool:
-    """Whether the file's own structure says it is complete; for a body that came without a length."""
+    """Whether the file's own structure says it is complete; what may follow its end does not matter."""
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         head = file.read(12)
-        file.seek(max(0, size - 64))
-        tail = file.read()
         match media_type:
             case "image/png":
-                return _PNG_END in tail
+                return _has_png_end(file, size)
             case "image/jpeg":
-                return b"\xff\xd9" in tail
+                return _has_jpeg_end(file, size)
             case "image/webp" | "video/x-msvideo":
                 return size > 12 and int(struct.unpack("<I", head[4:8])[0]) + 8 <= size
             case "video/mp4" | "video/quicktime" | "image/avif":
-                return _boxes_fill(file, size, _NEEDED_BOXES[media_type])
+                return _has_boxes(file, size, _NEEDED_BOXES[media_type])
     return size > 0
+
+
+def _has_png_end(file: BinaryIO, size: int) -> bool:
+    """Whether its chunks lead to IEND."""
+    position = len(_PNG_BEGIN)
+    while position + len(_PNG_END) + 4 <= size:
+        file.seek(position)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        position += length + 12
+        if kind == b"IEND":
+            return bool(position <= size)
+    return False
+
+
+def _has_jpeg_end(file: BinaryIO, size: int) -> bool:
+    """Whether the mark of the end stands anywhere behind the first bytes."""
+    if size < len(_JPEG_END):
+        return False
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.rfind(_JPEG_END, len(_JPEG_END)) > 0
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]:
@@ -141,12 +207,13 @@ def _boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]
     return boxes
 
 
-def _boxes_fill(file: BinaryIO, size: int, needed: set[bytes]) -> bool:
+def _has_boxes(file: BinaryIO, size: int, needed: set[bytes]) -> bool:
+    """Whether all that is needed stands there whole."""
     try:
         boxes = _boxes(file, 0, size)
     except struct.error:  # cut within a box's length
         return False
-    return bool(boxes) and boxes[-1][2] == size and needed <= {kind for kind, _, _ in boxes}
+    return needed <= {kind for kind, _, end in boxes if end <= size}
 
 
 def _mp4_size(file: BinaryIO, start: int, end: int) -> Size | None:
@@ -157,9 +224,10 @@ def _mp4_size(file: BinaryIO, start: int, end: int) -> Size | None:
         if kind in {b"moov", b"trak"}:
             found = _mp4_size(file, content, stop)
         elif kind == b"tkhd":
-            file.seek(stop - 8)
-            width, height = struct.unpack(">II", file.read(8))
-            found = Size(width >> 16, height >> 16)
+            file.seek(stop - TRACK_END)
+            a, b, _, c, d, *_, width, height = struct.unpack(">11I", file.read(TRACK_END))
+            is_turned = a == d == 0 and b and c  # a quarter turn
+            found = Size(height >> 16, width >> 16) if is_turned else Size(width >> 16, height >> 16)
         if (
             found
             and found.width

@@ -42,12 +42,16 @@ _PARAMETER_FIELDS = {
 # Bytes of a name's part that comes from outside: file systems end at 255, and `-2x.png.part` wants its room.
 LONGEST_PART = 150
 
+# What is in no name on some system, what is not seen, and what turns text around.
 _UNSAFE = re.compile(
-    r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udc7f\udd00-\udfff]'
+    r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f'
+    r"\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udc7f\udd00-\udfff]"
 )
 # A URL whose last part is a safe name as it stands: most are, and a list may have a million of them.
 _SIMPLE_NAME = re.compile(r"https://[^/?#]+/(?:[^?#]*/)?([A-Za-z0-9][A-Za-z0-9_-]{4,80}\.[A-Za-z0-9]{1,5})(?:[?#]|\Z)")
-_WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *(\..*)?", re.IGNORECASE)
+_WINDOWS_DEVICES = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,9 @@ class Output:
         """The same for a later command in another folder; None where the default was meant."""
         if self.text is None or self.kind == "stdout":
             return None
-        return os.path.normpath(os.path.join(_literal(os.getcwd()), self.template))
+        if os.path.isabs(self.template):
+            return os.path.normpath(self.template)
+        return os.path.normpath(os.path.join(_literal(working_folder()), self.template))
 
     def uses(self, field: str) -> bool:
         """Whether names are made with that field."""
@@ -80,6 +86,14 @@ class Output:
             if field is not None:
                 break
         return os.path.dirname(known)
+
+
+def working_folder() -> str:
+    """The current folder; UsageError where it was deleted meanwhile."""
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise UsageError("the current folder is gone", hint="give -o an absolute path, or change the folder") from error
 
 
 def parse_output(text: str | None, params: Mapping[str, Any]) -> Output:

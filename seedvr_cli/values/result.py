@@ -52,9 +52,8 @@ class Result:
 def result_of(outcome: Outcome) -> Result:
     """The result of an item's outcome."""
     item, job, known, error = outcome.item, outcome.job, outcome.known, outcome.error
-    submitted = job.submitted_at if job else outcome.answer.created_at if outcome.answer else None
-    completed = known.completed_at if known else None
-    elapsed = max(0.0, (completed - submitted).total_seconds()) if submitted and completed else None
+    submitted = job.shown_start if job else outcome.answer.created_at if outcome.answer else None
+    elapsed = job.seconds if job else None
     charge = outcome.charge
     return Result(
         source=item.source,
@@ -70,7 +69,7 @@ def result_of(outcome: Outcome) -> Result:
         params=item.params,
         resumed=outcome.resumed,
         submitted_at=submitted,
-        completed_at=completed,
+        completed_at=known.completed_at if known else None,
         elapsed_s=None if elapsed is None else round(elapsed, 3),
         extra=known.extra if known else {},
     )

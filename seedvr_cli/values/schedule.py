@@ -64,22 +64,32 @@ def backoff(failures: int, jitter: float) -> float:
     return ceiling * (0.5 + 0.5 * jitter)
 
 
-def retry_after(header: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for (seconds or an HTTP date); None where it is absent or unreadable."""
+def retry_after(header: str | None, now: datetime, date: str | None = None) -> float | None:
+    """Seconds that a Retry-After header asks for (seconds or an HTTP date); None where it is absent or unreadable.
+
+    A date is compared with the answer's own `date`, if it has one: the server's clock may not be ours.
+    """
     if header is None:
         return None
     text = header.strip()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
+    if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
         wait = float(text)
     else:
-        from email.utils import parsedate_to_datetime  # late: few servers send a date
-
-        try:
-            instant = parsedate_to_datetime(text)
-        except ValueError:
+        instant = _http_date(text)
+        if instant is None:
             return None
-        wait = (instant.replace(tzinfo=instant.tzinfo or UTC) - now).total_seconds()
+        wait = (instant - (_http_date(date or "") or now)).total_seconds()
     return min(max(wait, 0.0), LONGEST_RETRY_AFTER)
+
+
+def _http_date(text: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime  # late: few servers ask for it
+
+    try:
+        instant = parsedate_to_datetime(text)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def usual(durations: Sequence[float]) -> float | None:

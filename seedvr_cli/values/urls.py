@@ -50,6 +50,9 @@ _SIGNATURES: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
 )
 _SIGNED_PREFIXES = ("x-amz-", "x-goog-")
 
+# Characters that are not seen: a URL with one of them inside leads elsewhere than it seems to.
+INVISIBLE = "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff"
+
 _NOT_IN_A_URL = re.compile(r"[\s\x00-\x20\x7f]")
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 # What may not stand in a URL as it is. Brackets may not either, but everybody writes them in queries.

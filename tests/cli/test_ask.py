@@ -4,6 +4,7 @@ import sys
 
 import pexpect
 import pytest
+from helpers.sources import new_url
 
 pytestmark = pytest.mark.slow
 
@@ -21,40 +22,46 @@ def ask(bench, sandbox):
     return begin
 
 
+@pytest.fixture
+def film():
+    """A video that no other test has."""
+    return new_url("clip.mp4")
+
+
 @pytest.mark.parametrize("answer", ["n", "", "maybe"])
-def test_nothing_is_submitted_without_a_yes(ask, sandbox, url, answer):
+def test_nothing_is_submitted_without_a_yes(ask, sandbox, film, answer):
     """Any answer but yes ends the command with code 2, and nothing is submitted."""
-    child = ask("video", url, "-x", "2")
+    child = ask("video", film, "-x", "2")
     child.expect_exact("this may cost $1.95 by the list. Go on? [y/N]")
     child.sendline(answer)
     child.expect(pexpect.EOF)
     child.close()
-    assert (child.exitstatus, sandbox.accepted(url)) == (2, 0)
+    assert (child.exitstatus, sandbox.accepted(film)) == (2, 0)
 
 
-def test_a_yes_goes_on_and_is_not_asked_for_again(ask, sandbox, url):
+def test_a_yes_goes_on_and_is_not_asked_for_again(ask, sandbox, film):
     """After a yes the job runs, and what is paid for raises no question."""
-    child = ask("video", url, "-x", "2", "--no-wait")
+    child = ask("video", film, "-x", "2", "--no-wait")
     child.expect_exact("Go on?")
     child.sendline("y")
     child.expect(pexpect.EOF)
     child.close()
-    assert (child.exitstatus, sandbox.accepted(url)) == (0, 1)
-    child = ask("video", url, "-x", "2", "--no-wait")
+    assert (child.exitstatus, sandbox.accepted(film)) == (0, 1)
+    child = ask("video", film, "-x", "2", "--no-wait")
     child.expect(pexpect.EOF)
     assert "Go on?" not in child.before
 
 
-def test_yes_and_small_sums_are_not_asked_about(ask, sandbox, url):
+def test_yes_and_small_sums_are_not_asked_about(ask, url, film):
     """--yes answers beforehand, and up to a dollar nothing is asked."""
-    for words in (("video", url, "-x", "2", "--no-wait", "--yes"), ("image", url, "--no-wait")):
+    for words in (("video", film, "-x", "2", "--no-wait", "--yes"), ("image", url, "--no-wait")):
         child = ask(*words)
         child.expect(pexpect.EOF)
         child.close()
         assert (child.exitstatus, "Go on?" in child.before) == (0, False)
 
 
-def test_a_pipe_is_not_asked(run, sandbox, url):
+def test_a_pipe_is_not_asked(run, sandbox, film):
     """Where standard input is no terminal the command goes on."""
-    assert run("video", url, "-x", "2", "--no-wait", to=sandbox, stdin="").rc == 0
-    assert sandbox.accepted(url) == 1
+    assert run("video", film, "-x", "2", "--no-wait", to=sandbox, stdin="").rc == 0
+    assert sandbox.accepted(film) == 1

@@ -15,6 +15,7 @@ from seedvr_cli.settings.known import SETTINGS
 pytestmark = pytest.mark.slow
 
 URL = "https://your-cdn.com/source.png"
+FILM = "https://your-cdn.com/source.mp4"
 SECRET = "sk-0123456789abcdef"
 
 
@@ -308,7 +309,7 @@ def test_stored_parameters_of_3b(bench):
     """Stored parameters go into 3B's requests, and those that an endpoint lacks are left out of its own."""
     bench.configure(PICTURE)
     three, film = ["--dry-run", "--profile", "three"], ["--dry-run", "--profile", "film"]
-    ends = bench.run_all(["image", URL, *three], ["video", URL, *three], ["video", URL, *film], key=None)
+    ends = bench.run_all(["image", URL, *three], ["video", FILM, *three], ["video", FILM, *film], key=None)
     picture, other, video = (done.object["request"]["body"] for done in ends)
     assert picture == {
         "image_url": URL,
@@ -320,7 +321,7 @@ def test_stored_parameters_of_3b(bench):
     }
     assert "target_resolution" not in other
     assert video == {
-        "video_url": URL, "output_format": "H265 (.mp4)", "output_quality": "high", "output_write_mode": "fast",
+        "video_url": FILM, "output_format": "H265 (.mp4)", "output_quality": "high", "output_write_mode": "fast",
     }  # fmt: skip
 
 

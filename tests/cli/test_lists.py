@@ -1,10 +1,11 @@
 """Lists over the real command: done once, line by line, with what failed as a list again."""
 
 import json
+import os
 import subprocess
 
 import pytest
-from helpers.sources import urls, write
+from helpers.sources import new_url, urls, write
 from helpers.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
@@ -127,3 +128,34 @@ def test_fail_fast_submits_nothing_more(run, work, sandbox_server):
     assert server.accepted() < 10
     assert len(done.objects) == 40
     assert done.objects[-1]["charge"] == "none"
+
+
+def test_the_list_itself_is_no_place_for_failures(bench, sandbox):
+    """--failed-file that is the list, also through a link, or that has no folder, is refused, and nothing is sent."""
+    lines = "".join(f"{new_url()}\n" for _ in range(3))
+    (bench.work / "urls.txt").write_text(lines)
+    (bench.work / "link.txt").symlink_to("urls.txt")
+    os.link(bench.work / "urls.txt", bench.work / "hard.txt")
+    (bench.work / "folder").mkdir()
+    for name in ("urls.txt", "./urls.txt", "link.txt", "hard.txt", "folder", "nowhere/failed.txt", "/dev/null"):
+        done = bench.run("image", "--from", "urls.txt", "--failed-file", name, to=sandbox)
+        assert (done.rc, done.stdout) == (2, ""), name
+        assert "--failed-file" in done.stderr
+    assert (bench.work / "urls.txt").read_text() == lines
+    assert all(sandbox.accepted(url) == 0 for url in lines.split())
+
+
+@pytest.mark.parametrize("first", ["url,scale", "just words", "ftp://example.com/a.png"])
+def test_a_stream_that_begins_with_no_source_ends_at_once(bench, sandbox, first):
+    """Where the first line of standard input is no source, nothing is sent, and the code is 2."""
+    url = new_url()
+    done = bench.run("image", "--from", "-", to=sandbox, stdin=f"{first}\n{url},4\n{url}\n")
+    assert (done.rc, done.stdout, sandbox.accepted(url)) == (2, "", 0), done.stderr
+    assert "first line" in done.stderr
+
+
+def test_a_dry_run_shows_bad_lines(run):
+    """--dry-run of a stream shows the lines that are wrong, and ends with 2."""
+    done = run("image", "--from", "-", "--dry-run", key=None, stdin=f"{new_url()}\nnonsense\n{new_url()}\n")
+    assert (done.rc, len(done.lines)) == (2, 2)
+    assert "standard input:2" in done.stderr

@@ -1,8 +1,10 @@
 """The live display, read from the screen of a real terminal."""
 
 import re
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import pytest
 from fakes.gateway import Reply
@@ -68,12 +70,14 @@ def test_what_does_not_fit_is_folded(live, stage, columns, rows):
     assert screen.lines[-1].startswith("seedvr: 60 done")
 
 
-def test_the_expected_time_comes_from_the_ledger(run, live, stage):
-    """After a job took 30 seconds by the gateway's clock, the rows of the next ones say so, each with a bar."""
+def test_the_expected_time_comes_from_the_ledger(run, live, stage, home):
+    """After a job took 30 seconds by both clocks, the rows of the next ones say so, each with a bar."""
     took = {"created_at": "2026-05-22T13:19:00.000Z", "completed_at": "2026-05-22T13:19:30.100Z"}
     gateway, (first, *others) = stage(**took), sources(4)
     gateway.status[first] = "COMPLETED"
     assert run("image", first, to=gateway).rc == 0
+    with closing(sqlite3.connect(home / "state" / "ledger.sqlite3")) as ledger, ledger:
+        ledger.execute("UPDATE jobs SET submitted_at = ended_at - 30.1")
     screen = live("image", *others, to=gateway, columns=100)
     screen.wait_for(*(row(f"photo-0{number}.jpg", "7b-image", "QUEUED") for number in (1, 2, 3)))
     assert len(re.findall(r"[━╸─]{10}  \d+s of ~30s$", screen.text, re.MULTILINE)) == 3

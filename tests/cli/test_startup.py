@@ -10,7 +10,7 @@ from helpers.command import clean_environment
 
 pytestmark = pytest.mark.slow
 
-URL = "https://example.com/photo.jpg"
+URL = "https://example.com/source"
 # What asks the network, draws, keeps and measures: nothing that --help could need.
 HEAVY = {"httpx", "httpcore", "h11", "anyio", "aiohttp", "rich", "sqlite3", "PIL", "tomlkit", "av", "obstore"}
 COMMANDS = ("image", "video", "status", "download", "config", "sandbox")

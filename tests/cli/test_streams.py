@@ -1,5 +1,7 @@
 """Standard output carries results and nothing else, standard error carries talk, standard input is left alone."""
 
+import json
+import os
 import re
 import shlex
 import subprocess
@@ -97,10 +99,11 @@ def test_text_of_the_gateway_is_stripped(run, gateway, bench):
                 return Reply(400, {"error": EVIL, "message": EVIL})
             return Reply(202, {"request_id": f"{heard.source}{EVIL}", "status": "QUEUED"})
         if "failed" in heard.path:
-            return Reply(200, {"request_id": "x", "status": "FAILED", "error": EVIL})
+            return Reply(200, {"request_id": heard.request_id, "status": "FAILED", "error": EVIL})
         if "named" in heard.path:
-            return Reply(200, {"request_id": "x", "status": EVIL})
-        return Reply(200, {"status": "COMPLETED", "output": {"media_url": [f"{fake.url}/media/{EVIL}.png"]}})
+            return Reply(200, {"request_id": heard.request_id, "status": EVIL})
+        output = {"media_url": [f"{fake.url}/media/{EVIL}.png"]}
+        return Reply(200, {"request_id": heard.request_id, "status": "COMPLETED", "output": output})
 
     fake = gateway(script)
     sources = [refused, failed, named, completed]
@@ -198,3 +201,64 @@ def test_a_run_with_a_full_disk_behind_its_output(start, run, sandbox, url):
     wait_for(lambda: sandbox.accepted(url) == 1)
     assert run("image", url, to=sandbox).stdout == "photo-upscaled.png\n"
     assert sandbox.accepted(url) == 1
+
+
+FULL = "/dev/full"
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_full_standard_output_loses_nothing(bench, sandbox, form):
+    """Where standard output takes nothing the exit code is 1, one line says so, and every result is on disk."""
+    with open(FULL, "wb") as full:
+        done = bench.run("image", new_url("a.png"), new_url("b.png"), *form, to=sandbox, stdout=full)
+    assert (done.rc, bench.files()) == (1, ["a-upscaled.png", "b-upscaled.png"]), done.stderr
+    assert done.stderr.count("cannot write to standard output") == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["status"], ["--version"], ["completion", "bash"]])
+def test_no_command_hides_that_its_output_is_lost(bench, words):
+    """Each command whose output cannot be written ends with 1."""
+    with open(FULL, "wb") as full:
+        done = bench.run(*words, stdout=full)
+    assert done.rc in ({0, 1} if words == ["status"] else {1})
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_standard_error_stops_nothing(bench, sandbox):
+    """A standard error that takes nothing is dropped: the run goes on, and ends with its own code."""
+    with open(FULL, "wb") as full:
+        done = bench.run("image", new_url("a.png"), to=sandbox, stderr=full)
+    assert (done.rc, done.stdout, bench.files()) == (0, "a-upscaled.png\n", ["a-upscaled.png"])
+
+
+def test_a_pipe_that_takes_it_bit_by_bit_gets_it_all(bench, sandbox):
+    """A full pipe that does not block is waited for, and nothing of the results is lost."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    os.write(writing, b"x" * 65_536)  # full from the start
+    process = bench.start("image", new_url("a.png"), "--json", to=sandbox, stdout=writing)
+    os.close(writing)
+    wait_for(lambda: "a-upscaled.png" in bench.files())
+    with open(reading, "rb") as pipe:
+        text = pipe.read().lstrip(b"x")
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert json.loads(text)["files"][0]["path"] == "a-upscaled.png"
+
+
+def test_closed_streams(bench, sandbox):
+    """A closed standard output is one that cannot be written to; a closed standard error swallows all."""
+    words = ["image", new_url("a.png"), "--base-url", sandbox.url]
+    command = shlex.join([sys.executable, "-m", "seedvr_cli", *words])
+    for redirect, code in ((">&-", 1), ("2>&-", 0), ("2>&- <&-", 0)):
+        shell = ["sh", "-c", f"{command} {redirect}"]
+        done = subprocess.run(shell, cwd=bench.work, env=bench.environment(), timeout=PATIENCE, capture_output=True)
+        assert done.returncode == code, done.stderr
+        assert bench.files() == ["a-upscaled.png"]
+
+
+def test_results_that_begin_with_a_dash_are_words(bench, sandbox):
+    """A path that a command would take for an option is printed so that it does not."""
+    done = bench.run("image", new_url("-rf.png"), to=sandbox)
+    assert done.stdout == "./-rf-upscaled.png\n"

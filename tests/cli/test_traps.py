@@ -156,9 +156,10 @@ def test_an_unknown_word_is_still_running(run, gateway, url):
             return None
         if left[0]:
             left[0] -= 1
-            return Reply(200, {"status": "WARMING_UP", "eta": [1, {"a": None}]})
+            body = {"request_id": heard.request_id, "status": "WARMING_UP", "eta": [1, {"a": None}]}
+            return Reply(200, body)
         media = {"media_url": f"{fake.url}/media/a.png", "bits": 8}
-        return Reply(200, {"status": "completed", "output": media, "eta": 0})
+        return Reply(200, {"request_id": heard.request_id, "status": "completed", "output": media, "eta": 0})
 
     fake = gateway(script)
     waiting = run("image", url, "--timeout", "0s", "--no-download", "--json", to=fake)

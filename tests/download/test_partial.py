@@ -11,7 +11,7 @@ from helpers.machine import descriptors
 
 from seedvr_cli.download import partial as delivery
 from seedvr_cli.download.download import fetch_file
-from seedvr_cli.values.errors import DeliveryError
+from seedvr_cli.values.errors import DeliveryError, NoPlace
 
 # Names.
 
@@ -116,7 +116,7 @@ def test_an_error_of_the_disk_is_a_failed_delivery(failing, short, folder, monke
     monkeypatch.setattr(os, failing, fail)
     error, _ = delivered(owner, body(PNG))
     monkeypatch.undo()
-    assert type(error) is DeliveryError
+    assert type(error) is NoPlace
     assert os.strerror(errno.ENOSPC) in error.message
     assert "out.png.part" in error.message
     assert set(files(folder)) <= {"out.png.part"}

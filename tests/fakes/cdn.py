@@ -61,7 +61,7 @@ def from_cdn(owner, cdn, **more):
     """What a delivery from that server comes to."""
 
     async def run():
-        async with cdn.serve() as url, Gateway("https://gateway.example", "k-0123456789") as client:
+        async with cdn.serve() as url, Gateway("http://127.0.0.1:9", "k-0123456789") as client:
             return (await fetch_file(url, client.fetch, owner.hooks, **more))[0]
 
     try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
 
 from helpers.places import TINY
 from helpers.waiting import PATIENCE
@@ -32,6 +33,11 @@ class Heard:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+    @property
+    def request_id(self) -> str:
+        """Of a poll: the job that it asks for."""
+        return unquote(self.path.removeprefix(STATUS_PATH))
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ class FakeGateway:
 
     def view(self, heard: Heard, status: str = "COMPLETED", **more: Any) -> Reply:
         """The answer to a poll."""
-        request_id = heard.path.removeprefix(STATUS_PATH)
+        request_id = heard.request_id
         output = {"media_url": [f"{self.url}/media/{request_id}/output.png"], "media_type": "image/png"}
         now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
         body = {

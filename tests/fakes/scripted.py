@@ -36,10 +36,19 @@ class ScriptedGateway:
     A step is an answer, an exception to raise, or a function that is called for either.
     """
 
-    def __init__(self, *, submits: Iterable[Step] = (), polls: Iterable[Step] = (), picture: bytes = PICTURE) -> None:
+    def __init__(
+        self,
+        *,
+        submits: Iterable[Step] = (),
+        polls: Iterable[Step] = (),
+        picture: bytes = PICTURE,
+        media: Exception | None = None,
+    ) -> None:
+        self._media = media
         self._submits = _for_ever(submits or [queued()])
         self._polls = _for_ever(polls or [completed()])
         self._picture = picture
+        self.host = "gateway.example"
         self.submitted: list[Request] = []
         self.polled: list[str] = []
         self.limits: list[float | None] = []
@@ -62,6 +71,8 @@ class ScriptedGateway:
     async def fetch(self, url: str, offset: int = 0, etag: str | None = None) -> AsyncIterator[Stream]:
         """A small picture."""
         self.fetched.append(url)
+        if self._media is not None:
+            raise self._media
 
         async def chunks() -> AsyncIterator[bytes]:
             await asyncio.sleep(0)

@@ -59,11 +59,14 @@ def test_a_missing_word_is_a_job_that_waits(status):
         ({"media_url": [MEDIA, None, 5, {"url": "x"}]}, (MEDIA,)),
         ({"media_url": []}, ()),
         ({"media_url": None}, ()),
-        ({"media_url": {"url": MEDIA}}, ()),
+        ({"media_url": {"url": MEDIA}}, (MEDIA,)),
         ({}, ()),
         (None, ()),
-        ([MEDIA], ()),
-        (MEDIA, ()),
+        ([MEDIA], (MEDIA,)),
+        ([{"url": MEDIA}], (MEDIA,)),
+        ({"video": {"url": MEDIA, "size": 5}}, (MEDIA,)),
+        ("no URL", ()),
+        (MEDIA, (MEDIA,)),
     ],
 )
 def test_media_urls_come_in_several_forms(output, urls):
@@ -89,7 +92,20 @@ def test_extra_fields_pass_through():
 
 
 @pytest.mark.parametrize(
-    "body", [None, True, 5, "text", [], [COMPLETED], {}, {"status": 5}, {"request_id": 5}, {"error": "x"}]
+    "body",
+    [
+        None,
+        True,
+        5,
+        "text",
+        [],
+        [[], COMPLETED],
+        {},
+        {"status": 5},
+        {"request_id": True},
+        {"error": "x"},
+        {"status": "ERROR"},
+    ],
 )
 def test_what_is_no_job_is_none(body):
     """JSON that is not about a job is no answer."""

@@ -5,8 +5,11 @@ import json
 import httpx
 import pytest
 from fakes.transport import ACCEPTED, BASE, COMPLETED, HTML, KEY, URL, answer, call, refusal, request
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from seedvr_cli import __version__
+from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import ENDPOINTS, KEY_HEADER
 from seedvr_cli.values.errors import (
     BalanceError,
@@ -194,7 +197,8 @@ GARBAGE = {
     "null": b"null",
     "nothing known": b'{"ok": true}',
     "an error": b'{"error": "x", "message": "y"}',
-    "no words": b'{"request_id": 5, "status": 5}',
+    "no id": b'{"status": "QUEUED"}',
+    "no id but an error": b'{"status": "error", "message": "upstream timeout"}',
     "no text": b"\xff\xfe\x00\x01",
     "a deep list": DEEP,
 }
@@ -227,10 +231,76 @@ def test_a_body_that_cannot_be_unpacked_is_an_unknown_outcome():
     assert type(call("poll", broken)[0]) is NetworkError
 
 
-def test_a_submission_without_an_id_is_an_answer():
-    """An accepted job without a request id is an answer all the same: what to make of it is for others to say."""
-    result, _ = call("submit", answer(202, {"status": "QUEUED"}))
-    assert (result.request_id, result.status) == (None, "QUEUED")
+READABLE = {
+    "a byte of Latin-1": b'{"request_id": "job_1", "status": "QUEUED", "note": "caf\xe9"}',
+    "a raw newline": b'{"request_id": "job_1", "status": "QUEUED", "note": "a\nb"}',
+    "a comment after it": b'{"request_id": "job_1", "status": "QUEUED"} // cached',
+    "blanks around it": b'\r\n {"request_id": "job_1", "status": "QUEUED"} \r\n',
+    "a byte order mark": b'\xef\xbb\xbf{"request_id": "job_1", "status": "QUEUED"}',
+    "in a list": b'[{"request_id": "job_1", "status": "QUEUED"}]',
+    "in data": b'{"data": {"request_id": "job_1", "status": "QUEUED"}}',
+    "in both": b'{"ok": true, "data": [{"request_id": "job_1", "status": "QUEUED"}]}',
+    "a number without end": b'{"request_id": "job_1", "status": "QUEUED", "n": ' + b"9" * 5000 + b"}",
+    "no number": b'{"request_id": "job_1", "status": "QUEUED", "n": NaN, "m": 1e999}',
+}
+
+
+@pytest.mark.parametrize("body", READABLE.values(), ids=READABLE)
+def test_a_readable_answer_is_not_lost(body):
+    """An answer that says which job it is about is accepted with its id, whatever else is odd about it."""
+    for name in ("submit", "poll"):
+        result, _ = call(name, answer(200, body))
+        assert (result.request_id, result.status) == ("job_1", "QUEUED")
+        json.dumps(dict(result.extra), allow_nan=False)
+
+
+def test_a_number_may_be_an_id():
+    """A request id that is a number is taken as its text."""
+    result, _ = call("submit", answer(202, {"request_id": 4711, "status": "QUEUED"}))
+    assert result.request_id == "4711"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"status": "error", "message": "upstream timeout"},
+        {"request_id": "job_2", "status": "COMPLETED", "output": {"media_url": ["https://cdn.example/other.png"]}},
+        {"request_id": "JOB_1", "status": "ERROR"},
+        {"request_id": None, "status": "ERROR"},
+    ],
+)
+def test_a_poll_that_names_another_job_is_no_answer(body):
+    """What does not name the job that was asked for says nothing of it, and is asked for again."""
+    error, _ = call("poll", answer(200, body))
+    assert type(error) is GatewayError
+
+
+ACCEPTED_STATUS = frozenset(range(200, 300))
+OWN_MEANING = {401: KeyRefused, 402: BalanceError, 403: KeyRefused, 429: Busy, 500: GatewayError}
+REFUSED_STATUS = frozenset({400, 404, 405, 410, 411, 413, 414, 415, 422, 451})
+
+
+@settings(deadline=None)
+@given(st.integers(min_value=200, max_value=599), st.booleans())
+@example(408, False)
+@example(409, False)
+@example(307, False)
+@example(503, True)
+def test_every_status_is_accepted_refused_or_unknown(status, later):
+    """Whatever a gateway answers to a submission is exactly one of these, and what is not surely refused is unknown."""
+    headers = {"retry-after": "1"} if later else {}
+    error, script = call("submit", answer(status, {**ACCEPTED, "status": "QUEUED"}, **headers))
+    expected = OutcomeUnknown
+    if status in ACCEPTED_STATUS:
+        expected = Answer
+    elif status in REFUSED_STATUS:
+        expected = RequestRefused
+    elif status in OWN_MEANING:
+        expected = OWN_MEANING[status]
+    elif status == 503 and later:
+        expected = Busy
+    assert type(error) is expected
+    assert len(script.requests) == 1
 
 
 # What a failure on the way means.

@@ -7,6 +7,7 @@ import pytest
 from fakes.loopback import http, over_loopback, saying
 from fakes.transport import KEY, MEDIA, call, fetched, media, read_all
 
+from seedvr_cli.gateway.answers import read_number
 from seedvr_cli.gateway.client import REDIRECTS
 from seedvr_cli.values.errors import (
     DeliveryError,
@@ -35,8 +36,6 @@ def packed(_):
         "output.png",
         "javascript:alert(1)",
         "https://",
-        "https://cdn.example/a b",
-        "https://cdn.example/\r\nX: 1",
         "https://[::1",
         "",
     ],
@@ -45,6 +44,28 @@ def test_media_elsewhere_than_https_are_refused(url):
     """A media URL, or a redirect of one, that is neither https nor local is refused before a request is sent."""
     error, script = fetched(media(200, b"x"), url=url)
     assert type(error) is DeliveryError
+    assert script.requests == []
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("https://cdn.example/a b.png", "https://cdn.example/a%20b.png"),
+        (" https://cdn.example/ä.png ", "https://cdn.example/%C3%A4.png"),
+        ("https://cdn.example/\r\nX: 1", "https://cdn.example/%0D%0AX:%201"),
+        ("https://cdn.example/a%20b.png?sig=%2B", "https://cdn.example/a%20b.png?sig=%2B"),
+    ],
+)
+def test_what_may_not_stand_in_a_media_url_is_encoded(url, asked):
+    """Blanks and other bytes are percent-encoded; what is encoded stays to the letter."""
+    _, script = fetched(media(200, b"x"), url=url)
+    assert [str(one.url) for one in script.requests] == [asked]
+
+
+def test_a_hosted_gateway_leads_to_no_loopback():
+    """A media URL on this machine is for a gateway on this machine alone."""
+    error, script = fetched(media(200, b"x"), url="http://127.0.0.1:8080/a.png")
+    assert "on this machine" in error.message
     assert script.requests == []
 
 
@@ -124,7 +145,25 @@ def test_a_whole_body_in_place_of_a_rest_begins_at_zero():
 def test_another_range_than_asked_for_is_refused(content_range):
     """A server that answers with another part of the file is not believed."""
     error, _ = fetched(media(206, b"ture", content_range=content_range), offset=3, etag='"abc"')
-    assert type(error) is DeliveryError
+    assert type(error) is RangeRefused
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        (" 12 ", 12),
+        ("\xb2", None),
+        ("\u0663", None),
+        ("3" * 5000, None),
+        ("-1", None),
+        ("", None),
+        ("1e3", None),
+    ],
+)
+def test_a_length_is_plain_digits(text, number):
+    """Digits of other scripts, and thousands of them, are no count of bytes."""
+    assert read_number(text) == number
 
 
 @pytest.mark.parametrize("content_range", ["bytes 3-6/*", "bytes 3-6"])

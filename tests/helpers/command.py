@@ -94,7 +94,7 @@ class Bench:
             process.kill()
             out, err = process.communicate()
             pytest.fail(f"{args} did not end\nstdout: {out!r}\nstderr: {err.decode()}")
-        return Done(process.returncode, out, err.decode())
+        return Done(process.returncode, out or b"", (err or b"").decode())
 
     def run_all(self, *commands: Sequence[Any], **how: Any) -> list[Done]:
         """Run commands that do not mind each other, as many at once as there are cores; a dict at the end adds how."""

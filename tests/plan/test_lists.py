@@ -1,5 +1,6 @@
 """Lists: three forms, gzip, streamed, each line known by its number."""
 
+import codecs
 import gzip
 
 import pytest
@@ -89,3 +90,34 @@ def test_every_plain_line_comes_back(tmp_path_factory, words):
     form, entries = read(folder, "\n".join(words))
     if form == "lines":
         assert [(number, source) for number, source, _, _ in entries] == list(enumerate(words, start=1))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_list_of_another_encoding(tmp_path, encoding, is_packed):
+    """A list as PowerShell or an editor saves it, packed or not, reads like any other."""
+    mark = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}.get(encoding, b"")
+    content = mark + "source,scale\r\nhttps://example.com/\u00e4.png,2\r\n".encode(encoding)
+    path = tmp_path / "list"
+    path.write_bytes(gzip.compress(content) if is_packed else content)
+    with open_list(str(path)) as opened:
+        (entry,) = opened.entries
+    assert (entry.source, dict(entry.options)) == ("https://example.com/\u00e4.png", {"scale": "2"})
+
+
+@pytest.mark.parametrize(
+    "content", [gzip.compress(b"https://example.com/a.png\n" * 99)[:-20], b"\x1f\x8bno gzip at all"]
+)
+def test_a_damaged_packed_list_is_a_usage_error(tmp_path, content):
+    """A packed list that is cut or damaged is one line."""
+    (tmp_path / "list.gz").write_bytes(content)
+    with pytest.raises(UsageError, match=r"list\.gz"), open_list(str(tmp_path / "list.gz")) as opened:
+        list(opened.entries)
+
+
+def test_a_line_without_end_is_no_header(tmp_path):
+    """A first line of hundreds of thousands of characters is read like any other."""
+    (tmp_path / "list").write_text("x" * 131_073 + "\n")
+    with open_list(str(tmp_path / "list")) as opened:
+        (entry,) = opened.entries
+    assert len(entry.source) == 131_073

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.building import key_of
-from helpers.planning import MP4, URL, VIDEO, picture, refused, texts, wishes
+from helpers.planning import IMAGE, MP4, URL, VIDEO, picture, refused, texts, wishes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -212,3 +212,37 @@ def test_any_word_is_a_source_or_a_usage_error(word):
     except UsageError:
         return
     assert all(source.url for source in found)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "word", "says"),
+    [
+        (IMAGE, "https://example.com/a.gif", "image/gif"),
+        (IMAGE, "https://example.com/a.HEIC?x=1", "image/heic"),
+        (IMAGE, "https://example.com/a.avif", "image/avif"),
+        (IMAGE, "https://example.com/a.tif", "image/tiff"),
+        (IMAGE, "https://example.com/a.bmp", "image/bmp"),
+        (IMAGE, "https://example.com/a.mp4", "video/mp4"),
+        (VIDEO, "https://example.com/a.jpg", "image/jpeg"),
+        (VIDEO, "https://ex\u00e4mple.com/a.PNG", "image/png"),
+    ],
+)
+def test_what_a_name_shows_to_be_wrong_is_not_paid_for(wanted, word, says):
+    """A picture sent as a video, a video sent as a picture, and kinds that nobody takes are refused by their ending."""
+    message, _ = refused([word], wishes(wanted))
+    assert says in message
+
+
+@pytest.mark.parametrize("word", ["https://example.com/a", "https://example.com/a.php", "https://example.com/a.v2"])
+def test_a_name_that_shows_nothing_is_taken(word):
+    """What an ending does not tell is the gateway's to find out."""
+    assert plan([word], wishes(VIDEO))
+    assert plan([word], wishes(IMAGE))
+
+
+def test_characters_of_no_width_around_a_url_are_dropped():
+    """What a chat or an editor leaves around a URL is no part of it, and inside it is refused."""
+    (prospect,) = plan(["\u200b\ufeffhttps://example.com/a.png\u200b"], wishes())
+    assert prospect.source.identity == "https://example.com/a.png"
+    message, _ = refused(["https://example.com/a\u200bb.png"], wishes())
+    assert "no width" in message

@@ -52,7 +52,8 @@ class House:
     @asynccontextmanager
     async def ledger(self) -> AsyncIterator[Ledger]:
         """The ledger of all runs here."""
-        async with Ledger(str(self.folder / "state")) as ledger:
+        now = self.clock.clock.now
+        async with Ledger(str(self.folder / "state"), now=lambda: now().timestamp()) as ledger:
             yield ledger
 
     @asynccontextmanager

@@ -152,3 +152,20 @@ def test_a_key_is_never_shown_whole(key):
     assert len(shown) <= 4
     assert len(shown) <= len(key) / 3
     assert mask(key) != key
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "abcdefgh12345678\n",
+        "\ufeffabcdefgh12345678\r\n",
+        "PIXAZO_API_KEY=abcdefgh12345678\n",
+        'OTHER=x\nexport SEEDVR_API_KEY="abcdefgh12345678"\n',
+        "PIXAZO_API_KEY = 'abcdefgh12345678'",
+        "\n\nabcdefgh12345678\n",
+    ],
+)
+def test_a_key_file_in_any_usual_form(tmp_path, content):
+    """A key stands alone, or as a variable as .env files have it, quotes and a byte order mark or not."""
+    (tmp_path / "key").write_text(content, encoding="utf-8")
+    assert find_key(Settings("default", "config.toml"), str(tmp_path / "key"))[0] == "abcdefgh12345678"

@@ -44,6 +44,7 @@ EXIT_CODES = {
     "delivery": 1,
     "ledger": 1,
     "unforeseen": 1,
+    "stdout": 1,
     "interrupted": 130,
 }
 

@@ -253,3 +253,48 @@ def test_a_webp_counts_its_own_bytes(form, tmp_path):
     assert is_whole(str(path), "image/webp")
     path.write_bytes(content[:-1])
     assert not is_whole(str(path), "image/webp")
+
+
+BRANDS = {
+    b"heic": "image/heic",
+    b"heix": "image/heic",
+    b"hevc": "image/heic",
+    b"M4A ": "audio/mp4",
+    b"avif": "image/avif",
+    b"qt  ": "video/quicktime",
+    b"isom": "video/mp4",
+    b"mp42": "video/mp4",
+}
+
+
+@pytest.mark.parametrize("brand", BRANDS)
+def test_a_brand_says_what_a_box_file_is(brand):
+    """An iPhone's picture and a song are not taken for a video."""
+    assert sniff(b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0" + brand) == BRANDS[brand]
+
+
+@pytest.mark.parametrize(
+    ("compatible", "media_type"),
+    [(b"mif1heic", "image/heic"), (b"mif1avif", "image/avif"), (b"mif1miaf", "image/heif")],
+)
+def test_a_still_brand_leaves_it_to_the_others(compatible, media_type):
+    """A general brand of pictures is told apart by those behind it."""
+    assert sniff(b"\0\0\0\x1cftypmif1\0\0\0\0" + compatible) == media_type
+
+
+def test_matroska_is_not_webm():
+    """The two share their first bytes, and are told apart by what they say of themselves."""
+    head = b"\x1aE\xdf\xa3\x93B\x82\x88"
+    assert sniff(head + b"matroska") == "video/x-matroska"
+    assert sniff(head + b"webm") == "video/webm"
+
+
+@pytest.mark.parametrize(("form", "media_type"), [("JPEG", "image/jpeg"), ("PNG", "image/png"), ("WEBP", "image/webp")])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_has_the_size_that_is_shown(tmp_path, form, media_type, orientation):
+    """A picture that EXIF stands on its side is as wide as it is shown."""
+    path = tmp_path / "picture"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (30, 20)).save(path, form, exif=exif)
+    assert measure(str(path), media_type) == (Size(20, 30) if orientation >= 5 else Size(30, 20))
