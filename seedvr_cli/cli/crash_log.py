@@ -21,15 +21,16 @@ def log_crash(error: Exception, arguments: Sequence[str]) -> str:
 def keep_traceback(error: Exception, arguments: Sequence[str]) -> str | None:
     """Write it to the log, without secrets; the log's path, or None where there is no place for one."""
     from seedvr_cli.settings.folders import state_folder
+    from seedvr_cli.values.errors import SeedvrError
     from seedvr_cli.values.redaction import redact
 
     text = f"seedvr {__version__}: {list(arguments)}\n{''.join(traceback.format_exception(error))}\n"
-    path = os.path.join(state_folder(), "errors.log")
     try:
+        path = os.path.join(state_folder(), "errors.log")
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
             file.write(redact(text, known_secrets()))
-    except OSError:
+    except (OSError, SeedvrError):
         return None
     return path
 

@@ -2,6 +2,8 @@
 
 import os
 
+from seedvr_cli.values.errors import UsageError
+
 APP = "seedvr"
 
 
@@ -21,4 +23,9 @@ def _folder(kind: str) -> str:
         return os.path.join(os.path.abspath(os.path.expanduser(home)), kind)
     import platformdirs
 
-    return {"config": platformdirs.user_config_dir, "state": platformdirs.user_state_dir}[kind](APP, appauthor=False)
+    folder = {"config": platformdirs.user_config_dir, "state": platformdirs.user_state_dir}[kind]
+    try:
+        return folder(APP, appauthor=False)
+    except RuntimeError as error:
+        raise UsageError("this user has no home folder: HOME is not set and the system knows none",
+                         hint="set SEEDVR_HOME to a folder for the settings and the ledger") from error  # fmt: skip

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from seedvr_cli.settings.folders import config_file, state_folder
+from seedvr_cli.values.errors import UsageError
 
 
 def test_one_folder_holds_everything(folder):
@@ -32,3 +33,17 @@ def test_without_it_the_system_decides(tmp_path, monkeypatch):
     assert os.path.basename(os.path.dirname(config_file())) == "seedvr"
     if sys.platform == "linux":
         assert os.path.dirname(config_file()) != state_folder()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows always knows the user's folders")
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+    """No HOME and no entry in the system's list of users is one line, not a traceback."""
+
+    def unknown(*_, **__):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("SEEDVR_HOME")
+    monkeypatch.setattr("platformdirs.user_state_dir", unknown)
+    with pytest.raises(UsageError, match="no home folder") as caught:
+        state_folder()
+    assert "SEEDVR_HOME" in str(caught.value.hint)
