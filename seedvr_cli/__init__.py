@@ -7,10 +7,11 @@
 What is in `__all__` is public. It is loaded when it is first used: importing the package costs next to nothing.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the time that `typing` takes to load
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from seedvr_cli.api import Client, upscale
     from seedvr_cli.values.errors import KeyMissing, LedgerError, SeedvrError, UsageError
     from seedvr_cli.values.job import File
@@ -44,9 +45,11 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOMES:
         raise AttributeError(f"module 'seedvr_cli' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOMES[name]), name)
 
 

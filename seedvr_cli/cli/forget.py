@@ -54,4 +54,5 @@ async def _forget(common: "Common", sources: Sequence[str]) -> None:
     for job in chosen:
         outcome = Outcome(item=attach(1, job, None), job=job, resumed=True)
         write_line(machine.line(machine.outcome_object(outcome)) if common.json else str(job.source))
-    common.talk.say(f"seedvr: {len(chosen)} settled; the same command again submits them")
+    again = "; the same command again submits them" if chosen else ""
+    common.talk.say(f"seedvr: {len(chosen)} settled{again}")

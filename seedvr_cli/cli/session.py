@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -25,7 +25,8 @@ from seedvr_cli.run.policy import Policy
 from seedvr_cli.run.session import Session, find_access
 from seedvr_cli.run.skim import Work
 from seedvr_cli.values.errors import Interrupted, worst_exit_code
-from seedvr_cli.values.events import Crashed, Finished, Notice, Skipped
+from seedvr_cli.values.events import Changed, Crashed, Finished, Notice, Skipped
+from seedvr_cli.values.money import show_usd
 from seedvr_cli.values.redaction import redact
 
 # Open files that no batch comes near; macOS gives a process 256 unless it asks for more.
@@ -80,7 +81,7 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
     gc.set_threshold(GARBAGE)
     gc.enable()
     _allow_files()
-    results, tally, codes = Results(form), Tally(), set[int]()
+    results, tally, codes = Results(form), Tally(free=common.sandbox), set[int]()
     async with open_session(common, jobs=policy.jobs) as session:
         work = await find_work(session)
         engine = session.engine(policy)
@@ -95,7 +96,9 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
                     async for event in events:
                         if isinstance(event, Crashed):
                             _keep(event)
-                        if isinstance(event, Finished):
+                        if isinstance(event, Changed) and event.request_id:
+                            tally.accept(event.item)
+                        elif isinstance(event, Finished):
                             tally.add(event.outcome)
                             codes.add(event.outcome.error.exit_code if event.outcome.error else 0)
                             failures.add(event.outcome)
@@ -121,12 +124,31 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
             common.talk.error(f"seedvr: {results.trouble.message}; what is paid for is delivered")
         if engine.interrupted is not None:
             codes.add(engine.interrupted.exit_code)
-            common.talk.error(f"seedvr: interrupted; what is paid for is in the ledger; go on with: {continuation()}")
-        elif tally.left and tally.total > 1:
-            common.talk.say(f"seedvr: the rest, and only the rest: {continuation()}")
+            common.talk.error(f"seedvr: interrupted; {_underway(tally)}go on with: {continuation()}")
+        elif tally.total > 1:
+            for line in _what_is_left(tally):
+                common.talk.say(f"seedvr: {line}")
     if PIPE_CLOSED in codes:
         return PIPE_CLOSED
     return worst_exit_code(codes)
+
+
+def _underway(tally: Tally) -> str:
+    """What the gateway still works on, or has for us, when a run is interrupted."""
+    count, price = tally.underway()
+    cost = "" if tally.free or not price else f" and may cost {show_usd(price)} by the list"
+    still = f"{count} of its jobs still {'runs' if count == 1 else 'run'}{cost}; " if count else ""
+    return f"{still}what is paid for is in the ledger; "
+
+
+def _what_is_left(tally: Tally) -> Iterator[str]:
+    """How to go on after a run in which not everything was done."""
+    if tally.left:
+        yield f"the rest, and only the rest: {continuation()}"
+    if tally.final:
+        yield f"{tally.final} ended FAILED, and may be charged; --retry-failed submits what failed again"
+    if tally.unknown:
+        yield f"{tally.unknown} unknown: 'seedvr status --unknown' lists them, and 'seedvr forget' settles them"
 
 
 def _keep(crash: Crashed) -> None:

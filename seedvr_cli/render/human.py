@@ -26,8 +26,8 @@ def error_line(error: SeedvrError, where: str | None = None) -> str:
     return clean(f"{text}; {error.hint}" if error.hint else text)
 
 
-def outcome_line(outcome: Outcome) -> str:
-    """`photo.jpg: done in 12s, 960x640, $0.001`, or what went wrong."""
+def outcome_line(outcome: Outcome, *, free: bool = False) -> str:
+    """`photo.jpg: done in 12s, 960x640, $0.001`, or what went wrong; without the price where nothing is paid."""
     item, job = outcome.item, outcome.job
     if outcome.error is not None:
         return error_line(outcome.error, name_of(item))
@@ -39,7 +39,7 @@ def outcome_line(outcome: Outcome) -> str:
     elif job and job.status == COMPLETED and job.seconds is not None:  # of stamps that may be whole seconds
         words[0] += f" in {show_duration(job.seconds)}" if job.seconds >= 1 else " in about a second"
     words += [size for size in map(_size, outcome.files) if size]
-    if job and job.price is not None and not outcome.resumed and job.status == COMPLETED:
+    if job and job.price is not None and not outcome.resumed and job.status == COMPLETED and not free:
         words.append(show_usd(job.price))
     return clean(f"{name_of(item)}: {', '.join(words)}")
 
@@ -62,7 +62,8 @@ def summary_line(outcomes: "Tally", seconds: float) -> str:
         (outcomes.held, "not submitted"),
     ]
     words = ", ".join(f"{count} {word}" for count, word in counts if count) or "nothing done"
-    return f"seedvr: {words}; list price {show_usd(outcomes.price)}; {show_duration(seconds)}"
+    price = "" if outcomes.free else f"list price {show_usd(outcomes.price)}; "
+    return f"seedvr: {words}; {price}{show_duration(seconds)}"
 
 
 def job_rows(outcomes: Iterable[Outcome]) -> list[tuple[str, ...]]:

@@ -85,7 +85,7 @@ class LiveReporter:
             case Finished(outcome):
                 rows.pop(outcome.item.index, None)
                 if self._is_worth_a_line(outcome):
-                    self._lines.append(_finished_line(outcome))
+                    self._lines.append(_finished_line(outcome, free=self._tally.free))
                 self._lines += self._held
                 self._held.clear()
 
@@ -174,11 +174,11 @@ class LiveReporter:
         signal.signal(number, self._suspend)
 
 
-def _finished_line(outcome: Outcome) -> Text:
+def _finished_line(outcome: Outcome, *, free: bool) -> Text:
     mark, style = ("✓ ", "dim" if outcome.skipped else "green")
     if outcome.error is not None:
         mark, style = _MARKS.get(outcome.error.exit_code, ("✗ ", "red"))
-    return Text.assemble((mark, style), outcome_line(outcome).removeprefix("seedvr: "))
+    return Text.assemble((mark, style), outcome_line(outcome, free=free).removeprefix("seedvr: "))
 
 
 def _is_pipe(descriptor: int) -> bool:

@@ -161,5 +161,5 @@ class PlainReporter:
             if not (self._many and isinstance(outcome.error, NotSubmitted) and self._tally.held > 1):
                 self._talk.error(outcome_line(outcome))  # of many that were not submitted, the first says why
         elif not self._many:
-            text = outcome_line(outcome)
+            text = outcome_line(outcome, free=self._tally.free)
             self._talk.say(f"seedvr: {text}")

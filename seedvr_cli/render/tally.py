@@ -1,18 +1,36 @@
 """Counts of a run."""
 
-from seedvr_cli.values.errors import CostCapReached, NotSubmitted
-from seedvr_cli.values.items import Outcome
+from seedvr_cli.values.errors import CostCapReached, JobFailed, NotSubmitted
+from seedvr_cli.values.items import Item, Outcome, Purchase
 
 
 class Tally:
-    """Counts of a run. `price` is what this run's jobs cost by the list, in millionths of a dollar."""
+    """Counts of a run. `price` is what this run's jobs cost by the list, in millionths of a dollar.
 
-    def __init__(self) -> None:
+    `final` of the failed ones are FAILED, which the same command does not submit again. `free` says that the list
+    prices are not paid: the sandbox.
+    """
+
+    def __init__(self, *, free: bool = False) -> None:
+        self.free = free
+        self.final = 0
+        self._accepted: dict[int, Item] = {}
         self.done = self.skipped = self.failed = self.running = self.unknown = self.held = self.price = 0
+
+    def accept(self, item: Item) -> None:
+        """The gateway has this one, and it has not ended."""
+        self._accepted[item.index] = item
+
+    def underway(self) -> tuple[int, int]:
+        """How many the gateway has that have not ended, and their list price, in millionths of a dollar."""
+        purchases = (item for item in self._accepted.values() if isinstance(item, Purchase))
+        return len(self._accepted), sum(item.request.price() for item in purchases)
 
     def add(self, outcome: Outcome) -> None:
         """Count one more."""
         error = outcome.error
+        self._accepted.pop(outcome.item.index, None)
+        self.final += isinstance(error, JobFailed) and error.code == JobFailed.code
         if error is None:
             if outcome.skipped:
                 self.skipped += 1
@@ -33,8 +51,8 @@ class Tally:
 
     @property
     def left(self) -> int:
-        """How many are not done and may yet be."""
-        return self.failed + self.running + self.held
+        """How many the same command would do."""
+        return self.failed - self.final + self.running + self.held
 
     @property
     def total(self) -> int:

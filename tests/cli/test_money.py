@@ -280,6 +280,20 @@ def test_an_empty_wallet_stops_submissions_and_finishes_what_is_paid(run, work, 
     assert "the rest, and only the rest: seedvr image --from" in done.stderr
 
 
+def test_what_the_same_command_would_not_do_is_not_called_the_rest(run, work, gateway):
+    """FAILED jobs are left to --retry-failed, and unknown outcomes to forget; neither is promised to the same line."""
+
+    def script(heard):
+        if heard.method == "POST":
+            return Reply(408, b"") if b"a.png" in heard.body else None
+        return Reply(200, {"request_id": heard.path.rsplit("/", 1)[-1], "status": "FAILED"})
+
+    done = run("image", new_url("a.png"), new_url("b.png"), to=gateway(script))
+    assert "the rest" not in done.stderr
+    assert "1 ended FAILED, and may be charged; --retry-failed" in done.stderr
+    assert "1 unknown: 'seedvr status --unknown'" in done.stderr
+
+
 def test_max_cost_per_day_is_shared_by_processes(run, start, work, sandbox):
     """Two processes at once stay together below max-cost-per-day, jobs in flight included."""
     assert run("config", "set", "max-cost-per-day", "0.010").rc == 0
