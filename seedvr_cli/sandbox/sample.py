@@ -46,8 +46,8 @@ def sample_clip(path: Path) -> None:
     """
     try:
         import av
-    except ImportError as exc:
-        raise VideoSupportMissing from exc
+    except ImportError as error:
+        raise VideoSupportMissing from error
     landscape = _landscape()
     with replacing(path) as part, av.open(str(part.absolute()), "w", format="mp4") as writer:
         pictures = writer.add_stream("libx264", rate=FRAMES_A_SECOND, options={"crf": "20"})
@@ -95,13 +95,13 @@ def _gradient(top: int, bottom: int) -> "Image.Image":
 
 
 def _ridge(x: int, distance: int) -> float:
-    """Return the height in pixels from the top at which a row of hills ends; 0 is the farthest row."""
+    """The height in pixels from the top at which a row of hills ends; 0 is the farthest row."""
     wave = math.sin(x / (60 - 10 * distance) + 2 * distance) + 0.3 * math.sin(x / 17 + distance)
     return 180 + 45 * distance - 16 * wave
 
 
 def _tone(number: int) -> "AudioFrame":
-    """Return the sound that goes with one frame of the clip."""
+    """The sound that goes with one frame of the clip."""
     import av
 
     first, last = (SAMPLES_A_SECOND * frame // FRAMES_A_SECOND for frame in (number, number + 1))

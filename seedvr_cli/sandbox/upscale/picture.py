@@ -97,11 +97,11 @@ def _read(source: Path) -> _Picture:
             # Turns the pixels and removes the tag, so that no viewer turns them again. The EXIF block of a picture
             # that is upright already stays as it is, to the byte.
             upright = ImageOps.exif_transpose(image)
-    except UnidentifiedImageError as exc:
-        raise UpscaleError("the source is not a PNG, JPEG or WebP picture") from exc
+    except UnidentifiedImageError as error:
+        raise UpscaleError("the source is not a PNG, JPEG or WebP picture") from error
     # What Pillow's readers raise for damaged files; SyntaxError is their word for a broken PNG.
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as exc:
-        raise UpscaleError(f"the source picture cannot be read: {exc}") from exc
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        raise UpscaleError(f"the source picture cannot be read: {error}") from error
     exif = upright.info.get("exif", b"")
     if exif and not exif.startswith(EXIF_PREFIX):
         exif = EXIF_PREFIX + exif  # WebP stores it bare, and JPEG would write it bare

@@ -38,7 +38,7 @@ class Rendered:
 
 
 def size_by_sides(width: int, height: int, params: Mapping[str, object]) -> tuple[int, int]:
-    """Return the output size in pixels by the rules of 7B: `res_w` and `res_h` over `upscale_factor`.
+    """The output size in pixels by the rules of 7B: `res_w` and `res_h` over `upscale_factor`.
 
     A side given alone takes the other along, so that the aspect ratio stays.
     Raises UpscaleError for a size past the limits.
@@ -53,7 +53,7 @@ def size_by_sides(width: int, height: int, params: Mapping[str, object]) -> tupl
 
 
 def size_by_target(width: int, height: int, params: Mapping[str, object], *, step: int = 1) -> tuple[int, int]:
-    """Return the output size in pixels by the rules of 3B: a factor, or a target for the short side.
+    """The output size in pixels by the rules of 3B: a factor, or a target for the short side.
 
     Sides are multiples of `step` pixels. Raises UpscaleError for a size past the limits.
     """
@@ -67,7 +67,7 @@ def size_by_target(width: int, height: int, params: Mapping[str, object], *, ste
 
 
 def number(params: Mapping[str, object], name: str, default: float) -> float:
-    """Return a numeric parameter, or `default` where it is absent or null."""
+    """A numeric parameter, or `default` where it is absent or null."""
     value = params.get(name)
     return value if isinstance(value, int | float) else default
 

@@ -22,8 +22,8 @@ def upscale(endpoint: str, source: Path, folder: Path, params: Mapping[str, obje
     if ENDPOINTS[endpoint].kind == "video":
         try:
             from seedvr_cli.sandbox.upscale.video import upscale_video
-        except ImportError as exc:
-            raise VideoSupportMissing from exc
+        except ImportError as error:
+            raise VideoSupportMissing from error
         return upscale_video(source, folder, params)
 
     from seedvr_cli.sandbox.upscale.picture import upscale_picture

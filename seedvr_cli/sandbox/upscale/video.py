@@ -66,8 +66,8 @@ def upscale_video(source: Path, folder: Path, params: Mapping[str, object]) -> R
     with replacing(target) as part:
         try:
             width, height = _convert(source, part, params)
-        except av.FFmpegError as exc:
-            raise UpscaleError(f"the source video cannot be upscaled: {exc.strerror}") from exc
+        except av.FFmpegError as error:
+            raise UpscaleError(f"the source video cannot be upscaled: {error.strerror}") from error
     return Rendered(target, "video/mp4", width, height)
 
 
@@ -110,8 +110,8 @@ def _open(source: Path) -> InputContainer:
     try:
         # Absolute, because FFmpeg takes what stands before a colon in a relative name for a protocol.
         return av.open(str(source.absolute()), options={"format_whitelist": SOURCE_FORMATS})
-    except (av.InvalidDataError, av.ArgumentError) as exc:
-        raise UpscaleError("the source is not an MP4, MOV, AVI or WebM video") from exc
+    except (av.InvalidDataError, av.ArgumentError) as error:
+        raise UpscaleError("the source is not an MP4, MOV, AVI or WebM video") from error
 
 
 def _time(packet: "Packet[Any]") -> Fraction:
