@@ -106,7 +106,9 @@ def test_a_list_of_another_encoding(tmp_path, encoding, is_packed):
 
 
 @pytest.mark.parametrize(
-    "content", [gzip.compress(b"https://example.com/a.png\n" * 99)[:-20], b"\x1f\x8bno gzip at all"]
+    "content",
+    [gzip.compress(b"https://example.com/a.png\n" * 99)[:-20], b"\x1f\x8bno gzip at all"],
+    ids=["cut", "none"],
 )
 def test_a_damaged_packed_list_is_a_usage_error(tmp_path, content):
     """A packed list that is cut or damaged is one line."""
