@@ -1,0 +1,120 @@
+"""Blotting out: what a log may be sent with holds no key, no signature and no password."""
+
+import traceback
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seedvr_cli.values.catalog import KEY_HEADER
+from seedvr_cli.values.redaction import redact
+
+KEY = "k-0123456789abcdef"
+
+
+# Secrets that are known.
+
+
+def test_a_known_key_is_blotted_out_wherever_it_stands():
+    """A key that this process knows is in no text, however often it was in it."""
+    text = f"--api-key-file {KEY} {{'key': '{KEY}'}} https://example.com/{KEY}/a"
+    assert redact(text, [KEY]) == "--api-key-file *** {'key': '***'} https://example.com/***/a"
+
+
+def test_a_key_within_another_leaves_no_rest():
+    """Where one key begins like another, the longer one goes first, and no end of it stays."""
+    assert redact(f"{KEY}-more {KEY}", [KEY, f"{KEY}-more"]) == "*** ***"
+
+
+def test_an_empty_key_is_no_secret():
+    """A variable that is set to nothing does not blot out the whole text."""
+    assert redact("nothing to hide", ["", ""]) == "nothing to hide"
+
+
+@settings(deadline=None)
+@given(st.text(), st.text(), st.text("0123456789abcdef", min_size=8))
+def test_no_known_key_survives(before, after, key):
+    """Whatever stands around a known key, it is not in the text any more."""
+    assert key not in redact(f"{before}{key}{after}", [key])
+
+
+# Headers.
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Ocp-Apim-Subscription-Key: {}",
+        "ocp-apim-subscription-key:{}",
+        "{{'Ocp-Apim-Subscription-Key': '{}'}}",
+        '{{"Ocp-Apim-Subscription-Key": "{}"}}',
+        "(b'ocp-apim-subscription-key', b'{}')",
+        "Ocp-Apim-Subscription-Key={}",
+        "curl -H 'OCP-APIM-SUBSCRIPTION-KEY: {}' https://gateway.pixazo.ai",
+    ],
+)
+def test_the_header_of_the_key_is_blotted_out_in_every_form(written):
+    """A key that nobody told of is recognised by its header: of a request, a mapping, raw bytes or curl."""
+    text = redact(written.format(KEY))
+    assert KEY not in text
+    assert text == written.format("***")
+
+
+def test_the_header_alone_tells_nothing():
+    """A text that only names the header stays as it is."""
+    text = f"the header {KEY_HEADER} is missing"
+    assert redact(text) == text
+
+
+# URLs.
+
+
+@pytest.mark.parametrize(
+    ("query", "clean"),
+    [
+        ("X-Amz-Signature=0f0f&X-Amz-Expires=60", "X-Amz-Signature=***&X-Amz-Expires=60"),
+        ("X-Amz-Credential=AKIA%2F2026&x=1", "X-Amz-Credential=***&x=1"),
+        ("X-Amz-Security-Token=abc%3D%3D", "X-Amz-Security-Token=***"),
+        ("x-goog-signature=abc", "x-goog-signature=***"),
+        ("sv=2024-01-01&sig=a%2Bb%3D", "sv=2024-01-01&sig=***"),
+        ("AWSAccessKeyId=AKIA&Signature=abc&Expires=9", "AWSAccessKeyId=***&Signature=***&Expires=9"),
+        ("Key-Pair-Id=K1&Policy=p", "Key-Pair-Id=***&Policy=p"),
+        ("api_key=abc&client_secret=def&TOKEN=ghi", "api_key=***&client_secret=***&TOKEN=***"),
+        ("width=2&format=png", "width=2&format=png"),
+    ],
+)
+def test_what_signs_a_url_is_blotted_out(query, clean):
+    """Of a URL the parameters that let others in are blotted out, and what says which file it is stays."""
+    assert redact(f"GET https://cdn.example/a.png?{query} -> 200") == f"GET https://cdn.example/a.png?{clean} -> 200"
+
+
+def test_a_quoted_url_keeps_its_quote():
+    """What stands behind a URL in a traceback is not swallowed."""
+    assert redact("open('https://a.example/x?token=abc', 3)") == "open('https://a.example/x?token=***', 3)"
+
+
+@pytest.mark.parametrize(
+    ("url", "clean"),
+    [
+        ("https://me:hunter2@example.com/a", "https://***@example.com/a"),
+        ("http://user:p%40ss@proxy.example:3128", "http://***@proxy.example:3128"),
+        ("socks5://u:p@127.0.0.1:1080", "socks5://***@127.0.0.1:1080"),
+        ("https://example.com:8443/a@b", "https://example.com:8443/a@b"),
+        ("https://example.com/a:b@c", "https://example.com/a:b@c"),
+    ],
+)
+def test_a_password_in_a_url_is_blotted_out(url, clean):
+    """Name and password before a host go, of sources and of proxies; a port and an @ in a path are none."""
+    assert redact(f"cannot reach {url} now") == f"cannot reach {clean} now"
+
+
+def test_a_traceback_stays_readable():
+    """What is left of a traceback still says what happened and where."""
+    try:
+        raise ValueError(f"https://u:secret@example.com/a?sig=0f0f refused {KEY}")
+    except ValueError as error:
+        lines = "".join(traceback.format_exception(error))
+    text = redact(lines, [KEY])
+    assert "ValueError: https://***@example.com/a?sig=*** refused ***" in text
+    assert __file__ in text
+    assert not any(secret in text.splitlines()[-1] for secret in ("secret", "0f0f", KEY))
