@@ -298,3 +298,15 @@ def test_a_picture_has_the_size_that_is_shown(tmp_path, form, media_type, orient
     exif[0x0112] = orientation
     Image.new("RGB", (30, 20)).save(path, form, exif=exif)
     assert measure(str(path), media_type) == (Size(20, 30) if orientation >= 5 else Size(30, 20))
+
+
+@pytest.mark.parametrize("media_type", ["video/webm", "video/x-matroska", "video/x-msvideo"])
+def test_a_video_that_nobody_reads_has_no_size(tmp_path, media_type):
+    """Containers that we do not take apart are delivered without width and height."""
+    path = tmp_path / "video"
+    path.write_bytes(b"\x1aE\xdf\xa3" + bytes(100))
+    assert measure(str(path), media_type) is None
+    if media_type != "video/x-msvideo":
+        assert is_whole(str(path), media_type)
+        path.write_bytes(b"")
+        assert not is_whole(str(path), media_type)

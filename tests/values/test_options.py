@@ -46,6 +46,9 @@ VALUES = [
     ("sync", "on", True),
     ("body-webhook-events", "start, output", ["start", "output"]),
     ("job-id", "abc", "abc"),
+    ("key", " cat ", "cat"),
+    ("key", 7, "7"),
+    ("jobs", "65535", 65_535),
     ("param", {"a": [1]}, {"a": [1]}),
     ("param", ["a=1", "b=two", "job_id=3"], {"a": 1, "b": "two", "job_id": "3"}),
     ("param", 'a={"b": null}', {"a": {"b": None}}),
@@ -62,6 +65,10 @@ WRONG = [
     ("jobs", "0"),
     ("jobs", "1.5"),
     ("jobs", True),
+    ("jobs", "65536"),
+    ("key", " "),
+    ("key", True),
+    ("key", ["cat"]),
     ("jobs", "9" * 5000),
     ("timeout", "9" * 5000),
     ("max-cost", "9" * 5000),
@@ -118,6 +125,12 @@ def test_a_parameter_is_good_where_one_endpoint_takes_it():
     assert read("format", "h264", "--format") == "h264"
     with pytest.raises(UsageError, match="7b-image and 3b-image take 1-8, 3b-video takes 1-4, not '9'"):
         read("scale", "9", "--scale")
+
+
+def test_a_number_that_cannot_be_shown_is_named():
+    """A number of thousands of digits, as a program may hand it in, is no traceback and no page of digits."""
+    with pytest.raises(UsageError, match=r"^seed: .* take 0-2147483647, not 'a int'$"):
+        read("seed", 10**5000, "seed")
 
 
 def test_the_defaults_are_those_of_the_contract():

@@ -14,6 +14,7 @@ SAME = {
     "a letter and its escape": ["https://example.com/ä.png", "https://example.com/%C3%A4.png"],
     "a host in another script": ["https://straße.example/a", "https://xn--strae-oqa.example/a"],
     "a host in another script and case": ["https://BÜCHER.example/a", "https://xn--bcher-kva.example/a"],
+    "a host that is a number": ["https://[2001:db8::a]/a.png", "https://[2001:DB8::A]:443/a.png"],
     "no path": ["https://example.com", "https://example.com/"],
     "S3, version 4": [
         "https://b.s3.amazonaws.com/k?versionId=7",

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.urls import check_base_url, is_allowed_url, is_loopback
+from seedvr_cli.values.urls import check_base_url, is_allowed_url, is_local_gateway, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,20 @@ def test_no_name_is_looked_up():
     """Only this machine's own names and numbers are this machine."""
     assert all(map(is_loopback, ("localhost", "127.0.0.1", "::1", "a.localhost", "LocalHost")))
     assert not any(map(is_loopback, ("localhost.com", "example.com", "10.0.0.1", "::2", "", "127.1")))
+
+
+@pytest.mark.parametrize(
+    ("base_url", "is_local"),
+    [
+        (None, True),
+        ("http://127.0.0.1:8000", True),
+        ("http://[::1]:8000/v1", True),
+        ("https://localhost", True),
+        ("https://gateway.pixazo.ai", False),
+        ("https://10.0.0.1", False),
+        ("https://", False),
+    ],
+)
+def test_only_a_gateway_on_this_machine_reads_its_files(base_url, is_local):
+    """The sandbox and a gateway on loopback can be given paths; every other needs a URL."""
+    assert is_local_gateway(base_url) is is_local
