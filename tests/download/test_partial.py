@@ -2,11 +2,12 @@
 
 import asyncio
 import errno
+import hashlib
 import os
 from dataclasses import replace
 
 import pytest
-from fakes.media import HTML, OTHER, PNG, URL, Owner, Server, body, delivered, files, served
+from fakes.media import HTML, OTHER, PNG, URL, Owner, Server, body, cut, delivered, files, left_behind, served
 from helpers.machine import descriptors
 
 from seedvr_cli.download import partial as delivery
@@ -155,3 +156,100 @@ def test_no_file_stays_open(owner, folder):
     delivered(owner, body(PNG[:500], total=None))
     delivered(owner, body(HTML))
     assert descriptors() == opened
+
+
+# The digest of a long body.
+
+
+@pytest.mark.parametrize("advice", [True, False], ids=["with advice", "without"])
+def test_a_long_body_is_digested_as_it_comes(advice, owner, folder, monkeypatch):
+    """The digest of a body that comes in while threads follow it is that of the file, on every system."""
+    monkeypatch.setattr(delivery, "DIGEST_STEP", 200)
+    if not advice:
+        monkeypatch.delattr(os, "posix_fadvise", raising=False)
+    followed = []
+    real = delivery._Digest.follow
+    monkeypatch.setattr(
+        delivery._Digest, "follow", lambda self, path, upto: (followed.append(upto), real(self, path, upto))
+    )
+    file, _ = delivered(owner, body(PNG, chunk=50))
+    assert file.sha256 == hashlib.sha256(PNG).hexdigest()
+    assert (folder / "out.png").read_bytes() == PNG
+    assert len(followed) > 1
+    assert followed[-1] == len(PNG)
+
+
+def test_a_body_that_begins_again_is_digested_anew(owner, folder, monkeypatch):
+    """What was digested of a file that changed in between is forgotten with its bytes."""
+    monkeypatch.setattr(delivery, "DIGEST_STEP", 200)
+    file, server = delivered(owner, cut(PNG, 1500, etag='"a"'), served(OTHER, '"b"', at=[900]))
+    assert [offset for offset, _ in server.asked] == [0, 1500, 900]
+    assert file.sha256 == hashlib.sha256(OTHER).hexdigest()
+    assert (folder / "out.png").read_bytes() == OTHER
+
+
+def test_an_earlier_runs_bytes_are_digested_too(owner, folder, monkeypatch):
+    """The digest of a file that two runs fetched is of both their bytes."""
+    monkeypatch.setattr(delivery, "DIGEST_STEP", 200)
+    begun = left_behind(folder, PNG[:1500])
+    file, _ = delivered(owner, served(PNG, '"a"'), resume=begun, etag='"a"')
+    assert file.sha256 == hashlib.sha256(PNG).hexdigest()
+
+
+# What may be replaced.
+
+
+@pytest.mark.parametrize(
+    ("kind", "replaceable"), [("nothing", True), ("file", True), ("folder", False), ("link", False), ("pipe", False)]
+)
+def test_only_a_regular_file_is_replaced(kind, replaceable, tmp_path):
+    """With overwrite too, a link, a folder or a device is not for us to replace."""
+    path = tmp_path / "out.png"
+    if kind == "file":
+        path.write_bytes(b"mine")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to(tmp_path)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    assert delivery.is_replaceable(str(path)) is replaceable
+
+
+def test_overwrite_makes_a_file_where_there_is_none(folder):
+    """With overwrite a name that nothing has is made like any other."""
+    delivered(Owner(folder, overwrite=True), body(PNG))
+    assert (folder / "out.png").read_bytes() == PNG
+    assert files(folder) == ["out.png"]
+
+
+def test_overwrite_replaces_no_link_that_got_in_the_way(owner, folder, tmp_path):
+    """With overwrite too, a link under the name stays as it is, and the result takes the next name."""
+    target = tmp_path / "elsewhere"
+    target.write_bytes(b"mine")
+
+    async def place(media_type):
+        if not owner.placed:
+            await owner.place(media_type)
+            (folder / "out.png").symlink_to(target)
+            return delivery.Destination(str(folder / "out.png"), overwrite=True)
+        return await owner.place(media_type)
+
+    async def run():
+        return (await fetch_file(URL, Server(body(PNG)).fetch, replace(owner.hooks, place=place)))[0]
+
+    assert asyncio.run(run()).path == str(folder / "out-2.png")
+    assert target.read_bytes() == b"mine"
+    assert (folder / "out.png").is_symlink()
+    assert files(folder) == ["out-2.png", "out.png"]
+
+
+def test_a_part_that_is_a_link_is_not_followed(owner, folder, tmp_path):
+    """A link that somebody has put in the place of the part leads nowhere."""
+    target = tmp_path / "elsewhere"
+    target.write_bytes(b"mine")
+    (folder / "out.png.part").symlink_to(target)
+    error, _ = delivered(owner, body(PNG))
+    assert isinstance(error, DeliveryError)
+    assert target.read_bytes() == b"mine"
+    assert "out.png" not in files(folder)
