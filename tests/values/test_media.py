@@ -16,6 +16,7 @@ from seedvr_cli.values.media import (
     Size,
     is_whole,
     measure,
+    named_type,
     sniff,
     sniff_file,
 )
@@ -310,3 +311,24 @@ def test_a_video_that_nobody_reads_has_no_size(tmp_path, media_type):
         assert is_whole(str(path), media_type)
         path.write_bytes(b"")
         assert not is_whole(str(path), media_type)
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("a.png", "image/png"),
+        ("A.JPG", "image/jpeg"),
+        ("a.jpeg", "image/jpeg"),
+        ("a.tif", "image/tiff"),
+        ("holiday.2026.heic", "image/heic"),
+        ("a.m4v", "video/mp4"),
+        ("a.mkv", "video/x-matroska"),
+        ("a.png.zip", None),
+        ("png", None),
+        (".png", None),
+        ("", None),
+    ],
+)
+def test_an_ending_says_what_a_file_would_be(name, media_type):
+    """A name's last ending, in any case, says what is in it, or nothing at all."""
+    assert named_type(name) == media_type
