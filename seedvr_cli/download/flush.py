@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -44,9 +44,10 @@ class _Together(Generic[T]):
         while self._waiting:
             group, self._waiting = self._waiting, []
             arguments = {argument for argument, _ in group}
+            errors: Mapping[T, Exception]
             try:
                 errors = await asyncio.to_thread(self._call_all, arguments)
-            except RuntimeError as error:  # no thread is to be had: all of them failed, and nobody must wait for ever
+            except Exception as error:  # noqa: BLE001 - no thread is to be had, say: nobody must wait for ever
                 errors = dict.fromkeys(arguments, OSError(str(error)))
             for argument, future in group:
                 if future.done():
@@ -57,12 +58,12 @@ class _Together(Generic[T]):
                     future.set_result(None)
         self._server = None
 
-    def _call_all(self, arguments: set[T]) -> dict[T, OSError]:
-        errors = {}
+    def _call_all(self, arguments: set[T]) -> dict[T, Exception]:
+        errors: dict[T, Exception] = {}
         for argument in arguments:
             try:
                 self._call(argument)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - each caller gets its own
                 errors[argument] = error
         return errors
 

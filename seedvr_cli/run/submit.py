@@ -23,8 +23,9 @@ from seedvr_cli.values.errors import (
     OutcomeUnknown,
     RequestRefused,
     StillRunning,
+    Unforeseen,
 )
-from seedvr_cli.values.events import Changed
+from seedvr_cli.values.events import Changed, Crashed
 from seedvr_cli.values.items import Purchase
 from seedvr_cli.values.job import Draft, Job, failure
 from seedvr_cli.values.money import show_usd
@@ -157,6 +158,13 @@ class _Submission:
             message = error.message
             self._progress.job = await self._insist(lambda: self._ledger.lose(job, message))
             raise
+        except LedgerError:
+            raise
+        except Exception as error:
+            told = Unforeseen(error)
+            self._run.emit(Crashed(self._purchase, error, told))
+            self._progress.job = await self._insist(lambda: self._ledger.lose(job, told.message))
+            raise OutcomeUnknown(f"the submission may have been accepted: {told.message}", hint=told.hint) from error
         await self._accept(job, answer)
 
     async def _post(self, job: Job) -> Answer:
@@ -189,10 +197,11 @@ class _Submission:
                 await self._ledger.resume(job)
 
     async def _accept(self, job: Job, answer: Answer) -> None:
+        # What is known of it, should it not be to be recorded.
+        self._progress.job = replace(job, request_id=answer.request_id, status=answer.status, state="running")
         try:
             self._progress.job = await self._insist(lambda: self._ledger.record(job, answer))
         except LedgerError as error:
-            self._progress.job = replace(job, request_id=answer.request_id, status=answer.status, state="running")
             error.message += f"; the gateway accepted the job as {answer.request_id}"
             error.hint = f"'seedvr download {answer.request_id}' fetches its result"
             raise

@@ -83,6 +83,27 @@ def test_one_files_failure_is_its_own(monkeypatch):
     assert fourth.errno == errno.EIO
 
 
+def test_a_bug_in_one_flush_leaves_nobody_waiting(monkeypatch):
+    """Whatever a flush raises reaches the one who asked for it, and those who ask after that are served."""
+
+    def flush(descriptor):
+        if descriptor < 0:
+            raise ValueError("no descriptor")
+
+    monkeypatch.setattr(os, "fsync", flush)
+
+    async def run():
+        disk = Disk()
+        asked = asyncio.gather(*(disk.flush(number) for number in (-1, 3)), return_exceptions=True)
+        bad, good = await asyncio.wait_for(asked, PATIENCE)
+        await asyncio.wait_for(disk.flush(4), PATIENCE)
+        return bad, good
+
+    bad, good = asyncio.run(run())
+    assert isinstance(bad, ValueError)
+    assert good is None
+
+
 def test_who_no_longer_waits_holds_up_nobody(monkeypatch):
     """A delivery that is cancelled while its file is flushed leaves the flushes of others alone."""
     slow = Slow()

@@ -23,7 +23,9 @@ from seedvr_cli.values.errors import (
     OutcomeUnknown,
     RequestRefused,
     StillRunning,
+    Unforeseen,
 )
+from seedvr_cli.values.events import Crashed
 from seedvr_cli.values.job import Draft
 
 PRICE = ENDPOINTS["7b-image"].price()
@@ -47,6 +49,33 @@ def test_the_same_request_is_submitted_once(house, go):
     assert (len(first.submitted), len(second.submitted)) == (1, 0)
     assert outcome.error is None
     assert outcome.resumed
+
+
+def test_what_nobody_foresaw_of_a_submission_is_unknown(house, go):
+    """A bug that strikes while a submission is in the air leaves it unknown, told as such, and never sent again."""
+    first, second = go(ScriptedGateway(submits=[RecursionError("deep"), queued("job-2")]), house.purchases(ONE, TWO))
+    assert isinstance(first.error, OutcomeUnknown)
+    assert first.error.exit_code == 7
+    assert first.charge == "unknown"
+    assert "RecursionError: deep" in first.error.message
+    (crash,) = [event for event in house.events if isinstance(event, Crashed)]
+    assert isinstance(crash.told, Unforeseen)
+    assert second.request_id == "job-2"
+    again = ScriptedGateway()
+    (outcome,) = go(again, house.purchases(ONE))
+    assert outcome.charge == "unknown"
+    assert again.submitted == []
+
+
+def test_an_answer_that_cannot_be_recorded_is_known_all_the_same(house, go, monkeypatch):
+    """A bug in the writing down of an accepted job does not make it one that was never submitted."""
+
+    async def fail(*_):
+        raise ValueError("boom")
+
+    monkeypatch.setattr(Ledger, "record", fail)
+    (outcome,) = go(ScriptedGateway())
+    assert (outcome.request_id, outcome.charge) == ("job-1", "maybe")
 
 
 def test_new_submits_again(house, go):
