@@ -9,6 +9,7 @@ import aiohttp
 import httpx
 import yarl
 
+from seedvr_cli.gateway.encoding import unpacked
 from seedvr_cli.gateway.environment import trouble
 from seedvr_cli.gateway.httpx_transport import tls
 from seedvr_cli.gateway.transport import (
@@ -95,6 +96,7 @@ class AiohttpTransport:
             connector=aiohttp.TCPConnector(limit=LARGEST, keepalive_timeout=IDLE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(),
+            auto_decompress=False,
             max_line_size=LONGEST_HEADER,
             max_field_size=LONGEST_HEADER,
         )
@@ -103,14 +105,17 @@ class AiohttpTransport:
 def _address(url: str) -> yarl.URL:
     """As httpx would ask for it: signed URLs break where they are quoted anew."""
     try:
-        return yarl.URL(url if _PLAIN.fullmatch(url) else str(httpx.URL(url)), encoded=True)
+        address = yarl.URL(url if _PLAIN.fullmatch(url) else str(httpx.URL(url)), encoded=True)
     except (httpx.InvalidURL, ValueError) as error:
         raise Unsent(str(error)) from error
+    if address.scheme not in {"http", "https"} or not address.raw_host:
+        raise Unreachable(f"{url[:200]!r} names no server")
+    return address
 
 
 async def _content(response: aiohttp.ClientResponse, largest: int) -> bytes:
     chunks, size = [], 0
-    async for chunk in response.content.iter_any():
+    async for chunk in _body(response):
         chunks.append(chunk)
         size += len(chunk)
         if size > largest:
@@ -120,8 +125,12 @@ async def _content(response: aiohttp.ClientResponse, largest: int) -> bytes:
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     with _translated():
-        async for chunk in response.content.iter_any():
+        async for chunk in _body(response):
             yield chunk
+
+
+def _body(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    return unpacked(response.content.iter_any(), response.headers.get("Content-Encoding"))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from seedvr_cli.gateway.transport import Incoming, Reply
@@ -16,6 +16,10 @@ LONGEST_MESSAGE = 300
 LONGEST_INTEGER = 300
 # Digits of a length in bytes: more than any disk has.
 LONGEST_LENGTH = 18
+# Levels of lists and objects in an answer that are read; what is deeper would end Python's recursion further on.
+DEEPEST = 64
+# Characters of an error body that are looked at for that line.
+_LONGEST_LOOK = 20_000
 # Wrappers around an answer that are looked through: `[...]`, `{"data": ...}`.
 WRAPPERS = 3
 
@@ -101,7 +105,7 @@ def read_stream(incoming: Incoming, offset: int) -> Stream:
         unit, _, rest = headers.get("Content-Range", "").partition(" ")
         span, _, size = rest.partition("/")
         if unit.lower() != "bytes" or read_number(span.partition("-")[0]) != offset:
-            raise RangeRefused(f"the media server answered another range than was asked for: {rest[:60]!r}")
+            raise RangeRefused(f"the media server answered another range than the one from byte {offset}")
         begin = offset
         total = read_number(size) if read_number(size) is not None else None if total is None else total + offset
     etag = headers.get("ETag")
@@ -126,6 +130,19 @@ def read_json(reply: Reply) -> Any:
         return None
 
 
+def with_texts(value: Any, change: Callable[[str], str], depth: int = 0) -> Any:
+    """A JSON value with all its texts changed, those of names too, and None in place of what lies too deep."""
+    if isinstance(value, str):
+        return change(value)
+    if depth == DEEPEST and isinstance(value, list | dict):
+        return None
+    if isinstance(value, list):
+        return [with_texts(inner, change, depth + 1) for inner in value]
+    if isinstance(value, dict):
+        return {change(name): with_texts(inner, change, depth + 1) for name, inner in value.items()}
+    return value
+
+
 def _integer(digits: str) -> int | str:
     return int(digits) if len(digits) <= LONGEST_INTEGER else digits
 
@@ -148,6 +165,9 @@ def excerpt(text: str) -> str:
     """One short line of a body, HTML's tags taken out."""
     import re
 
+    text = text[:_LONGEST_LOOK]
     if "<" in text:
-        text = re.sub(r"(?is)<(script|style|head)\b.*?</\1>|<[^>]*>", " ", text)
+        # What is not closed is text: looked for from each `<` on, the end of a long body would take long to miss.
+        text = re.sub(r"(?is)<(script|style|head)\b(?:(?!<\1\b).)*?</\1>", " ", text)
+        text = re.sub(r"<[^<>]*>", " ", text)
     return " ".join(text.split())[:LONGEST_MESSAGE]

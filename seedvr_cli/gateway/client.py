@@ -8,12 +8,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import quote, urljoin, urlsplit
 
 from seedvr_cli import __version__
-from seedvr_cli.gateway.answers import excerpt, parse_answer, read_json, read_stream
+from seedvr_cli.gateway.answers import excerpt, parse_answer, read_json, read_stream, with_texts
+from seedvr_cli.gateway.encoding import ACCEPTED
 from seedvr_cli.gateway.httpx_transport import HttpxTransport
 from seedvr_cli.gateway.transport import Incoming, Lost, Reply, Transport, Unfit, Unreachable, Unsent
 from seedvr_cli.values.answer import Answer, Stream
@@ -79,7 +81,7 @@ class Gateway:
         self._now = now
         self._key = key
         self._observe = observe
-        self._headers = {"User-Agent": _USER_AGENT, KEY_HEADER: key}
+        self._headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": ACCEPTED, KEY_HEADER: key}
         self._api = connect()
         self._media = connect()
 
@@ -121,11 +123,12 @@ class Gateway:
         except TimeoutError as error:
             raise OutcomeUnknown("the gateway's answer to the submission was lost: no answer in time") from error
         except Unreachable as error:
-            raise NotSent(f"cannot reach {self._base_url}: {error}") from error
+            raise NotSent(f"cannot reach {self._base_url}: {self._hide(str(error))}") from error
         except Unsent as error:
-            raise NotSent(f"cannot send to {self._base_url}: {error}") from error
+            raise NotSent(f"cannot send to {self._base_url}: {self._hide(str(error))}") from error
         except Lost as error:
-            raise OutcomeUnknown(f"the gateway's answer to the submission was lost: {error}") from error
+            reason = self._hide(str(error))
+            raise OutcomeUnknown(f"the gateway's answer to the submission was lost: {reason}") from error
         self._report("POST", url, reply.status)
         if 200 <= reply.status < 300:
             answer = parse_answer(self._read(reply))
@@ -154,7 +157,7 @@ class Gateway:
         except TimeoutError as error:
             raise NetworkError(f"cannot reach {self._base_url}: no whole answer in {limit:g} seconds") from error
         except (Unsent, Lost) as error:
-            raise NetworkError(f"cannot reach {self._base_url}: {error}") from error
+            raise NetworkError(f"cannot reach {self._base_url}: {self._hide(str(error))}") from error
         self._report("GET", url, reply.status)
         if 200 <= reply.status < 300:
             answer = parse_answer(self._read(reply))
@@ -189,9 +192,10 @@ class Gateway:
                     raise DeliveryError(f"the media server answered HTTP {incoming.status}", hint=hint)
                 if incoming.status not in {200, 206}:
                     raise DeliveryError(f"the media server answered HTTP {incoming.status} for {_shown(url)}")
-                yield read_stream(incoming, offset)
+                stream = read_stream(incoming, offset)
+                yield replace(stream, etag=stream.etag and self._hide(stream.etag))
         except (Unreachable, Lost) as error:
-            raise NetworkError(f"the download broke: {error}") from error
+            raise NetworkError(f"the download broke: {self._hide(str(error))}") from error
         except Unsent as error:
             raise DeliveryError(f"the gateway names a media URL that cannot be read: {_shown(url)}") from error
 
@@ -206,7 +210,7 @@ class Gateway:
                 if place is None:
                     yield incoming
                     return
-            url = _join(url, place)
+            url = _join(url, self._hide(place))
         raise DeliveryError(f"the media server redirects more than {REDIRECTS} times")
 
     def _media_url(self, url: str) -> str:
@@ -223,7 +227,7 @@ class Gateway:
 
     def _report(self, method: str, url: str, status: int) -> None:
         if self._observe:
-            self._observe(f"{method} {_shown(url)} -> HTTP {status}")
+            self._observe(self._hide(f"{method} {_shown(url)} -> HTTP {status}"))
 
     def _describe(self, reply: Reply) -> str:
         """What a refusal says, in one line: the gateway's own words where there are any."""
@@ -236,16 +240,7 @@ class Gateway:
 
     def _read(self, reply: Reply) -> Any:
         """The answer's JSON without the key, should it hold it."""
-        return self._hide_in(read_json(reply))
-
-    def _hide_in(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._hide(value)
-        if isinstance(value, list):
-            return [self._hide_in(inner) for inner in value]
-        if isinstance(value, dict):
-            return {self._hide(key): self._hide_in(inner) for key, inner in value.items()}
-        return value
+        return with_texts(read_json(reply), self._hide)
 
     def _hide(self, text: str) -> str:
         """The text without the key, should it hold it; a very short key is no secret."""

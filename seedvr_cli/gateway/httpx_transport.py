@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
+from seedvr_cli.gateway.answers import read_number
+from seedvr_cli.gateway.encoding import unpacked
 from seedvr_cli.gateway.environment import proxy_trouble, trouble
 from seedvr_cli.gateway.transport import (
     CONNECT_SECONDS,
@@ -158,7 +160,7 @@ class _Clients:
 
 async def _content(response: httpx.Response, largest: int) -> bytes:
     chunks, size = [], 0
-    async for chunk in response.aiter_bytes():
+    async for chunk in unpacked(response.aiter_raw(), response.headers.get("Content-Encoding")):
         chunks.append(chunk)
         size += len(chunk)
         if size > largest:
@@ -193,10 +195,10 @@ def _translated() -> Iterator[None]:
 
 async def _chunks(response: httpx.Response, seconds: float) -> AsyncIterator[bytes]:
     """The body as it comes; most of a long one is read past the protocol's layers, as it is nothing but bytes."""
-    encoding = response.headers.get("Content-Encoding", "identity").lower()
-    length = response.headers.get("Content-Length", "")
-    left = int(length) if length.isdigit() and encoding == "identity" else 0
-    chunks = response.aiter_raw() if encoding == "identity" else response.aiter_bytes()  # closes it once forgotten
+    encoding = response.headers.get("Content-Encoding")
+    length = 0 if encoding else read_number(response.headers.get("Content-Length", "")) or 0
+    left = length
+    chunks = unpacked(response.aiter_raw(), encoding)  # closes it once forgotten
     with _translated():
         async for chunk in chunks:
             left -= len(chunk)

@@ -5,9 +5,25 @@ from collections.abc import Iterable
 
 from seedvr_cli.values.catalog import KEY_HEADER
 
-_HEADER = re.compile(rf"(?i)({KEY_HEADER}['\"]?\s*[:=,]\s*b?['\"]?)[^'\"\s,)]+")
-_PARAMETER = re.compile(r"(?i)([?&](?:[\w-]*(?:token|signature|sig|key|credential|secret)[\w-]*)=)[^&\s'\"]+")
-_LOGIN = re.compile(r"//[^/\s:@]+:[^/\s@]+@")
+# Headers and settings, as requests, mappings, raw bytes and files write them; the value ends at a quote or a blank.
+_KEY = re.compile(
+    rf"(?i)((?:{KEY_HEADER}|\bx-api-key|\bapi[-_]key|\bpassword)['\"]?\s*[:=,]\s*(?:b?['\"])?)(?!\*\*\*)[^'\"\s)]+"
+)
+# Headers whose value has blanks in it.
+_HEADER = re.compile(
+    r"(?i)(\b(?:proxy-)?authorization['\"]?\s*[:=,]\s*(?:b?['\"])?|\b(?:set-)?cookie['\"]?:\s*)[^'\"\r\n]+"
+)
+# A parameter of a URL, in its query or its fragment, also where it stands in HTML (`&amp;`).
+_PARAMETER = re.compile(r"([?&#;])([\w.~%+-]+)=([^&#;\s'\"<>]+)")
+# Which of them let somebody in, each word of the name on its own: `accessKey`, `x-amz-signature`, and not `monkey`.
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_SECRET_NAME = re.compile(
+    r"(?i)(?<![a-z])(?:api|access|private|subscription|account|client|auth|id|refresh|security|session)?"
+    r"(?:key|token|sig|signature|secret|credentials?|password|passwd|pass|pwd|auth|authorization|jwt|sas)(?![a-z])"
+)
+# Name and password before a host; and a password with a slash in it, which a port is not.
+_LOGIN = re.compile(r"//[^/?#\s'\"<>]*@")
+_ODD_LOGIN = re.compile(r"//[^/@\s\[]*?:(?!\d*(?:[/?#\s'\"<>]|$))[^@\s'\"<>]*@")
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
@@ -15,6 +31,13 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if secret:
             text = text.replace(secret, "***")
-    text = _HEADER.sub(r"\1***", text)
-    text = _PARAMETER.sub(r"\1***", text)
-    return _LOGIN.sub("//***@", text)
+    text = _LOGIN.sub("//***@", text)
+    text = _ODD_LOGIN.sub("//***@", text)
+    text = _PARAMETER.sub(_blotted, text)
+    text = _KEY.sub(r"\1***", text)
+    return _HEADER.sub(r"\1***", text)
+
+
+def _blotted(match: re.Match[str]) -> str:
+    mark, name, value = match.groups()
+    return f"{mark}{name}={'***' if _SECRET_NAME.search(_HUMP.sub('-', name)) else value}"

@@ -45,7 +45,9 @@ class Script:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return answer(heard) if callable(answer) else answer
+        response = answer(heard) if callable(answer) else answer
+        # Its body is read anew, as from a connection.
+        return httpx.Response(response.status_code, headers=response.headers, stream=response.stream)
 
     def gateway(self, base=BASE, **more):
         return Gateway(base, KEY, now=lambda: NOW, connect=lambda: HttpxTransport(httpx.MockTransport(self)), **more)

@@ -1,6 +1,8 @@
 """The gateway's client: what is sent, and what each answer or failure means for the user's money."""
 
+import gzip
 import json
+import zlib
 
 import httpx
 import pytest
@@ -221,14 +223,59 @@ def test_a_poll_that_cannot_be_read_is_the_gateways_failure(body):
     assert type(error) is GatewayError
 
 
-def test_a_body_that_cannot_be_unpacked_is_an_unknown_outcome():
-    """A 2xx whose compressed body is broken is an answer that was lost."""
+PACKED = gzip.compress(json.dumps(ACCEPTED).encode())
+
+
+@pytest.mark.parametrize(
+    "body", [PACKED[:-4], PACKED[:20], PACKED[:12] + b"\xff" * 40], ids=["cut", "short", "damaged"]
+)
+def test_a_body_that_cannot_be_unpacked_is_an_unknown_outcome(body):
+    """A 2xx whose compressed body is broken, or cut, is an answer that was lost."""
 
     def broken(_):
-        return httpx.Response(202, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(b"no gzip"))
+        return httpx.Response(202, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(body))
 
     assert type(call("submit", broken)[0]) is OutcomeUnknown
     assert type(call("poll", broken)[0]) is NetworkError
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", PACKED),
+        ("x-gzip", PACKED),
+        ("GZIP, identity", PACKED),
+        ("deflate", zlib.compress(json.dumps(ACCEPTED).encode())),
+        ("gzip", PACKED + b"\0" * 8),
+        ("gzip", gzip.compress(b" " * 9) + PACKED),
+        ("gzip", json.dumps(ACCEPTED).encode()),
+        ("br", json.dumps(ACCEPTED).encode()),
+        ("identity", json.dumps(ACCEPTED).encode()),
+    ],
+    ids=["gzip", "x-gzip", "a list", "deflate", "padded", "two members", "no gzip", "no br", "identity"],
+)
+def test_an_answer_is_read_however_it_is_packed(encoding, body):
+    """What is packed is unpacked, and what is only said to be is taken as it is: it names a job that is paid for."""
+    answer, _ = call(
+        "submit", lambda _: httpx.Response(202, headers={"Content-Encoding": encoding}, stream=httpx.ByteStream(body))
+    )
+    assert answer.request_id == "job_1"
+
+
+@pytest.mark.parametrize("depth", [63, 64, 500, 900])
+def test_a_deep_answer_is_an_answer(depth):
+    """However deep an answer's lists go, the job that it names is known, and what is written of it can be."""
+    body = f'{{"request_id": "job_1", "status": "QUEUED", "deep": {"[" * depth}{"]" * depth}}}'
+    answer, _ = call("submit", httpx.Response(202, text=body))
+    assert answer.request_id == "job_1"
+    assert len(json.dumps(answer.extra)) < 200
+
+
+def test_what_is_too_deep_to_be_read_is_no_answer():
+    """An answer that no reader of JSON gets through is unknown to a submission, and a failure to a poll."""
+    body = httpx.Response(200, text='{"request_id": "job_1", "deep": ' + "[" * 200_000)
+    assert type(call("submit", body)[0]) is OutcomeUnknown
+    assert type(call("poll", body)[0]) is GatewayError
 
 
 READABLE = {

@@ -5,7 +5,7 @@ from contextlib import suppress
 from urllib.parse import unquote
 
 import pytest
-from fakes.loopback import http, loopback, poll, submit
+from fakes.loopback import http, loopback, over_loopback, poll, saying, submit
 from fakes.transport import (
     ACCEPTED,
     BASE,
@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from seedvr_cli.gateway import answers
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.values.catalog import KEY_HEADER
-from seedvr_cli.values.errors import OutcomeUnknown, RequestRefused, SeedvrError
+from seedvr_cli.values.errors import NetworkError, OutcomeUnknown, RequestRefused, SeedvrError
 
 
 def holders(script):
@@ -219,6 +219,30 @@ def test_a_job_that_echoes_the_key_does_not_show_it():
     body = {"request_id": "job_1", "status": "ERROR", "error": f"upstream refused {KEY}", "output": None}
     assert KEY not in repr(call("poll", answer(200, body))[0].error)
     assert KEY not in repr(call("submit", answer(200, body))[0].error)
+
+
+def test_headers_that_echo_the_key_do_not_show_it():
+    """The key is hidden where media redirect to it, where an ETag has it, and in what is told of that."""
+    lines = []
+    script = Script(media(302, location=f"/{KEY}/a.png"), media(200, b"picture", etag=f'"{KEY}"'))
+
+    async def run():
+        async with script.gateway(observe=lines.append) as client:
+            return (await read_all(client))[0].etag
+
+    assert asyncio.run(run()) == '"***"'
+    assert lines == [f"GET {MEDIA} -> HTTP 302", "GET https://cdn.example/***/a.png -> HTTP 200"]
+    for place in (f"http://elsewhere.example/{KEY}", f"https://[{KEY}"):
+        error, _ = fetched(media(302, location=place))
+        assert KEY not in f"{error} {error.hint}"
+
+
+@pytest.mark.parametrize("name", ["submit", "poll"])
+def test_no_http_that_echoes_the_key_shows_it(wire, name):
+    """What a library says of an answer that is no HTTP quotes it, without the key."""
+    error, _ = over_loopback(saying(f"{KEY}: no HTTP\r\n\r\n".encode()), {"submit": submit, "poll": poll}[name])
+    assert isinstance(error, OutcomeUnknown | NetworkError)
+    assert KEY not in error.message
 
 
 def test_what_is_told_of_an_exchange_has_no_key():

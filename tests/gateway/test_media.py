@@ -1,5 +1,6 @@
 """Media: which URLs are asked, how a body and its rest come, and what breaks on the way."""
 
+import asyncio
 import gzip
 
 import httpx
@@ -9,6 +10,7 @@ from fakes.transport import KEY, MEDIA, call, fetched, media, read_all
 
 from seedvr_cli.gateway.answers import read_number
 from seedvr_cli.gateway.client import REDIRECTS
+from seedvr_cli.gateway.encoding import PIECE, unpacked
 from seedvr_cli.values.errors import (
     DeliveryError,
     GatewayError,
@@ -183,6 +185,40 @@ def test_a_packed_body_is_unpacked():
     """A body that the server compressed against our wish is unpacked, and its length is not that of the file."""
     (stream, body), _ = fetched(packed)
     assert (stream.total, body) == (None, b"picture")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "aws-chunked", "gzip, gzip"])
+def test_a_body_that_is_only_said_to_be_packed_is_taken_as_it_is(encoding):
+    """Objects are often stored with the encoding of what they were made from: a picture's first bytes tell better."""
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(9)
+    (_, body), _ = fetched(media(200, picture, content_encoding=encoding))
+    assert body == picture
+
+
+def test_one_byte_is_no_packed_body():
+    """A body too short to tell is what it is."""
+    assert fetched(media(200, b"\x1f", content_encoding="gzip"))[0][1] == b"\x1f"
+
+
+def test_a_packed_body_that_is_cut_is_a_break():
+    """A compressed download that ends early is no file."""
+    error, _ = fetched(media(200, gzip.compress(b"picture")[:-6], content_encoding="gzip"))
+    assert type(error) is NetworkError
+
+
+def test_a_packed_body_is_unpacked_in_small_pieces():
+    """What unpacks to a thousand times its size never stands in memory whole."""
+    content, sizes = gzip.compress(bytes(64 << 20)), []
+
+    async def pieces():
+        async def chunks():
+            yield content
+
+        sizes.extend([len(piece) async for piece in unpacked(chunks(), "gzip")])
+
+    asyncio.run(pieces())
+    assert sum(sizes) == 64 << 20
+    assert max(sizes) <= PIECE
 
 
 def test_a_packed_body_cannot_be_resumed():

@@ -60,6 +60,24 @@ def test_the_header_of_the_key_is_blotted_out_in_every_form(written):
     assert text == written.format("***")
 
 
+@pytest.mark.parametrize(
+    ("written", "clean"),
+    [
+        ("Authorization: Bearer abc.def\r\nHost: a", "Authorization: ***\r\nHost: a"),
+        ("{'authorization': 'Basic dTpw', 'host': 'a'}", "{'authorization': '***', 'host': 'a'}"),
+        ("Proxy-Authorization: Basic dTpw", "Proxy-Authorization: ***"),
+        ("Cookie: session=abc; theme=dark\nX: 1", "Cookie: ***\nX: 1"),
+        ("Ocp-Apim-Subscription-Key: abc,def", "Ocp-Apim-Subscription-Key: ***"),
+        ('api-key = "abc"', 'api-key = "***"'),
+        ("{'password': 'abc'}", "{'password': '***'}"),
+        ("--api-key-file key.txt", "--api-key-file key.txt"),
+    ],
+)
+def test_whatever_lets_somebody_in_is_blotted_out(written, clean):
+    """Headers, cookies and settings that are as good as a key go whole, and nothing behind them does."""
+    assert redact(written) == clean
+
+
 def test_the_header_alone_tells_nothing():
     """A text that only names the header stays as it is."""
     text = f"the header {KEY_HEADER} is missing"
@@ -80,7 +98,13 @@ def test_the_header_alone_tells_nothing():
         ("AWSAccessKeyId=AKIA&Signature=abc&Expires=9", "AWSAccessKeyId=***&Signature=***&Expires=9"),
         ("Key-Pair-Id=K1&Policy=p", "Key-Pair-Id=***&Policy=p"),
         ("api_key=abc&client_secret=def&TOKEN=ghi", "api_key=***&client_secret=***&TOKEN=***"),
+        ("password=a&pwd=b&auth=c&jwt=d", "password=***&pwd=***&auth=***&jwt=***"),
+        ("a=1&amp;token=abc", "a=1&amp;token=***"),
+        ("a=1;token=abc;b=2", "a=1;token=***;b=2"),
+        ("x=1#access_token=abc&state=2", "x=1#access_token=***&state=2"),
+        ("apikey=abc&accessToken=def", "apikey=***&accessToken=***"),
         ("width=2&format=png", "width=2&format=png"),
+        ("monkey=1&keyword=b&design=c&bypass=d&author=e", "monkey=1&keyword=b&design=c&bypass=d&author=e"),
     ],
 )
 def test_what_signs_a_url_is_blotted_out(query, clean):
@@ -99,6 +123,14 @@ def test_a_quoted_url_keeps_its_quote():
         ("https://me:hunter2@example.com/a", "https://***@example.com/a"),
         ("http://user:p%40ss@proxy.example:3128", "http://***@proxy.example:3128"),
         ("socks5://u:p@127.0.0.1:1080", "socks5://***@127.0.0.1:1080"),
+        ("https://u:p@ss@example.com/a", "https://***@example.com/a"),
+        ("https://:hunter2@example.com/a", "https://***@example.com/a"),
+        ("https://ghp_token@example.com/a", "https://***@example.com/a"),
+        ("https://user:pa/ss@example.com/a", "https://***@example.com/a"),
+        ("postgresql://seedvr:pw@db/ledger", "postgresql://***@db/ledger"),
+        ("https://u:p@example.com/a@b", "https://***@example.com/a@b"),
+        ("https://[::1]:8443/a@b", "https://[::1]:8443/a@b"),
+        ("https://example.com?a@b", "https://example.com?a@b"),
         ("https://example.com:8443/a@b", "https://example.com:8443/a@b"),
         ("https://example.com/a:b@c", "https://example.com/a:b@c"),
     ],
