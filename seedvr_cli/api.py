@@ -45,7 +45,8 @@ class Client:
     results go: a folder (ending in `/`), a template with `{}` or, for one source, a file; None is the current folder.
     `jobs` are in flight at once (16). `poll_interval` and `timeout` are seconds, or texts such as `30m`; the timeout
     ends the waiting, never the job. `max_cost` is US dollars for each call of `upscale`, `rate` submissions a second,
-    or a text such as `30/m`. `new`, `retry_failed` and `overwrite` are the command's flags.
+    or a text such as `30/m`, `max_filesize` bytes of a result, or a text such as `8G`. `new`, `retry_failed` and
+    `overwrite` are the command's flags.
 
     Entering raises UsageError (a value or the config file is wrong), KeyMissing or LedgerError.
     """
@@ -59,6 +60,7 @@ class Client:
         profile: str | None = None,
         output: str | os.PathLike[str] | None = None,
         overwrite: bool | None = None,
+        max_filesize: int | str | None = None,
         jobs: int | None = None,
         poll_interval: float | str | None = None,
         timeout: float | str | None = None,
@@ -74,6 +76,7 @@ class Client:
         self._output = None if output is None else os.fspath(output)
         self._given = {
             "overwrite": overwrite,
+            "max_filesize": max_filesize,
             "jobs": jobs,
             "poll_interval": poll_interval,
             "timeout": timeout,
@@ -225,6 +228,7 @@ def upscale(
 
 _CLIENT_OPTIONS = (
     "overwrite",
+    "max_filesize",
     "jobs",
     "poll_interval",
     "timeout",

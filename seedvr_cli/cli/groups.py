@@ -120,6 +120,7 @@ class OutputOptions(Group):
 
     output: o.Output = None
     overwrite: o.Overwrite = None
+    max_filesize: o.MaxFilesize = None
 
 
 class WaitingOptions(Group):

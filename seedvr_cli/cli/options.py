@@ -48,6 +48,14 @@ Output = Annotated[
 Overwrite = Annotated[
     bool | None, typer.Option("--overwrite/--no-overwrite", help="Replace a file that is in the way.")
 ]
+MaxFilesize = Annotated[
+    int | None,
+    value_option(
+        "max-filesize",
+        metavar="SIZE",
+        meaning=f"Refuse a result that is larger: 500M, 8G ({default_of('max-filesize') >> 30}G).",
+    ),
+]
 
 # Money.
 MaxCost = Annotated[

@@ -90,6 +90,7 @@ def make_policy(
         poll_interval=waiting.poll_interval,
         timeout=waiting.timeout,
         overwrite=output.overwrite,
+        max_filesize=output.max_filesize,
         max_cost=money.max_cost,
         rate=submitting.rate,
         wait=not submitting.no_wait,

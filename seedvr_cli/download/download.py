@@ -111,6 +111,7 @@ async def _fetch_rest(url: str, fetch: Fetch, partial: Partial, hooks: Hooks) ->
         if partial.done == 0:
             partial.etag = None  # it belonged to other bytes
         total = stream.total
+        partial.check(total or 0, hooks)
         async for chunk in stream.chunks:
             await partial.take(chunk, hooks)
             if partial.media_type:

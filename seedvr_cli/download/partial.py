@@ -13,6 +13,7 @@ from seedvr_cli.download.flush import Disk
 from seedvr_cli.values.errors import DeliveryError
 from seedvr_cli.values.job import File
 from seedvr_cli.values.media import HEAD_BYTES, Size, is_whole, measure, sniff
+from seedvr_cli.values.size import show_size
 
 # Bytes as they are, and never through a link that somebody has put there.
 _PLAIN_FILE = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -42,7 +43,7 @@ class Hooks:
 
     `place(media_type)` chooses the destination and records it before the `.part` is made; `note_etag` records what a
     later run needs to resume; `progress(done, total)` in bytes; `pause(seconds)` waits; `jitter()` gives 0-1;
-    `disk` flushes.
+    `disk` flushes; `largest` is how many bytes a file may have.
     """
 
     place: Callable[[str], Awaitable[Destination]]
@@ -51,6 +52,7 @@ class Hooks:
     pause: Callable[[float], Awaitable[None]]
     jitter: Callable[[], float]
     disk: Disk
+    largest: int
 
 
 class Partial:
@@ -90,8 +92,17 @@ class Partial:
             os.ftruncate(self._file, 0)
             os.lseek(self._file, 0, os.SEEK_SET)
 
+    def check(self, size: int, hooks: Hooks) -> None:
+        """DeliveryError where a file of that many bytes is not wanted; what has come of it is given up."""
+        if size > hooks.largest:
+            self.restart()
+            raise DeliveryError(
+                f"the result has more than {show_size(hooks.largest)}", hint="--max-filesize SIZE allows more"
+            )
+
     async def take(self, chunk: bytes, hooks: Hooks) -> None:
         """Add bytes. The first ones decide what the file is, and with that its name."""
+        self.check(self.done + len(chunk), hooks)
         if self._written == 0:
             self._kept += chunk
             if not self.media_type and len(self._kept) >= HEAD_BYTES:

@@ -12,6 +12,12 @@ from seedvr_cli.values.schedule import parse_timestamp
 
 # Characters of an error body that are worth a line.
 LONGEST_MESSAGE = 300
+# Characters of a word of the gateway's, and of an error; of an id, which has to fit into a URL.
+LONGEST_WORD = 200
+LONGEST_ERROR = 1 << 16
+LONGEST_ID = 4096
+# Characters, as JSON, of what an answer says beside what is documented.
+LARGEST_EXTRA = 1 << 16
 # Digits of a whole number that is one; more are kept as text.
 LONGEST_INTEGER = 300
 # Digits of a length in bytes: more than any disk has.
@@ -43,14 +49,31 @@ def parse_answer(body: Any) -> Answer | None:
     rest = _without_media(output)
     return Answer(
         request_id=request_id,
-        status="QUEUED" if status is None else status.strip().upper(),
+        status="QUEUED" if status is None else status.strip().upper()[:LONGEST_WORD],
         media_url=_media_urls(output),
-        media_type=as_text(output.get("media_type")) if isinstance(output, dict) else None,
-        error=as_text(error) if isinstance(error, str) or error is None else json.dumps(error),
+        media_type=(as_text(output.get("media_type")) or "")[:LONGEST_WORD] or None
+        if isinstance(output, dict)
+        else None,
+        error=None if error is None else _as_words(error)[:LONGEST_ERROR],
         created_at=parse_timestamp(body.get("created_at")),
         completed_at=parse_timestamp(body.get("completed_at")),
-        extra={**extra, **({"output": rest} if rest else {})},
+        extra=_within(LARGEST_EXTRA, {**extra, **({"output": rest} if rest else {})}),
     )
+
+
+def _as_words(value: Any) -> str:
+    return json.dumps(value) if (text := as_text(value)) is None else text
+
+
+def _within(largest: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the fields that fit into so many characters of JSON, in their order."""
+    kept, size = {}, 0
+    for name, value in fields.items():
+        length = len(json.dumps({name: value}))
+        if size + length <= largest:
+            size += length
+            kept[name] = value
+    return kept
 
 
 def _unwrapped(body: Any) -> dict[str, Any]:
@@ -67,7 +90,8 @@ def _request_id(body: Mapping[str, Any]) -> str | None:
     value = body.get("request_id")
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return (as_text(value) or "").strip() or None
+    text = (as_text(value) or "").strip()
+    return text if 0 < len(text) <= LONGEST_ID else None
 
 
 def _media_urls(output: Any) -> tuple[str, ...]:

@@ -163,7 +163,7 @@ class Courier:
                 last = clock.monotonic()
                 run.emit(Received(self._item, done, total))
 
-        return Hooks(place, note_etag, progress, clock.sleep, clock.jitter, run.disk)
+        return Hooks(place, note_etag, progress, clock.sleep, clock.jitter, run.disk, run.policy.max_filesize)
 
     async def _place(self, media: _Media, base: str, recorded: list[Delivery]) -> str:
         place = await self._deliveries.place(

@@ -14,6 +14,7 @@ from seedvr_cli.values.options import OPTIONS
 class Policy:
     """The user's wishes for a run. Lengths in seconds, costs in millionths of a dollar, `rate` submissions a second.
 
+    `max_filesize` is how many bytes a result may have.
     `skim` passes over delivered items of a list without a closer look than name, size and time.
     """
 
@@ -25,6 +26,7 @@ class Policy:
     new: bool = False
     retry_failed: bool = False
     overwrite: bool = False
+    max_filesize: int = OPTIONS["max-filesize"].default
     max_cost: int | None = None
     max_cost_per_day: int | None = None
     rate: float | None = None
@@ -40,6 +42,7 @@ def make_policy(
     poll_interval: float | None = None,
     timeout: float | None = None,
     overwrite: bool | None = None,
+    max_filesize: int | None = None,
     max_cost: int | None = None,
     rate: float | None = None,
     **plain: bool,
@@ -51,6 +54,7 @@ def make_policy(
         poll_interval=choose("poll-interval", poll_interval, *circumstances),
         timeout=choose("timeout", timeout, *circumstances),
         overwrite=choose("overwrite", overwrite),
+        max_filesize=choose("max-filesize", max_filesize),
         max_cost=choose("max-cost", max_cost),
         max_cost_per_day=choose("max-cost-per-day", None),
         rate=choose("rate", rate),

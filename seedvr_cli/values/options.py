@@ -20,6 +20,8 @@ SWITCH_WORDS = ("true", "false")
 PROGRESS = ("auto", "live", "plain", "none")
 # More than there are ports to connect from.
 MOST_JOBS = 65_535
+# Bytes of a result; no picture and no video of this gateway comes near.
+LARGEST_RESULT = 64 << 30
 # Characters; an amount, a length of time or a number that takes more is none.
 LONGEST_NUMBER = 100
 
@@ -96,6 +98,7 @@ def _all_options() -> Iterable[Option]:
     yield Option("key", _name, is_stored=False, is_of_item=True)
     yield Option("output", parse_text, is_of_item=True)
     yield _switch("overwrite")
+    yield Option("max-filesize", _size, LARGEST_RESULT)
     yield _switch("recursive")
     yield Option("jobs", _count, 16)
     yield Option("poll-interval", _positive_duration, 5.0, {"sandbox": 0.25})  # it is quick, and does not mind
@@ -255,6 +258,12 @@ def _rate(value: Any) -> float:
     return parse_rate(_number(value))
 
 
+def _size(value: Any) -> int:
+    from seedvr_cli.values.size import parse_size
+
+    return parse_size(_number(value))
+
+
 def _base_url(value: Any) -> str:
     try:
         return check_base_url(parse_text(value), "")
@@ -264,9 +273,12 @@ def _base_url(value: Any) -> str:
 
 def _number(value: Any) -> str:
     """What may be a number, as short text."""
-    text = str(value)
+    try:
+        text = str(value)
+    except ValueError:  # thousands of digits, in a language that has whole numbers of any length
+        text = "9" * (LONGEST_NUMBER + 1)
     if len(text) > LONGEST_NUMBER:
-        raise ValueError(f"{show(text)} is too long")
+        raise ValueError(f"a number of more than {LONGEST_NUMBER} characters is too long")
     return text
 
 

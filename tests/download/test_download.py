@@ -15,6 +15,7 @@ from seedvr_cli.download import partial as delivery
 from seedvr_cli.download.download import decode_data_uri, fetch_file, read_file
 from seedvr_cli.values.errors import DeliveryError, NetworkError
 from seedvr_cli.values.media import EXTENSIONS
+from seedvr_cli.values.size import show_size
 
 # A whole body.
 
@@ -280,3 +281,16 @@ def test_a_copy_is_as_careful_as_a_download(owner, folder, tmp_path):
     with pytest.raises(DeliveryError, match="gone"):
         asyncio.run(run(tmp_path / "gone.png"))
     assert files(folder) == ["out.png"]
+
+
+@pytest.mark.parametrize("total", [-1, None])
+def test_a_result_that_does_not_end_is_given_up(total, folder):
+    """A body of more bytes than a file may have is no result, and keeps no disk; one of just as many is one."""
+    owner = Owner(folder, largest=len(PNG) - 1)
+    error, _ = delivered(owner, body(PNG, total=total))
+    assert isinstance(error, DeliveryError)
+    assert error.message == f"the result has more than {show_size(len(PNG) - 1)}"
+    assert "--max-filesize" in error.hint
+    assert sum(file.stat().st_size for file in folder.iterdir()) == 0
+    file, _ = delivered(Owner(folder, largest=len(PNG)), body(PNG, total=total))
+    assert file.bytes == len(PNG)

@@ -40,9 +40,10 @@ class Endless(Exception):
 class Owner:
     """What a delivery asks of its owner: names in a folder, and notes of all that it is told."""
 
-    def __init__(self, folder, *, overwrite=False):
+    def __init__(self, folder, *, overwrite=False, largest=1 << 30):
         self.folder = folder
         self.overwrite = overwrite
+        self.largest = largest
         self.placed = []
         self.etags = []
         self.progress = []
@@ -50,7 +51,7 @@ class Owner:
 
     @property
     def hooks(self):
-        return Hooks(self.place, self.note_etag, self.note_progress, self.pause, lambda: 1.0, Disk())
+        return Hooks(self.place, self.note_etag, self.note_progress, self.pause, lambda: 1.0, Disk(), self.largest)
 
     async def place(self, media_type):
         number = 1

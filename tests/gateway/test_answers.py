@@ -8,7 +8,7 @@ from fakes.transport import COMPLETED, MEDIA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli.gateway.answers import parse_answer
+from seedvr_cli.gateway.answers import LARGEST_EXTRA, LONGEST_ERROR, LONGEST_ID, LONGEST_WORD, parse_answer
 from seedvr_cli.values.catalog import TERMINAL
 
 
@@ -146,3 +146,23 @@ def test_what_is_read_can_be_recorded(field):
     texts = [parsed.request_id, parsed.status, parsed.error, parsed.media_type, *parsed.media_url]
     for text in texts:
         assert text is None or text.encode("utf-8")
+
+
+def test_what_is_endless_of_an_answer_is_cut():
+    """Words, errors and what nobody asked for are kept up to a length, so that one answer does not fill the ledger."""
+    huge = "x" * (1 << 20)
+    parsed = parse_answer(
+        {**COMPLETED, "status": huge, "error": huge, "huge": huge, "small": 1, "list": list(range(100_000))}
+    )
+    assert parsed.request_id == "job_1"
+    assert len(parsed.status) == LONGEST_WORD
+    assert len(parsed.error) == LONGEST_ERROR
+    assert parsed.extra == {"small": 1}
+    many = {f"field-{number}": "x" * 1000 for number in range(1000)}
+    assert len(json.dumps(parse_answer({**COMPLETED, **many}).extra)) <= LARGEST_EXTRA * 1.1
+
+
+def test_an_id_that_fits_in_no_url_is_none():
+    """A job with an id of that length could not be asked for."""
+    assert parse_answer({"request_id": "j" * LONGEST_ID}).request_id == "j" * LONGEST_ID
+    assert parse_answer({"request_id": "j" * (LONGEST_ID + 1)}) is None

@@ -28,6 +28,7 @@ VALUES = {
     "webhook-mode": ([("terminal", "terminal"), ("sync", "sync")], ["often", ""]),
     "output": ([("out/", "out/"), ("{stem}{ext}", "{stem}{ext}")], ["", 3]),
     "overwrite": ([("yes", True), (True, True)], ["perhaps", 2]),
+    "max-filesize": ([("8G", "8G"), ("500 MiB", "500 MiB"), (1000, 1000)], ["0", "-1", "much", "1e9", "5P"]),
     "recursive": ([("no", False)], ["perhaps"]),
     "jobs": ([("4", 4), (16, 16)], ["0", "-1", "1.5", "x", True]),
     "poll-interval": ([("10", "10"), (2.5, 2.5)], ["0", "-1", "soon"]),

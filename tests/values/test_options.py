@@ -24,6 +24,10 @@ VALUES = [
     ("max-cost", 2, 2_000_000),
     ("max-cost", 0.1, 100_000),
     ("max-cost-per-day", "5", 5_000_000),
+    ("max-filesize", "8G", 8 << 30),
+    ("max-filesize", "500 MB", 500 << 20),
+    ("max-filesize", "1.5KiB", 1536),
+    ("max-filesize", 1000, 1000),
     ("rate", "30/m", 0.5),
     ("rate", 5, 5.0),
     ("jobs", "16", 16),
@@ -131,6 +135,9 @@ def test_a_number_that_cannot_be_shown_is_named():
     """A number of thousands of digits, as a program may hand it in, is no traceback and no page of digits."""
     with pytest.raises(UsageError, match=r"^seed: .* take 0-2147483647, not 'a int'$"):
         read("seed", 10**5000, "seed")
+    for name in ("jobs", "timeout", "max-cost", "max-filesize", "rate"):
+        with pytest.raises(UsageError, match=f"^{name}: a number of more than 100 characters is too long$"):
+            read(name, 10**5000, name)
 
 
 def test_the_defaults_are_those_of_the_contract():
