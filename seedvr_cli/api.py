@@ -12,9 +12,9 @@ from contextlib import AsyncExitStack, aclosing
 from typing import Any, Literal, Self
 
 from seedvr_cli.plan.lists import Entry
-from seedvr_cli.plan.planner import Planner, Prospect, attach, attach_stranger, check_output_folder
+from seedvr_cli.plan.planner import Planner, Prospect, check_output_folder
 from seedvr_cli.plan.wishes import Wishes
-from seedvr_cli.run.ask import ask
+from seedvr_cli.run.ask import ask, attachments, check_home
 from seedvr_cli.run.engine import Engine, in_one_chunk
 from seedvr_cli.run.policy import Policy, make_policy
 from seedvr_cli.run.session import Access, Session, find_access, open_session
@@ -24,7 +24,7 @@ from seedvr_cli.settings.folders import state_folder
 from seedvr_cli.settings.key import check_key
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.events import Finished
-from seedvr_cli.values.items import Item, Outcome
+from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.options import OPTIONS, option_name, read
 from seedvr_cli.values.request import choose_endpoint
 from seedvr_cli.values.result import Result, result_of
@@ -135,6 +135,7 @@ class Client:
     async def status(self, request_ids: Sequence[str]) -> list[Result]:
         """Ask the gateway once for each job; what is learned of an own job is recorded."""
         session = self._open_session()
+        check_home(session.access.folder, session.access.name, request_ids)
         return [result_of(await ask(session, request_id)) for request_id in request_ids]
 
     async def download(
@@ -142,15 +143,8 @@ class Client:
     ) -> AsyncIterator[Result]:
         """Wait for jobs and deliver their results; without ids, all that is paid for and was not yet delivered."""
         session, target = self._open_session(), self._output if output is None else os.fspath(output)
-        ledger, name = session.ledger, session.access.name
-        items: list[Item] = []
-        if request_ids is None:
-            jobs = await ledger.pending(name)
-            items += [attach(index, job, target) for index, job in enumerate(jobs, start=1)]
-        else:
-            for index, request_id in enumerate(request_ids, start=1):
-                job = await ledger.find(request_id, name)
-                items.append(attach(index, job, target) if job else attach_stranger(index, request_id, target))
+        check_home(session.access.folder, session.access.name, request_ids or ())
+        items = await attachments(session, request_ids, target)
         async with aclosing(self._run(in_one_chunk(items), self._policy("video"))) as outcomes:
             async for outcome in outcomes:
                 yield result_of(outcome)

@@ -30,6 +30,10 @@ def download(
     check_stdout(common, target)
     policy = make_policy(common, "video", output, waiting)
     from seedvr_cli.cli.session import Workload, run_work
+    from seedvr_cli.run.ask import check_home
+    from seedvr_cli.settings.folders import state_folder
+
+    check_home(state_folder(), common.gateway_name, ids)
 
     async def find_work(session: "Session") -> Workload:
         return Workload.of(await _find_items(common, session, ids, target))
@@ -39,19 +43,12 @@ def download(
 
 
 async def _find_items(common: "Common", session: "Session", ids: Sequence[str], output: str | None) -> "list[Item]":
-    from seedvr_cli.plan.planner import attach, attach_stranger
+    from seedvr_cli.run.ask import attachments
     from seedvr_cli.values.errors import UsageError
 
-    name, ledger = session.access.name, session.ledger
-    items: list[Item] = []
-    if ids:
-        for index, request_id in enumerate(ids, start=1):
-            job = await ledger.find(request_id, name)
-            items.append(attach(index, job, output) if job else attach_stranger(index, request_id, output))
-    else:
-        items += [attach(index, job, output) for index, job in enumerate(await ledger.pending(name), start=1)]
-        if not items:
-            common.talk.say("seedvr: nothing is waiting to be delivered")
+    items = await attachments(session, ids or None, output)
+    if not items:
+        common.talk.say("seedvr: nothing is waiting to be delivered")
     if output is not None and len(items) > 1 and items[0].output.kind == "file":
         raise UsageError(f"-o {output}: one file name, and there are {len(items)} results", hint="give a folder")
     return items

@@ -68,12 +68,12 @@ def upscale_lists(
     check_output_folder(output)
     total = _check(prospects(only_files=True, only_check=True), common)
     if money.dry_run:
-        return print_requests(common, _right(prospects(), common))
+        return print_requests(common, _right(prospects(), common), policy)
     from seedvr_cli.cli.session import Workload, run_work
 
-    async def find_work(session: Any) -> Workload:
+    async def find_work(_: Any) -> Workload:
         if "-" not in lists:
-            await ask_before(common, session.ledger, prospects(only_files=True), yes=money.yes)
+            ask_before(common, prospects(only_files=True), policy, yes=money.yes)
         return Workload(_chunks(prospects(), is_stream=bool(streams)), None if streams else total)
 
     return run_work(common, policy, form, find_work, failures)

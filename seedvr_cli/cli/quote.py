@@ -1,65 +1,120 @@
-"""What a run would cost: printed by --dry-run, and asked about before much is spent."""
+"""What a run would cost beside what the ledger has: printed by --dry-run, and asked about before much is spent."""
 
-import itertools
 import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import NamedTuple
 
 from seedvr_cli.cli.context import Common
 from seedvr_cli.plan.planner import Prospect
+from seedvr_cli.run.policy import Policy
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.items import Outcome
+from seedvr_cli.values.job import Job
 from seedvr_cli.values.money import as_usd, show_usd
-
-if TYPE_CHECKING:
-    from seedvr_cli.ledger.jobs import Ledger
 
 # Millionths of a dollar of list price that are spent without a question.
 ASK_ABOVE = 1_000_000
 # Keys in one look at the ledger.
 LARGEST_LOOKUP = 500
+# Keys that are remembered, so that a source which stands twice counts once; a list may have a million others.
+REMEMBERED = 100_000
 
 
-def print_requests(common: Common, prospects: Iterable[Prospect]) -> int:
+class _Quote(NamedTuple):
+    """`job` is the one on whose account nothing is sent; a source that stands twice is sent once."""
+
+    prospect: Prospect
+    job: Job | None
+    is_sent: bool
+
+
+def print_requests(common: Common, prospects: Iterable[Prospect], policy: Policy) -> int:
     """--dry-run: each request and its list price on standard output, the sum on standard error."""
-    from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
-    from seedvr_cli.values.items import Outcome
 
     base = "sandbox:" if common.sandbox else common.base_url
-    count = total = 0
-    for prospect in prospects:
-        item = prospect.item()
-        request = item.request
-        count, total = count + 1, total + request.price()
-        url = base + request.endpoint.path
-        if common.json:
-            value = machine.outcome_object(Outcome(item=item))
-            value["price_usd"] = as_usd(request.price())
-            headers = dict(request.headers)
-            value["request"] = {"method": "POST", "url": url, "headers": headers, "body": request.body}
-            write_line(machine.line(value))
-        else:
-            shown = "".join(f" {name}: {value}" for name, value in request.headers.items())
-            write_line(f"{show_usd(request.price())}\tPOST {url}{shown}\t{machine.line(request.body)}")
+    count = total = settled = 0
+    with _quotes(prospects, policy) as quotes:
+        for quote in quotes:
+            price = quote.prospect.recipe.request.price()
+            if quote.is_sent:
+                count, total = count + 1, total + price
+            settled += quote.job is not None
+            if common.json:
+                write_line(_as_json(quote, base))
+            elif quote.is_sent:
+                write_line(f"{show_usd(price)}\t{_as_text(quote.prospect, base)}")
     requests = "1 request" if count == 1 else f"{count} requests"
-    common.talk.say(f"seedvr: {requests}, list price {show_usd(total)}; nothing is sent")
+    already = f"; {settled} more {'is' if settled == 1 else 'are'} in the ledger, and sent no more" if settled else ""
+    common.talk.say(f"seedvr: {requests}, list price {show_usd(total)}; nothing is sent{already}")
     return 0
 
 
-async def ask_before(common: Common, ledger: "Ledger", prospects: Iterable[Prospect], *, yes: bool) -> None:
+def ask_before(common: Common, prospects: Iterable[Prospect], policy: Policy, *, yes: bool) -> None:
     """Before a run whose list price passes a dollar, on a terminal, ask; what the ledger knows costs nothing."""
     if yes or common.sandbox or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    total, chunk = 0, list[Prospect]()
-    for prospect in itertools.chain(prospects, [None]):
-        if prospect is not None:
-            chunk.append(prospect)
-        if len(chunk) >= LARGEST_LOOKUP or prospect is None:
-            known = await ledger.paid_keys([one.key for one in chunk])
-            total += sum({one.key: one.recipe.request.price() for one in chunk if one.key not in known}.values())
-            chunk = []
+    with _quotes(prospects, policy) as quotes:
+        total = sum(quote.prospect.recipe.request.price() for quote in quotes if quote.is_sent)
     if total <= ASK_ABOVE:
         return
     print(f"seedvr: this may cost {show_usd(total)} by the list. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise UsageError("nothing is submitted", hint="--yes answers for you, --max-cost sets a limit")
+
+
+@contextmanager
+def _quotes(prospects: Iterable[Prospect], policy: Policy) -> Iterator[Iterator[_Quote]]:
+    """What would become of each of them."""
+    from seedvr_cli.ledger.place import is_there
+    from seedvr_cli.settings.folders import state_folder
+
+    folder = state_folder()
+    if policy.new or not is_there(folder):
+        yield _quoted(prospects, policy, lambda _: {})
+        return
+    from seedvr_cli.ledger.glance import counting_jobs
+
+    with counting_jobs(folder) as look:
+        yield _quoted(prospects, policy, look)
+
+
+def _quoted(
+    prospects: Iterable[Prospect], policy: Policy, look: Callable[[Sequence[str]], Mapping[str, Job]]
+) -> Iterator[_Quote]:
+    seen: dict[str, None] = {}
+    rest = iter(prospects)
+    while chunk := list(islice(rest, LARGEST_LOOKUP)):
+        known = look([one.key for one in chunk])
+        for one in chunk:
+            job = known.get(one.key)
+            if job is not None and job.state == "failed" and policy.retry_failed:
+                job = None
+            yield _Quote(one, job, is_sent=job is None and one.key not in seen)
+            seen[one.key] = None
+            if len(seen) > REMEMBERED:
+                del seen[next(iter(seen))]
+
+
+def _as_text(prospect: Prospect, base: str) -> str:
+    from seedvr_cli.render import machine
+
+    request = prospect.item().request
+    headers = "".join(f" {name}: {value}" for name, value in request.headers.items())
+    return f"POST {base}{request.endpoint.path}{headers}\t{machine.line(request.body)}"
+
+
+def _as_json(quote: _Quote, base: str) -> str:
+    from seedvr_cli.render import machine
+
+    item = quote.prospect.item()
+    request = item.request
+    value = machine.outcome_object(Outcome(item=item, job=quote.job, resumed=quote.job is not None))
+    value["request"] = None
+    if quote.is_sent:
+        value["price_usd"] = as_usd(request.price())
+        url, headers = base + request.endpoint.path, dict(request.headers)
+        value["request"] = {"method": "POST", "url": url, "headers": headers, "body": request.body}
+    return machine.line(value)

@@ -14,7 +14,7 @@ from seedvr_cli.cli.groups import (
     WaitingOptions,
 )
 from seedvr_cli.cli.quote import ask_before, print_requests
-from seedvr_cli.plan.planner import plan
+from seedvr_cli.plan.planner import dropped_size, plan
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.run.policy import Policy
 from seedvr_cli.run.policy import make_policy as policy_of
@@ -47,6 +47,9 @@ def upscale(
     check_stdout(common, wishes.output)
     if request.kind == "video" and common.sandbox and not money.dry_run:
         _check_video_support()
+    dropped = dropped_size(wishes.defaults, wishes.endpoint, wishes.options)
+    if dropped is not None:
+        common.talk.say(f"seedvr: {dropped}")
     form = "bytes" if wishes.output == "-" else result_form(common, policy)
     words = sources.sources or ()
     if sources.lists or sources.shard:
@@ -56,14 +59,14 @@ def upscale(
         return upscale_lists(common, words, wishes, replace(policy, skim=skim), form, sources, money)
     prospects = plan(words, wishes, common.gateway_name)
     if money.dry_run:
-        return print_requests(common, prospects)
+        return print_requests(common, prospects, policy)
     from seedvr_cli.cli.failed_file import Failures
     from seedvr_cli.cli.session import Workload, run_work
 
     failures = Failures(sources.failed_file)
 
-    async def find_work(session: Any) -> Workload:
-        await ask_before(common, session.ledger, prospects, yes=money.yes)
+    async def find_work(_: Any) -> Workload:
+        ask_before(common, prospects, policy, yes=money.yes)
         return Workload.of(prospects)
 
     return run_work(common, policy, form, find_work, failures)

@@ -4,6 +4,8 @@ import os
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
+from seedvr_cli.values.redaction import redact
+
 PROXY_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -31,8 +33,9 @@ def trouble(error: Exception) -> str:
         return problem
     for spelling in ("no_proxy", "NO_PROXY"):
         if os.environ.get(spelling):
-            return f"{spelling}: {os.environ[spelling]!r} cannot be read ({error}); name hosts, with commas between"
-    return f"the environment's network settings cannot be used: {error}"
+            value, reason = redact(repr(os.environ[spelling])), redact(str(error))
+            return f"{spelling}: {value} cannot be read ({reason}); name hosts, with commas between"
+    return f"the environment's network settings cannot be used: {redact(str(error))}"
 
 
 def _problem(value: str | None) -> str | None:
@@ -42,8 +45,8 @@ def _problem(value: str | None) -> str | None:
         parts = urlsplit(value if "://" in value else f"http://{value}")
         host = parts.hostname
         _ = parts.port
-    except ValueError as error:
-        return f"that is no address of a proxy: {error}"
+    except ValueError:  # whose words may be a part of the password
+        return "that is no address of a proxy (http://HOST:PORT or socks5://HOST:PORT)"
     shown = f"{parts.scheme}://{host or ''}"
     if parts.scheme not in PROXY_SCHEMES or not host:
         return f"{shown!r} is no address of a proxy (http://HOST:PORT or socks5://HOST:PORT)"

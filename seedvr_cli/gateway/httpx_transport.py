@@ -23,6 +23,7 @@ from seedvr_cli.gateway.transport import (
     Unreachable,
     Unsent,
 )
+from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.urls import is_loopback
 
 # One pool of 64 connections takes three times the processor time of 64 pools of one.
@@ -220,6 +221,6 @@ async def _chunks(response: httpx.Response, seconds: float) -> AsyncIterator[byt
 
 
 def _reason(error: Exception) -> str:
-    return str(error) or {"ReadTimeout": "no answer in time", "ConnectTimeout": "no connection in time"}.get(
+    return redact(str(error)) or {"ReadTimeout": "no answer in time", "ConnectTimeout": "no connection in time"}.get(
         type(error).__name__, type(error).__name__
     )

@@ -13,19 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from seedvr_cli.ledger.file import Prepare, open_database, translate
 from seedvr_cli.values.errors import LedgerError
 
-# Seconds to wait for another process that writes; a group commit takes milliseconds.
-BUSY_SECONDS = 60.0
-# Write-ahead logging may corrupt a database with several writers in SQLite before this version.
-FIRST_SAFE_WAL = (3, 51, 3)
 # Operations in one transaction: enough to spread the flush, few enough to let other processes in.
 LARGEST_GROUP = 256
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], T]
-# Makes the tables, or brings them up to date, of the database at that path.
-Prepare = Callable[[sqlite3.Connection, str], None]
 
 
 @dataclass(slots=True)
@@ -133,68 +128,3 @@ class Database:
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
-
-
-def open_database(path: str, prepare: Prepare) -> sqlite3.Connection:
-    """The database, made if need be. A damaged one is set aside, and never silently replaced."""
-    aside = f"{path}.damaged"
-    if os.path.exists(aside):
-        raise LedgerError(
-            f"the ledger was damaged and stands aside as {aside}; without it, what it knew would be paid again",
-            hint="restore ledger.sqlite3 from a backup, or delete the damaged file to begin a new ledger",
-        )
-    connection = None
-    try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        is_new = not os.path.exists(path) or os.path.getsize(path) == 0
-        if is_new and os.path.exists(_marker(path)):
-            raise LedgerError(  # noqa: TRY301 - one way out for whatever goes wrong here
-                f"the ledger {path} is gone; without it, what it knew would be paid again",
-                hint=f"restore it from a backup, or delete {_marker(path)} to begin a new ledger",
-            )
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        os.chmod(path, 0o600)
-        connection.row_factory = sqlite3.Row
-        if is_new:
-            journal = "WAL" if sqlite3.sqlite_version_info >= FIRST_SAFE_WAL else "DELETE"
-            connection.execute(f"PRAGMA journal_mode = {journal}")
-        connection.execute("PRAGMA synchronous = FULL")
-        prepare(connection, path)
-        connection.execute("SELECT count(*) FROM (SELECT 1 FROM jobs LIMIT 1)")
-        if not os.path.exists(_marker(path)):
-            os.close(os.open(_marker(path), os.O_WRONLY | os.O_CREAT, 0o600))
-    except BaseException as error:
-        if connection is not None:
-            connection.close()
-        if isinstance(error, sqlite3.Error | OSError):
-            raise translate(error, path) from error
-        raise
-    return connection
-
-
-def _marker(path: str) -> str:
-    """An empty file beside the ledger which says that there is one: a ledger that is missing is no new ledger."""
-    return f"{path}.exists"
-
-
-def translate(error: Exception, path: str) -> LedgerError:
-    """What a failure of the database means for the user; a damaged one is set aside."""
-    text = str(error)
-    is_damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-    if is_damaged and ("not a database" in text or "malformed" in text or "encrypted" in text):
-        try:
-            os.rename(path, f"{path}.damaged")
-            with suppress(FileNotFoundError):
-                os.unlink(_marker(path))  # whoever deletes the damaged one means to begin anew
-        except OSError:
-            return LedgerError(f"the ledger {path} is damaged ({text})", hint="move it away to begin a new one")
-        return LedgerError(
-            f"the ledger was damaged ({text}) and is set aside as {path}.damaged; nothing was submitted",
-            hint="restore it from a backup, or delete the damaged file to begin a new one: its jobs may be paid again",
-        )
-    if "locked" in text:
-        return LedgerError(
-            f"the ledger {path} has been locked by another process for {BUSY_SECONDS:.0f} seconds",
-            hint="end that process, then run the same command again",
-        )
-    return LedgerError(f"the ledger {path} cannot be used: {text}", hint="free or repair the disk, then try again")

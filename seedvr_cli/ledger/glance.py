@@ -1,14 +1,49 @@
-"""A look at the ledger that waits for nobody, and makes nothing: for a shell that asks at each TAB."""
+"""Looks at the ledger without an event loop, which make no ledger where there is none."""
 
-import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import Any
 from urllib.parse import quote
+
+from seedvr_cli.ledger.file import open_database, translate
+from seedvr_cli.ledger.migrations import migrate
+from seedvr_cli.ledger.place import is_there, ledger_path
+from seedvr_cli.ledger.rows import job_of
+from seedvr_cli.values.job import Job
+
+Look = Callable[[Sequence[str]], Mapping[str, Job]]
+
+
+@contextmanager
+def counting_jobs(folder: str) -> Iterator[Look]:
+    """A function from keys to the jobs that count for them: what was paid for, may have been, or ended FAILED.
+
+    Raises LedgerError where there is a ledger that cannot be read.
+    """
+    with _opened(folder) as fetch:
+
+        def look(keys: Sequence[str]) -> Mapping[str, Job]:
+            marks = ",".join("?" * len(keys))
+            where = f"key IN ({marks}) AND state NOT IN ('error', 'reserved', 'forgotten') ORDER BY id"
+            return {row["key"]: job_of(row) for row in fetch(f"SELECT * FROM jobs WHERE {where}", keys)}  # noqa: S608 - marks only
+
+        yield look
+
+
+def gateways_of(folder: str, request_ids: Iterable[str]) -> dict[str, list[str]]:
+    """For each request id the gateways that have a job of that id, the latest first. Raises LedgerError."""
+    query = "SELECT gateway FROM jobs WHERE request_id = ? GROUP BY gateway ORDER BY max(id) DESC"
+    with _opened(folder) as fetch:
+        return {request_id: [row["gateway"] for row in fetch(query, [request_id])] for request_id in request_ids}
 
 
 def latest_jobs(folder: str, *, is_sandbox: bool, beginning: str, limit: int) -> list[tuple[str, str, str]]:
-    """Request id, status and source of the latest jobs whose id begins like that; none where there is no ledger."""
-    path = os.path.join(folder, "ledger.sqlite3")
+    """For a shell that asks at each TAB, and waits for nobody: request id, status and source of the latest jobs.
+
+    Their ids begin like that; there are none where there is no ledger.
+    """
+    path = ledger_path(folder)
     try:
         with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=0)) as connection:
             return connection.execute(
@@ -18,3 +53,21 @@ def latest_jobs(folder: str, *, is_sandbox: bool, beginning: str, limit: int) ->
             ).fetchall()
     except sqlite3.Error:
         return []
+
+
+@contextmanager
+def _opened(folder: str) -> Iterator[Callable[[str, Sequence[str]], list[Mapping[str, Any]]]]:
+    """A function that fetches rows; none where there is no ledger."""
+    if not is_there(folder):
+        yield lambda _, __: []
+        return
+    path = ledger_path(folder)
+    with closing(open_database(path, migrate)) as connection:
+
+        def fetch(query: str, values: Sequence[str]) -> list[Mapping[str, Any]]:
+            try:
+                return connection.execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise translate(error, path) from error
+
+        yield fetch

@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 from seedvr_cli.ledger.database import Database
 from seedvr_cli.ledger.files import Deliveries
 from seedvr_cli.ledger.migrations import migrate
+from seedvr_cli.ledger.place import ledger_path
 from seedvr_cli.ledger.rows import insert_job, job_of, now, read_job, stamp, update_job
 from seedvr_cli.ledger.runs import RunLock
 from seedvr_cli.ledger.spending import Spending, read_spending, spent_on_day
@@ -44,7 +45,7 @@ class Ledger:
 
     def __init__(self, folder: str, *, now: Callable[[], float] = now) -> None:
         self._now = now
-        self.path = os.path.join(folder, "ledger.sqlite3")
+        self.path = ledger_path(folder)
         self._folder = folder
         self._database = Database(self.path, migrate)
         self._lock = RunLock(os.path.join(folder, "runs"))
@@ -157,14 +158,6 @@ class Ledger:
     async def find(self, request_id: str, gateway: str) -> Job | None:
         """The job with this request id."""
         return await self._read(lambda connection: _by_request(connection, request_id, gateway))
-
-    async def paid_keys(self, keys: list[str]) -> set[str]:
-        """Of these keys, those that would not be submitted again."""
-        marks = ",".join("?" * len(keys))
-        query = (
-            f"SELECT DISTINCT key FROM jobs WHERE key IN ({marks}) AND state NOT IN ('error', 'reserved', 'forgotten')"  # noqa: S608 - marks only
-        )
-        return await self._read(lambda connection: {row[0] for row in connection.execute(query, keys)})
 
     async def list_jobs(self, gateway: str) -> list[Job]:
         """All jobs of a gateway, oldest first, those of dead runs settled."""

@@ -190,6 +190,20 @@ def with_defaults(defaults: Mapping[str, Any], endpoint: Endpoint, options: Mapp
     return chosen
 
 
+def dropped_size(defaults: Mapping[str, Any], endpoint: Endpoint, options: Mapping[str, Any]) -> str | None:
+    """Of the profile's sizes none fits the endpoint: what is said of it, as results will not have the size meant."""
+    stored = [flag for flag in SIZE_FLAGS if flag in defaults]
+    chosen = with_defaults(defaults, endpoint, options)
+    if not stored or any(chosen.get(flag) is not None for flag in SIZE_FLAGS):
+        return None
+    parameters = {flag: endpoint.by_flag(flag) for flag in stored}
+    reasons = [
+        f"{flag} {defaults[flag]} ({f'it takes {parameter.allowed}' if parameter else 'it has no such parameter'})"
+        for flag, parameter in parameters.items()
+    ]
+    return f"{endpoint.name} does not use the stored {', '.join(reasons)}; its own default holds"
+
+
 def check_output_folder(output: Output) -> None:
     """UsageError where results could not be written, before anything is paid."""
     if output.kind != "stdout":

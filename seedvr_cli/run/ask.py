@@ -1,18 +1,24 @@
-"""How one job stands: a single poll, and what is learned of an own job is recorded. Nothing is waited for."""
+"""Jobs by their ids: how they stand, by a single poll whose answer is recorded, and as items to be delivered."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from seedvr_cli.ledger.glance import gateways_of
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.plan.planner import attach, attach_stranger
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import ERROR, FAILED
-from seedvr_cli.values.errors import OutcomeUnknown, SeedvrError
-from seedvr_cli.values.items import Outcome
+from seedvr_cli.values.errors import OutcomeUnknown, SeedvrError, UsageError
+from seedvr_cli.values.items import Item, Outcome
 from seedvr_cli.values.job import Job, failure
+from seedvr_cli.values.urls import SANDBOX_NAME
 
 if TYPE_CHECKING:  # it loads the network, which a list of jobs does not need
     from seedvr_cli.run.session import Session
+
+# Gateways that have no address, for people.
+GATEWAY_WORDS = {SANDBOX_NAME: "the sandbox"}
 
 
 async def ask(session: "Session", request_id: str) -> Outcome:
@@ -30,6 +36,27 @@ async def ask(session: "Session", request_id: str) -> Outcome:
     if error is None and answer is not None:
         error = _failure(answer)
     return Outcome(item=attach_stranger(1, request_id, None), answer=answer, error=error)
+
+
+async def attachments(session: "Session", request_ids: Sequence[str] | None, output: str | None) -> list[Item]:
+    """Items for these jobs; None stands for all that is paid for and was not yet delivered."""
+    ledger, name = session.ledger, session.access.name
+    if request_ids is None:
+        return [attach(index, job, output) for index, job in enumerate(await ledger.pending(name), start=1)]
+    items: list[Item] = []
+    for index, request_id in enumerate(request_ids, start=1):
+        job = await ledger.find(request_id, name)
+        items.append(attach(index, job, output) if job else attach_stranger(index, request_id, output))
+    return items
+
+
+def check_home(folder: str, name: str, request_ids: Iterable[str]) -> None:
+    """UsageError for the id of a job that the ledger knows from other gateways alone: `name` has never heard of it."""
+    for request_id, homes in gateways_of(folder, request_ids).items():
+        if homes and name not in homes:
+            home, here = (GATEWAY_WORDS.get(one, one) for one in (homes[0], name))
+            flag = "--sandbox" if homes[0] == SANDBOX_NAME else f"--base-url {homes[0]}"
+            raise UsageError(f"{request_id} is a job of {home}, and not of {here}", hint=f"ask with {flag}")
 
 
 async def outcome_of(

@@ -19,6 +19,12 @@ class Answer:
     completed_at: datetime | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def seconds(self) -> float | None:
+        """How long the job took, by the gateway's clock."""
+        begin, end = self.created_at, self.completed_at
+        return max(0.0, (end - begin).total_seconds()) if begin and end else None
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:

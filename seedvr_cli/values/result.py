@@ -53,7 +53,7 @@ def result_of(outcome: Outcome) -> Result:
     """The result of an item's outcome."""
     item, job, known, error = outcome.item, outcome.job, outcome.known, outcome.error
     submitted = job.shown_start if job else outcome.answer.created_at if outcome.answer else None
-    elapsed = job.seconds if job else None
+    elapsed = known.seconds if known else None
     charge = outcome.charge
     return Result(
         source=item.source,

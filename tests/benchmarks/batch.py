@@ -92,7 +92,7 @@ curl -s -o "$3/$id.png" "$media"
 PREFILL = """\
 import os, sqlite3, sys, time
 from seedvr_cli.values.catalog import ENDPOINTS
-from seedvr_cli.ledger.database import open_database
+from seedvr_cli.ledger.file import open_database
 from seedvr_cli.ledger.rows import SCHEMA, SCHEMA_VERSION
 from seedvr_cli.plan.planner import Planner, Wishes
 

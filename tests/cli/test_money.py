@@ -171,6 +171,41 @@ def test_failed_is_submitted_again_only_when_told(run, gateway, url):
     assert len(fake.posts()) == 2
 
 
+def test_a_dry_run_counts_what_the_ledger_has(run, gateway, url):
+    """--dry-run prints and prices what would be sent: each source once, and nothing that is paid for or unknown."""
+    fake = gateway()
+    lost, failing = new_url("lost.png"), new_url("failing.png")
+    assert run("image", url, to=fake).rc == 0
+    fake.script = lambda heard: Reply(504, b"") if heard.method == "POST" else None
+    assert run("image", lost, to=fake).rc == 7
+    fake.script = ended(fake, "FAILED")
+    assert run("image", failing, to=fake).rc == 1
+    words, posts = ("image", url, lost, failing, *[new_url("fresh.png")] * 2, "--dry-run"), len(fake.posts())
+    for more, sent, price, settled in (
+        ((), 1, "$0.001", 3),
+        (("--retry-failed",), 2, "$0.002", 2),
+        (("--new",), 4, "$0.004", 0),
+    ):
+        done = run(*words, *more, to=fake, key=None)
+        assert (done.rc, len(done.lines)) == (0, sent)
+        assert f"list price {price};" in done.stderr
+        assert ("in the ledger" in done.stderr) == (settled > 0)
+        objects = run(*words, *more, "--json", to=fake, key=None).objects
+        assert len(objects) == 5
+        assert [one["request"] is not None for one in objects].count(True) == sent
+        assert [one["charge"] for one in objects if one["resumed"]] == ["listed", "unknown", "maybe"][:settled]
+    assert len(fake.posts()) == posts
+
+
+def test_a_dry_run_says_that_the_ledger_is_gone(run, sandbox, home, url):
+    """Where there was a ledger and is none, a --dry-run does not promise that nothing was paid."""
+    assert run("image", url, "--no-wait", to=sandbox).rc == 0
+    (home / "state" / "ledger.sqlite3").unlink()
+    done = run("image", url, "--dry-run", to=sandbox)
+    assert (done.rc, done.stdout) == (1, "")
+    assert "is gone" in done.stderr
+
+
 def test_a_lost_submission_is_paid_at_most_once(run, sandbox_server, url):
     """A submission that was accepted without an answer gives 7 each time, and is the only one; it is no FAILED."""
     server = sandbox_server("--latency", "0s", "--fault", "lost-submit")

@@ -105,6 +105,24 @@ def test_gateways_have_ledgers_of_their_own(run, bench, sandbox, url):
     assert [len(done.lines) for done in ends] == [1, 0, 0]
 
 
+def test_a_job_of_another_gateway_is_told_apart(run, bench, gateway, url, photo):
+    """An id that the ledger knows from elsewhere is asked of nobody here; the line says whose it is, and how to ask."""
+    here, there = gateway(), gateway()
+    request_id = run("image", url, "--no-wait", to=there).stdout.strip()
+    sandboxed = run("image", photo, "--no-wait", "--sandbox", key=None).stdout.strip()
+    for command in ("status", "download"):
+        done = run(command, request_id, to=here)
+        assert (done.rc, done.stdout) == (2, "")
+        assert f"{request_id} is a job of {there.url}, and not of {here.url}" in done.stderr
+        assert f"--base-url {there.url}" in done.stderr
+        done = run(command, sandboxed, key=None)
+        assert done.rc == 2
+        assert f"{sandboxed} is a job of the sandbox" in done.stderr
+        assert "--sandbox" in done.stderr
+    assert here.heard == []
+    assert run("status", request_id, to=there).rc == 0
+
+
 def test_the_list_of_a_sandbox_run(run, photo):
     """Jobs that ran with --sandbox are listed with --sandbox, and asked for there by a later command."""
     request_id = json.loads(run("image", photo, "--no-wait", "--json", "--sandbox", key=None).stdout)["request_id"]

@@ -22,7 +22,18 @@ def test_a_proxy_that_can_be_used_is_no_trouble(monkeypatch, value):
 
 
 @pytest.mark.parametrize("name", [*PROXIES, *(name.lower() for name in PROXIES)])
-@pytest.mark.parametrize("value", ["ftp://u:secret@proxy.example", "http://", "http://[u:secret", "http://proxy:port"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ftp://u:secret@proxy.example",
+        "http://",
+        "http://[u:secret",
+        "http://proxy:port",
+        "http://u:secret",
+        "http://u:secret/x@proxy.example",
+        "socks5://u:secret@",
+    ],
+)
 def test_a_proxy_that_is_none_is_named(monkeypatch, name, value):
     """The line begins with the variable as it is spelled there."""
     monkeypatch.setenv(name, value)
@@ -53,6 +64,7 @@ def test_certificates_that_are_missing_or_none(monkeypatch, tmp_path, name):
 def test_the_variable_that_is_to_blame_comes_first(monkeypatch):
     """A proxy's fault is said before NO_PROXY is blamed; with neither, the error's own words stand."""
     assert trouble(ValueError("odd")) == "the environment's network settings cannot be used: odd"
+    assert "secret" not in trouble(ValueError("http://u:secret@proxy.example is odd"))
     monkeypatch.setenv("NO_PROXY", "fd00::/8")
     assert trouble(ValueError("odd")).startswith("NO_PROXY: 'fd00::/8' cannot be read (odd)")
     monkeypatch.setenv("HTTP_PROXY", "gopher://proxy")

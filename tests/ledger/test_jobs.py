@@ -10,7 +10,7 @@ from helpers.jobs import draft, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli.ledger import database
+from seedvr_cli.ledger import file as ledger_file
 from seedvr_cli.ledger.files import Elsewhere, Placed
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, Paid, Terms, Unanswered
@@ -177,7 +177,7 @@ def test_one_operations_failure_is_not_the_others(tmp_path):
 
 def test_a_lock_that_is_never_given_back_is_told(tmp_path, monkeypatch):
     """Where another process keeps the ledger locked the message says so, and nothing is recorded."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(ledger_file, "BUSY_SECONDS", 0.05)
     run(tmp_path, lambda ledger: ledger.list_jobs("g"))
     with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as other:
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from helpers.jobs import draft, run
 
-from seedvr_cli.ledger.glance import latest_jobs
+from seedvr_cli.ledger.glance import counting_jobs, gateways_of, latest_jobs
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.verdicts import Terms
 from seedvr_cli.values.answer import Answer
@@ -24,6 +24,12 @@ async def fill(ledger: Ledger) -> None:
     await ledger.lose(lost.job, "the answer was lost")
 
 
+def counted(folder, *keys: str) -> dict[str, str]:
+    """The states of the jobs that count for these keys."""
+    with counting_jobs(str(folder)) as look:
+        return {key: job.state for key, job in look(keys).items()}
+
+
 def test_spending_keeps_each_charge_apart(tmp_path):
     """The list price of each kind of charge is summed by itself, and since an instant."""
 
@@ -38,18 +44,36 @@ def test_spending_keeps_each_charge_apart(tmp_path):
 
 
 def test_what_was_never_answered_is_listed_and_settled(tmp_path):
-    """Unknown outcomes are listed until they are settled, and paid keys are those that would not be sent again."""
+    """Unknown outcomes are listed until they are settled, and those count that would not be sent again."""
 
     async def work(ledger):
         await fill(ledger)
         jobs = await ledger.unknown("g")
-        paid = await ledger.paid_keys(["key-0", "key-1", "key-2", "lost", "never"])
+        counting = counted(tmp_path, "key-0", "key-1", "key-2", "lost", "never")
         await ledger.forget(jobs)
-        return [job.key for job in jobs], paid, await ledger.unknown("g"), await ledger.paid_keys(["lost"])
+        return [job.key for job in jobs], counting, await ledger.unknown("g"), counted(tmp_path, "lost")
 
-    listed, paid, left, after = run(tmp_path, work)
-    assert (listed, left, after) == (["lost"], [], set())
-    assert paid == {"key-0", "key-2", "lost"}
+    listed, counting, left, after = run(tmp_path, work)
+    assert (listed, left, after) == (["lost"], [], {})
+    assert counting == {"key-0": "completed", "key-2": "failed", "lost": "unknown"}
+
+
+def test_looking_up_makes_no_ledger(tmp_path):
+    """Where there is no ledger, no key has a job, no id has a gateway, and there is none afterwards."""
+    assert counted(tmp_path / "none", "key") == {}
+    assert gateways_of(str(tmp_path / "none"), ["job"]) == {"job": []}
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_gateways_of_an_id_are_known(tmp_path):
+    """An id is looked for at every gateway, as they may have the same."""
+
+    async def work(ledger):
+        for gateway in ("g", "h", "g"):
+            await ledger.adopt("job", gateway, "default")
+        return gateways_of(str(tmp_path), ["job", "other"])
+
+    assert run(tmp_path, work) == {"job": ["h", "g"], "other": []}
 
 
 def test_durations_are_those_of_the_latest_jobs(tmp_path):

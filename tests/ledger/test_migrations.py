@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seedvr_cli.ledger import migrations
-from seedvr_cli.ledger.database import open_database
+from seedvr_cli.ledger.file import open_database
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.migrations import MIGRATIONS, Migration, migrate
 from seedvr_cli.ledger.runs import RunLock

@@ -8,7 +8,16 @@ import pytest
 from helpers.planning import IMAGE, IMAGE_3B, URL, VIDEO, picture, refused, wishes
 
 from seedvr_cli.plan.lists import Entry
-from seedvr_cli.plan.planner import Planner, attach, attach_stranger, check_folder, plan, with_defaults
+from seedvr_cli.plan.planner import (
+    Planner,
+    attach,
+    attach_stranger,
+    check_folder,
+    dropped_size,
+    plan,
+    with_defaults,
+)
+from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.job import Job
 
 # Sources, and their numbers.
@@ -283,3 +292,27 @@ def test_a_job_from_elsewhere_is_known_by_its_id():
     assert attach(1, job(source=None), None).label == "job_1"
     stranger = attach_stranger(1, "job_2", None)
     assert (stranger.label, stranger.request_id, stranger.job, stranger.key) == ("job_2", "job_2", None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "defaults", "options", "told"),
+    [
+        (
+            "3b-video",
+            {"scale": 6},
+            {},
+            "3b-video does not use the stored scale 6 (it takes 1-4); its own",
+        ),
+        ("3b-image", {"width": 2048}, {}, "3b-image does not use the stored width 2048 (it has no such parameter)"),
+        ("3b-video", {"target": "2160p"}, {}, "target 2160p (it takes 720p, 1080p)"),
+        ("3b-video", {"scale": 6}, {"scale": 2}, None),
+        ("3b-video", {"scale": 6, "target": "720p"}, {}, None),
+        ("3b-video", {"scale": 4}, {}, None),
+        ("3b-video", {"format": "png"}, {}, None),
+        ("7b-image", {}, {}, None),
+    ],
+)
+def test_a_stored_size_that_does_not_fit_is_told(name, defaults, options, told):
+    """A default size that the endpoint cannot take is said to be dropped, where no other size takes its place."""
+    said = dropped_size(defaults, ENDPOINTS[name], options)
+    assert said is None if told is None else told in said

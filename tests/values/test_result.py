@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pytest
 from helpers.outcomes import BEGIN, END, FILE, MEDIA, answer, attachment, job, purchase
 
+from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import BadLine, BalanceError, Interrupted, JobFailed, NotSubmitted, SeedvrError
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.result import Problem, Result, result_of
@@ -100,6 +101,13 @@ def test_a_stranger_that_nobody_answers_for_may_be_charged():
     found = result_of(Outcome(item=attachment(None), error=SeedvrError("no answer")))
     assert (found.request_id, found.status, found.charge) == ("job_1", None, "maybe")
     assert (found.submitted_at, found.completed_at, found.media_url, found.extra) == (None, None, (), {})
+
+
+def test_a_job_that_only_the_gateway_knows_has_a_length():
+    """How long a stranger's job took is known where the gateway tells both ends."""
+    answer = Answer("job_1", "COMPLETED", created_at=BEGIN, completed_at=END)
+    found = result_of(Outcome(item=attachment(None), answer=answer))
+    assert found.elapsed_s == 111.457
 
 
 def test_a_job_that_runs_has_begun_and_not_ended():

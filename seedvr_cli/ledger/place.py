@@ -1,0 +1,24 @@
+"""Where the ledger stands, and what stands beside it. Loads no SQLite, as most looks find no ledger yet."""
+
+import os
+
+
+def ledger_path(folder: str) -> str:
+    """The ledger of a state folder."""
+    return os.path.join(folder, "ledger.sqlite3")
+
+
+def marker_path(path: str) -> str:
+    """An empty file beside the ledger which says that there is one: a ledger that is missing is no new ledger."""
+    return f"{path}.exists"
+
+
+def damaged_path(path: str) -> str:
+    """Where a damaged ledger is set aside."""
+    return f"{path}.damaged"
+
+
+def is_there(folder: str) -> bool:
+    """Whether there is a ledger, or was one."""
+    path = ledger_path(folder)
+    return any(map(os.path.exists, (path, marker_path(path), damaged_path(path))))
