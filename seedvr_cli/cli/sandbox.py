@@ -1,5 +1,6 @@
 """`seedvr sandbox`: the gateway's stand-in, in the foreground."""
 
+import re
 from collections.abc import Callable
 from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from seedvr_cli.cli.context import Common
-    from seedvr_cli.sandbox.world import SandboxSettings
+    from seedvr_cli.sandbox.settings import SandboxSettings
 
 DEFAULT_PORT = 8787
 # On every line, so that nobody takes a result for the model's.
@@ -53,15 +54,17 @@ def sandbox(
     from pathlib import Path
 
     from seedvr_cli.cli.context import Common
-    from seedvr_cli.sandbox.world import SandboxSettings
+    from seedvr_cli.sandbox.settings import AMBIGUOUS, SandboxSettings
     from seedvr_cli.values.money import parse_usd
     from seedvr_cli.values.schedule import parse_duration
 
     common = Common.resolve(json=json, quiet=quiet)
+    faults = [_read_fault(word) for word in fault or []]
     settings = SandboxSettings(
         latency=_parsed("--latency", parse_duration, latency),
         spread=spread,
-        faults=dict(_read_fault(word) for word in fault or []),
+        faults={name: probability for name, probability, _ in faults},
+        ambiguous_status=next((status for _, _, status in reversed(faults) if status), AMBIGUOUS),
         rate_limit=rate_limit,
         balance=None if balance is None else _parsed("--balance", parse_usd, balance),
         instant=instant,
@@ -105,20 +108,24 @@ def _parsed(flag: str, parse: Callable[[str], T], text: str) -> T:
         raise UsageError(f"{flag}: {error}") from error
 
 
-def _read_fault(word: str) -> tuple[str, float]:
+def _read_fault(word: str) -> tuple[str, float, int | None]:
+    """Name, probability and, where one is given, status."""
     name, equals, text = word.partition("=")
     if name not in FAULTS:
         from seedvr_cli.values.words import nearest
 
         raise UsageError(f"--fault: there is no {name!r}{nearest(name, FAULTS)}",
                          hint="'seedvr sandbox --help' lists the faults")  # fmt: skip
+    status = None
+    if name == "ambiguous" and (match := re.fullmatch(r"([3-5]\d\d)(?::(.*))?", text)):
+        status, text = int(match[1]), match[2] or ""
     try:
-        probability = float(text) if equals else 1.0
+        probability = float(text) if text or (equals and status is None) else 1.0
     except ValueError:
         probability = -1.0
     if not 0 <= probability <= 1:
         raise UsageError(f"--fault {name}: {text!r} is not a probability between 0 and 1")
-    return name, probability
+    return name, probability, status
 
 
 async def _serve(folder: "Path", settings: "SandboxSettings", port: int, common: "Common") -> int:

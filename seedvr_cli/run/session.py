@@ -95,7 +95,7 @@ def _carrier(*, many: bool, is_local: bool) -> Callable[[], Transport]:
 @asynccontextmanager
 async def _sandbox(folder: str) -> AsyncIterator[str]:
     from seedvr_cli.sandbox.server import Sandbox
-    from seedvr_cli.sandbox.world import SandboxSettings
+    from seedvr_cli.sandbox.settings import SandboxSettings
 
     async with Sandbox(Path(folder) / "sandbox", SandboxSettings()) as sandbox:
         yield sandbox.url

@@ -14,7 +14,7 @@ class Reply:
     """A JSON object, or a text as it is.
 
     `job`: the job that this is about, if any. `cut`: close the connection in place of answering. `held`: answer when
-    the job is terminal, with its status body.
+    the job is terminal, with its status body. `bytes_per_second`: None is as fast as it can be.
     """
 
     status: int
@@ -23,14 +23,19 @@ class Reply:
     job: Job | None = None
     cut: bool = False
     held: bool = False
+    bytes_per_second: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MediaPlan:
-    """How one download goes. `bytes_per_second`: None is as fast as it can be."""
+    """How one download goes.
 
-    page: bool = False
+    `instead`: an answer in place of the file. `bytes_per_second`: None is as fast as it can be.
+    """
+
+    instead: Reply | None = None
     empty: bool = False
+    moved: bool = False
     cut: bool = False
     ranges: bool = True
     bytes_per_second: int | None = None

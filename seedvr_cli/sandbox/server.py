@@ -7,21 +7,25 @@ import time
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from seedvr_cli.sandbox.http.connection import Answer, Connection, FilePart, Request, Response
 from seedvr_cli.sandbox.http.outbound import Outbound
-from seedvr_cli.sandbox.http.ranges import Unsatisfiable, wanted_span
+from seedvr_cli.sandbox.http.ranges import Span, Unsatisfiable, wanted_span
 from seedvr_cli.sandbox.job import Job
-from seedvr_cli.sandbox.reply import HTML_PAGE, MediaPlan, Reply
+from seedvr_cli.sandbox.reply import MediaPlan, Reply
+from seedvr_cli.sandbox.settings import SandboxSettings
 from seedvr_cli.sandbox.store import JobStore
 from seedvr_cli.sandbox.webhooks import Herald
 from seedvr_cli.sandbox.workshop import Workshop
-from seedvr_cli.sandbox.world import SandboxSettings, World
+from seedvr_cli.sandbox.world import World
 from seedvr_cli.values.catalog import ERROR, STATUS_PATH, TERMINAL
+from seedvr_cli.values.urls import is_loopback
 
 # The only address: the sandbox reads local files and asks for no real key.
 HOST = "127.0.0.1"
@@ -109,9 +113,9 @@ class Sandbox:
         if path.startswith("http://"):  # as to a proxy, which every server has to understand
             path = "/" + path.removeprefix("http://").partition("/")[2]
         headers = {"host": self._address, **request.headers}
-        if "origin" in headers:
-            # A page in a browser must not have local files read through file: sources.
-            return self._respond(request, _plain(403, "The sandbox does not serve web pages"))
+        refusal = _refusal(headers)
+        if refusal:
+            return self._respond(request, _plain(403, refusal))
         if request.method in {"GET", "HEAD"}:
             if path.startswith(STATUS_PATH):
                 return self._act(request, self._world.status(path.removeprefix(STATUS_PATH), headers), headers["host"])
@@ -143,7 +147,8 @@ class Sandbox:
         note = str(body.get("status") or body.get("message"))
         if job and request.method == "POST":
             note += " " + job.request_id
-        return self._respond(request, _json(reply.status, body, reply.headers), note)
+        response = _json(reply.status, body, reply.headers)
+        return self._respond(request, replace(response, bytes_per_second=reply.bytes_per_second), note)
 
     async def _answer_at_end(self, request: Request, job: Job, host: str) -> Answer:
         """With the result itself (reference: sync_mode)."""
@@ -183,8 +188,8 @@ class Sandbox:
             satisfiable = False
         resumed = span is not None and span.start > 0
         plan = self._world.media(path, resumed=resumed) if request.method == "GET" else MediaPlan()
-        if plan.page:
-            return Response(200, {"Content-Type": "text/html"}, HTML_PAGE.format("Please wait").encode())
+        if plan.instead:
+            return Response(plan.instead.status, plan.instead.headers, str(plan.instead.body).encode())
         if plan.empty:
             return Response(200, headers)
         if not plan.ranges:
@@ -192,11 +197,13 @@ class Sandbox:
             span, satisfiable = None, True
         if not satisfiable:
             return Response(416, {"Content-Range": f"bytes */{size}"})
+        if plan.moved:
+            span = Span(0, size)
         start, length = (span.start, span.length) if span else (0, size)
         if span:
             headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
         stop_after = length // 2 if plan.cut else None
-        return Response(206 if span else 200, headers, FilePart(file, start, length, plan.bytes_per_second, stop_after))
+        return Response(206 if span else 200, headers, FilePart(file, start, length, stop_after), plan.bytes_per_second)
 
     def _media_file(self, job: Job) -> str:
         assert job.file
@@ -215,6 +222,23 @@ class Sandbox:
     def _say(self, line: str) -> None:
         if self._on_line:
             self._on_line("".join(character if character.isprintable() else "?" for character in line))
+
+
+def _refusal(headers: Mapping[str, str]) -> str | None:
+    """A page in a browser must not have local files read through file: sources, whatever name it was made to have."""
+    if "origin" in headers:
+        return "The sandbox does not serve web pages"
+    if not _is_here(headers["host"]):
+        return "The sandbox answers to localhost and 127.0.0.1"
+    return None
+
+
+def _is_here(host: str) -> bool:
+    """Whether a Host header names this machine."""
+    try:
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
 
 
 def _json(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:

@@ -3,15 +3,15 @@
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 from uuid import UUID
 
 from seedvr_cli.sandbox.checks import BadRequest, read_body, read_webhook
-from seedvr_cli.sandbox.faults import FAULTS, Faults
+from seedvr_cli.sandbox.faults import Faults
 from seedvr_cli.sandbox.job import QUEUED, STUCK, Job
 from seedvr_cli.sandbox.reply import MediaPlan, Reply, cut, page, problem
+from seedvr_cli.sandbox.settings import SandboxSettings
 from seedvr_cli.values.catalog import (
     COMPLETED,
     ENDPOINTS,
@@ -25,8 +25,13 @@ from seedvr_cli.values.catalog import (
 
 # Seconds over which the rate limit counts.
 RATE_WINDOW = 1.0
-# Bytes a second of the fault slow-media.
+# Bytes a second of the faults slow-media and slow-poll.
 SLOW_MEDIA = 64 * 1024
+SLOW_POLL = 10
+# What object stores say of a signed URL that is too old.
+EXPIRED = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+# Answers that have no body.
+BODILESS = frozenset({204, 304})
 
 # By output_format: what an instant job's result is, and which file of `tiny/` it is.
 INSTANT_RESULTS = {
@@ -39,30 +44,6 @@ INSTANT_RESULTS = {
 }
 
 _BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS.values()}
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxSettings:
-    """How the sandbox behaves.
-
-    `latency`: seconds from submission until due, the first third QUEUED; `spread`: 0-1, by which share latency varies.
-    `faults`: probability 0-1 by name of `faults.FAULTS`. `rate_limit`: submissions and polls a second, None unlimited.
-    `balance`: millionths of a dollar, None unlimited. `instant`: every result is one tiny file, nothing is upscaled.
-    `seed`: reproduces ids, fates and faults; None: different every time. Raises ValueError for an unknown fault.
-    """
-
-    latency: float = 1.0
-    spread: float = 0.0
-    faults: Mapping[str, float] = field(default_factory=dict)
-    rate_limit: int | None = None
-    balance: int | None = None
-    instant: bool = False
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        unknown = self.faults.keys() - FAULTS.keys()
-        if unknown:
-            raise ValueError(f"there are no such faults: {', '.join(sorted(unknown))}")
 
 
 class World:
@@ -130,16 +111,21 @@ class World:
             return cut()
         if self._poll_faults.strike("html"):
             return page(502, "502 Bad Gateway")
+        if self._poll_faults.strike("envelope"):
+            return Reply(200, {}, {"status": "error", "message": "upstream timeout"})
         job = self._jobs.get(request_id)
         if job is None:
             return problem(404, "Not Found", f"Request '{request_id}' not found")
-        return Reply(200, {}, self.view(job, headers["host"]), job)
+        speed = SLOW_POLL if self._poll_faults.strike("slow-poll") else None
+        return Reply(200, {}, self.view(job, headers["host"]), job, bytes_per_second=speed)
 
     def media(self, path: str, *, resumed: bool) -> MediaPlan:
         """How this download of a file goes; `resumed` where it begins behind the file's first byte."""
         faults = self._media_faults
         if faults.strike("error-page"):
-            return MediaPlan(page=True)
+            return MediaPlan(instead=page(200, "Please wait"))
+        if faults.strike("expired-url"):
+            return MediaPlan(instead=Reply(403, {"Content-Type": "application/xml"}, EXPIRED))
         if faults.strike("empty-media"):
             return MediaPlan(empty=True)
         first = path not in self._asked
@@ -147,6 +133,7 @@ class World:
         return MediaPlan(
             cut=first and not resumed and faults.strike("cut-media"),
             ranges=not faults.strike("no-range"),
+            moved=resumed and faults.strike("moved-range"),
             bytes_per_second=SLOW_MEDIA if faults.strike("slow-media") else None,
         )
 
@@ -276,6 +263,10 @@ class World:
     def _answer(self, job: Job, headers: Mapping[str, str], *, at_once: bool) -> Reply:
         if self._faults.strike("lost-submit"):
             return cut(job)
+        if self._faults.strike("ambiguous"):
+            status = self._settings.ambiguous_status
+            body = {"error": "Sandbox fault", "message": "The sandbox was told to leave it open"}
+            return Reply(status, {}, "" if status in BODILESS else body, job)
         if self._faults.strike("garbled"):
             return Reply(202, {"Content-Type": "application/json"}, f'{{"request_id": "{job.request_id[:20]}', job)
         if at_once or job.inline:

@@ -65,3 +65,15 @@ def test_a_pipe_is_not_asked(run, sandbox, film):
     """Where standard input is no terminal the command goes on."""
     assert run("video", film, "-x", "2", "--no-wait", to=sandbox, stdin="").rc == 0
     assert sandbox.accepted(film) == 1
+
+
+def test_what_new_would_pay_again_is_asked_about(ask, sandbox, film):
+    """--new pays again whatever the ledger has, and so is asked about as the first time was."""
+    child = ask("video", film, "-x", "2", "--no-wait", "--yes")
+    child.expect(pexpect.EOF)
+    child = ask("video", film, "-x", "2", "--no-wait", "--new")
+    child.expect_exact("this may cost $1.95 by the list. Go on? [y/N]")
+    child.sendline("n")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert (child.exitstatus, sandbox.accepted(film)) == (2, 1)

@@ -7,6 +7,8 @@ import httpx
 import pytest
 from helpers.waiting import PATIENCE
 
+from seedvr_cli.values.catalog import ENDPOINTS, KEY_HEADER
+
 
 def test_with_json_its_address_is_an_object(start, work):
     """`sandbox --json` says on standard output where it listens and where it keeps its jobs, as one object."""
@@ -56,12 +58,27 @@ def test_a_port_that_is_taken(start, run):
     assert "--port 0" in second.stderr
 
 
+@pytest.mark.parametrize(("word", "status"), [("ambiguous", 408), ("ambiguous=1", 408), ("ambiguous=423", 423),
+                                              ("ambiguous=499:1", 499), ("ambiguous=0.0", 202)])  # fmt: skip
+def test_an_ambiguous_answer_has_its_status(start, word, status):
+    """--fault ambiguous=STATUS accepts and answers that; a probability alone is one of 408."""
+    process = start("sandbox", "--port", "0", "--folder", "box", "--fault", word, key=None)
+    url = process.stdout.readline().decode().split()[-1]
+    body = {"image_url": "https://your-cdn.com/a.png"}
+    answer = httpx.post(url + ENDPOINTS["7b-image"].path, json=body, headers={KEY_HEADER: "k"}, trust_env=False)
+    assert answer.status_code == status
+    assert httpx.get(f"{url}/sandbox/accepted", trust_env=False).json()["accepted"] == 1
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--fault", "lost-submitt"], "lost-submit?"),
         (["--fault", "fail=2"], "probability"),
         (["--fault", "fail=often"], "probability"),
+        (["--fault", "fail=408"], "probability"),
+        (["--fault", "ambiguous=200"], "probability"),
+        (["--fault", "ambiguous=409:2"], "probability"),
         (["--latency", "soon"], "--latency"),
         (["--balance", "much"], "--balance"),
     ],

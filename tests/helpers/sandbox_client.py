@@ -11,7 +11,7 @@ from PIL import Image
 
 from helpers.waiting import PATIENCE
 from seedvr_cli.sandbox.server import Sandbox
-from seedvr_cli.sandbox.world import SandboxSettings
+from seedvr_cli.sandbox.settings import SandboxSettings
 from seedvr_cli.values.catalog import ENDPOINTS
 
 KEY = {"Ocp-Apim-Subscription-Key": "YOUR_API_KEY"}

@@ -7,7 +7,8 @@ from typing import Any
 
 from seedvr_cli.sandbox.job import Job
 from seedvr_cli.sandbox.reply import Reply
-from seedvr_cli.sandbox.world import SandboxSettings, World
+from seedvr_cli.sandbox.settings import SandboxSettings
+from seedvr_cli.sandbox.world import World
 from seedvr_cli.values.catalog import ENDPOINTS
 
 # 2026-05-22T13:17:32.110Z, as in the reference's examples.

@@ -6,7 +6,7 @@ import pytest
 from helpers.world import HEADERS, WorldBench
 
 from seedvr_cli.sandbox.faults import FAULTS
-from seedvr_cli.sandbox.world import SandboxSettings
+from seedvr_cli.sandbox.settings import SandboxSettings
 
 
 class TestFaults:
@@ -135,11 +135,46 @@ class TestFaults:
         plan = world.media("/a", resumed=True)
         assert (plan.ranges, plan.bytes_per_second) == (False, 65536)
 
-    @pytest.mark.parametrize("fault", ["error-page", "empty-media"])
+    def test_ambiguous(self):
+        """Ambiguous accepts the job and answers the status that was asked for, with a body where one may be."""
+        for status in (408, 304, 307, 499):
+            bench = WorldBench(faults={"ambiguous": 1}, ambiguous_status=status)
+            reply = bench.submit()
+            assert (reply.status, bool(reply.body)) == (status, status != 304)
+            assert len(bench.jobs) == 1
+
+    def test_envelope(self):
+        """Envelope answers a poll 200 with an object that names no job."""
+        bench = WorldBench(faults={"envelope": 1})
+        reply = bench.world.status(bench.accepted(), HEADERS)
+        assert (reply.status, reply.job) == (200, None)
+        assert reply.body == {"status": "error", "message": "upstream timeout"}
+
+    def test_slow_poll(self):
+        """slow-poll answers with the job, ten bytes a second."""
+        bench = WorldBench(faults={"slow-poll": 1})
+        reply = bench.world.status(bench.accepted(), HEADERS)
+        assert (reply.status, reply.bytes_per_second) == (200, 10)
+
+    def test_expired_url(self):
+        """expired-url answers every download 403, in the words of an object store."""
+        plan = WorldBench(faults={"expired-url": 1}).world.media("/a", resumed=False)
+        assert plan.instead.status == 403
+        assert "expired" in plan.instead.body
+
+    def test_moved_range(self):
+        """moved-range strikes what is resumed alone."""
+        world = WorldBench(faults={"moved-range": 1}).world
+        assert [world.media("/a", resumed=resumed).moved for resumed in (False, True)] == [False, True]
+
+    @pytest.mark.parametrize("fault", ["error-page", "empty-media", "expired-url"])
     def test_useless_media(self, fault):
-        """error-page and empty-media with probability 1 hold for every download, and with less let some through."""
+        """What is useless with probability 1 is so for every download, and with less let some through."""
         always, sometimes = WorldBench(faults={fault: 1}).world, WorldBench(faults={fault: 0.5}).world
-        useless = [plan.page or plan.empty for plan in (always.media("/a", resumed=False) for _ in range(9))]
-        assert all(useless)
-        plans = [sometimes.media("/a", resumed=False) for _ in range(99)]
-        assert {plan.page or plan.empty for plan in plans} == {True, False}
+
+        def is_useless(world):
+            plan = world.media("/a", resumed=False)
+            return plan.instead is not None or plan.empty
+
+        assert all(is_useless(always) for _ in range(9))
+        assert {is_useless(sometimes) for _ in range(99)} == {True, False}

@@ -10,7 +10,8 @@ from helpers.sandbox_client import EXAMPLE, STATUS, SUBMIT, finished, media_url,
 from PIL import Image
 
 from seedvr_cli.sandbox.server import TINY_FOLDER, Sandbox
-from seedvr_cli.sandbox.world import INSTANT_RESULTS, SandboxSettings
+from seedvr_cli.sandbox.settings import SandboxSettings
+from seedvr_cli.sandbox.world import INSTANT_RESULTS
 from seedvr_cli.values.media import is_whole, measure, sniff_file
 
 
@@ -145,10 +146,41 @@ def test_absolute_targets(tmp_path):
 
     async def main():
         async with sandbox(tmp_path) as client:
-            line = b"GET http://gateway.test/sandbox/accepted HTTP/1.1\r\nHost: gateway.test\r\n"
+            line = b"GET http://localhost/sandbox/accepted HTTP/1.1\r\nHost: localhost\r\n"
             assert (await raw(client, line + b"Connection: close\r\n\r\n")).endswith(
                 b'{"accepted": 0, "by_source": {}}'
             )
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8787", 200),
+        ("localhost", 200),
+        ("LOCALHOST:1", 200),
+        ("sandbox.localhost", 200),
+        ("[::1]:8787", 200),
+        ("rebound.example", 403),
+        ("rebound.example:8787", 403),
+        ("127.0.0.1.rebound.example", 403),
+        ("localhost@rebound.example", 403),
+        ("10.0.0.1", 403),
+        ("[::1", 403),
+        ("", 403),
+    ],
+)
+def test_a_name_that_was_made_to_lead_here_is_refused(tmp_path, host, status):
+    """A browser that was told that a page's own name is this machine asks under that name, and gets nothing."""
+
+    async def main():
+        async with sandbox(tmp_path) as client:
+            answer = await client.get("/sandbox/accepted", headers={"Host": host})
+            assert answer.status_code == status
+            body = {"image_url": "file:///etc/hostname"}
+            answer = await client.post(SUBMIT["7b-image"], json=body, headers={"Host": host})
+            assert (answer.status_code == 403) == (status == 403)
 
     run(main())
 

@@ -4,6 +4,8 @@ import httpx
 import pytest
 from helpers.sandbox_client import EXAMPLE, STATUS, SUBMIT, finished, media_url, run, sandbox, submit
 
+from seedvr_cli.sandbox import world
+from seedvr_cli.sandbox.http.connection import CHUNK, Response
 from seedvr_cli.sandbox.store import JobStore
 
 
@@ -156,6 +158,67 @@ def test_no_range(tmp_path):
                 answer = await client.get(url, headers={"Range": wanted})
                 assert (answer.status_code, answer.content) == (200, whole)
                 assert "Accept-Ranges" not in answer.headers
+
+    run(main())
+
+
+@pytest.mark.parametrize("status", [304, 307, 408, 409, 425, 460, 499])
+def test_ambiguous(tmp_path, status):
+    """Ambiguous answers a submission with its status, over a connection that goes on, and has accepted the job."""
+
+    async def main():
+        async with sandbox(tmp_path, faults={"ambiguous": 1}, ambiguous_status=status) as client:
+            answer = await client.post(SUBMIT["7b-image"], json={"image_url": EXAMPLE})
+            assert answer.status_code == status
+            assert (await client.get("/sandbox/accepted")).json()["accepted"] == 1
+
+    run(main())
+
+
+def test_odd_polls(tmp_path, monkeypatch):
+    """Envelope answers polls with another object, and slow-poll with the job, a little at a time."""
+    monkeypatch.setattr(world, "SLOW_POLL", 100_000)
+
+    async def main():
+        async with sandbox(tmp_path, faults={"envelope": 1}) as client:
+            answer = await client.get(STATUS + await submit(client))
+            assert (answer.status_code, answer.json()) == (200, {"status": "error", "message": "upstream timeout"})
+        async with sandbox(tmp_path, faults={"slow-poll": 1}) as client:
+            request_id = await submit(client)
+            for _ in range(2):
+                assert (await client.get(STATUS + request_id)).json()["request_id"] == request_id
+
+    run(main())
+
+
+def test_a_slow_answer_comes_in_small_pieces():
+    """What is slow comes some eight times a second, whatever it is; what is not comes in large chunks."""
+    assert [len(piece) for piece in Response(200, {}, b"x" * 20, 64).pieces()] == [8, 8, 4]
+    assert [len(piece) for piece in Response(200, {}, b"xyz", 1).pieces()] == [1, 1, 1]
+    assert [len(piece) for piece in Response(200, {}, b"x" * (CHUNK + 1)).pieces()] == [CHUNK, 1]
+
+
+def test_expired_url(tmp_path):
+    """expired-url answers downloads 403."""
+
+    async def main():
+        async with sandbox(tmp_path, faults={"expired-url": 1}) as client:
+            answer = await client.get(await media_url(client))
+            assert (answer.status_code, answer.headers["Content-Type"]) == (403, "application/xml")
+
+    run(main())
+
+
+def test_moved_range(tmp_path):
+    """moved-range answers a rest with the whole file, as a range from its first byte."""
+
+    async def main():
+        async with sandbox(tmp_path, faults={"moved-range": 1}) as client:
+            url = await media_url(client)
+            whole = (await client.get(url)).content
+            answer = await client.get(url, headers={"Range": "bytes=10-"})
+            assert (answer.status_code, answer.content) == (206, whole)
+            assert answer.headers["Content-Range"] == f"bytes 0-{len(whole) - 1}/{len(whole)}"
 
     run(main())
 

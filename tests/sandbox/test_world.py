@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedvr_cli.sandbox.job import Job
-from seedvr_cli.sandbox.world import SandboxSettings, World
+from seedvr_cli.sandbox.settings import SandboxSettings
+from seedvr_cli.sandbox.world import World
 from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.schedule import parse_timestamp
 

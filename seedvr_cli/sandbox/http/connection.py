@@ -12,6 +12,9 @@ import h11
 LARGEST_BODY = 64 * 1024 * 1024
 # Bytes of a file in memory at a time, and of unsent answer at most.
 CHUNK = 256 * 1024
+# Seconds for a whole request, from the one before it; and without a byte taken of an answer.
+REQUEST_SECONDS = 60.0
+STALL_SECONDS = 60.0
 # Seconds that a client may go on sending what was refused as too large, so that it gets to read the refusal.
 LINGER = 5.0
 
@@ -36,7 +39,6 @@ class FilePart:
     path: str
     start: int
     length: int
-    bytes_per_second: int | None = None
     stop_after: int | None = None
 
     def read(self, chunk: int) -> Iterator[bytes]:
@@ -54,9 +56,21 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class Response:
+    """`bytes_per_second`: None is as fast as it can be."""
+
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | FilePart = b""
+    bytes_per_second: int | None = None
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body, a piece at a time."""
+        speed = self.bytes_per_second
+        size = CHUNK if speed is None else max(1, min(CHUNK, speed // 8))
+        if isinstance(self.body, FilePart):
+            yield from self.body.read(size)
+        else:
+            yield from (self.body[start : start + size] for start in range(0, len(self.body), size))
 
 
 # None cuts the connection in place of an answer. A coroutine is for what cannot be answered at once.
@@ -82,6 +96,9 @@ class Connection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._deaf = False
         self._linger: asyncio.TimerHandle | None = None
+        # Since when a request is waited for; None while one is answered.
+        self._idle_since: float | None = self._loop.time()
+        self._watch = self._loop.call_later(REQUEST_SECONDS, self._close_if_idle)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -92,6 +109,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it was lost changes nothing
         self._connections.discard(self)
         self.closed.set_result(None)
+        self._watch.cancel()
         if self._linger:
             self._linger.cancel()
         if self._task:
@@ -128,6 +146,14 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Cut the connection, whatever it is doing."""
         self._transport.abort()
+
+    def _close_if_idle(self) -> None:
+        now, since = self._loop.time(), self._idle_since
+        if since is not None and now - since >= REQUEST_SECONDS:
+            self._transport.abort()
+        else:
+            left = REQUEST_SECONDS if since is None else REQUEST_SECONDS - (now - since)
+            self._watch = self._loop.call_later(left, self._close_if_idle)
 
     def _advance(self) -> None:
         """Read and answer what has come, until more is needed or an answer takes its time."""
@@ -167,6 +193,7 @@ class Connection(asyncio.Protocol):
             bytes(self._body),
         )
         self._body.clear()
+        self._idle_since = None
         answer = self._handler(request)
         if answer is None:
             self._transport.abort()
@@ -207,9 +234,9 @@ class Connection(asyncio.Protocol):
     def _is_short(self, response: Response) -> bool:
         """Whether it can be sent in one go."""
         body = response.body
-        if isinstance(body, bytes) or (self._request and self._request.method == b"HEAD"):
+        if self._request and self._request.method == b"HEAD":
             return True
-        return body.length <= CHUNK and body.bytes_per_second is None
+        return response.bytes_per_second is None and (isinstance(body, bytes) or body.length <= CHUNK)
 
     def _send_short(self, response: Response) -> None:
         body = response.body
@@ -221,17 +248,16 @@ class Connection(asyncio.Protocol):
         self._end(response)
 
     async def _stream(self, response: Response) -> None:
-        part = response.body
-        assert isinstance(part, FilePart)
         self._send(_head(response))
-        speed = part.bytes_per_second
-        for data in part.read(CHUNK if speed is None else min(CHUNK, speed // 8)):
+        speed = response.bytes_per_second
+        for data in response.pieces():
             self._send(h11.Data(data=data))
             if speed is not None:
                 await asyncio.sleep(len(data) / speed)
             if self._full:
                 self._drained = self._loop.create_future()
-                await self._drained
+                async with asyncio.timeout(STALL_SECONDS):  # an OSError, which ends the connection
+                    await self._drained
         self._end(response)
 
     def _send(self, *events: h11.Event) -> None:
@@ -240,6 +266,7 @@ class Connection(asyncio.Protocol):
 
     def _end(self, response: Response) -> None:
         self._request = None
+        self._idle_since = self._loop.time()
         if isinstance(response.body, FilePart) and response.body.stop_after is not None:
             self._transport.close()
             return

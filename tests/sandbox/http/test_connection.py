@@ -3,14 +3,19 @@
 import asyncio
 import base64
 import json
+import os
 import re
+import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from helpers.sandbox_client import EXAMPLE, SUBMIT, finished, media_url, picture, raw, run, sandbox, submit
+from helpers.waiting import PATIENCE
 from PIL import Image
 
-from seedvr_cli.sandbox.http.connection import LARGEST_BODY
+from seedvr_cli.sandbox.http import connection
+from seedvr_cli.sandbox.http.connection import LARGEST_BODY, Connection, FilePart, Response
 from seedvr_cli.sandbox.store import JobStore
 
 
@@ -89,10 +94,10 @@ def test_pipelining(tmp_path):
     async def main():
         async with sandbox(tmp_path, latency=0.05) as client:
             body = json.dumps({"image_url": EXAMPLE, "sync_mode": True})
-            held = f"POST {SUBMIT['3b-image']} HTTP/1.1\r\nHost: a\r\nOcp-Apim-Subscription-Key: k\r\n"
+            held = f"POST {SUBMIT['3b-image']} HTTP/1.1\r\nHost: localhost\r\nOcp-Apim-Subscription-Key: k\r\n"
             held += f"Content-Length: {len(body)}\r\n\r\n{body}"
-            quick = "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n"
-            last = "GET /sandbox/accepted HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+            quick = "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            last = "GET /sandbox/accepted HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             answers = await raw(client, (quick + held + quick + quick + last).encode())
             assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"404", b"200", b"404", b"404", b"200"]
 
@@ -104,9 +109,9 @@ def test_pipelining(tmp_path):
     [
         (b"nonsense\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 100_000, b"431"),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (LARGEST_BODY + 1), b"413"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100_000, b"431"),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (LARGEST_BODY + 1), b"413"),
     ],
 )
 def test_requests_that_cannot_be_read(tmp_path, content, status):
@@ -158,13 +163,100 @@ def test_expect_continue(tmp_path):
     async def main():
         async with sandbox(tmp_path) as client:
             reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
-            writer.write(b"POST /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+            writer.write(b"POST /x HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
             assert (await reader.readline()).startswith(b"HTTP/1.1 100")
             await reader.readline()
             writer.write(b"{}")
             assert (await reader.readline()).startswith(b"HTTP/1.1 401")
             writer.close()
             await writer.wait_closed()
+
+    run(main())
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /sandbox/acc", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: 1\r\n"])
+def test_a_request_that_never_ends_is_timed_out(tmp_path, monkeypatch, begun):
+    """A client that connects and says nothing, or not all of it, is let go after a while."""
+    monkeypatch.setattr(connection, "REQUEST_SECONDS", 0.05)
+
+    async def main():
+        async with sandbox(tmp_path) as client:
+            reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+            writer.write(begun)
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+            writer.close()
+
+    run(main())
+
+
+def test_a_client_that_waits_for_its_answer_is_not_timed_out(tmp_path, monkeypatch):
+    """However long an answer takes, its client is not let go; between two requests it is."""
+    monkeypatch.setattr(connection, "REQUEST_SECONDS", 0.0)
+
+    async def main():
+        waiting: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+        async def answer():
+            return await waiting
+
+        class Wire(asyncio.Transport):
+            aborted = False
+
+            def set_write_buffer_limits(self, high=None, low=None):
+                pass
+
+            def is_closing(self):
+                return False
+
+            def write(self, data):
+                pass
+
+            def resume_reading(self):
+                pass
+
+            def abort(self):
+                self.aborted = True
+
+        wire, client = Wire(), Connection(lambda _: answer(), set())
+        client.connection_made(wire)
+        client.data_received(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client._watch.cancel()
+        client._close_if_idle()
+        assert not wire.aborted
+        client._watch.cancel()
+        waiting.set_result(Response(200))
+        await client._task
+        client._close_if_idle()
+        assert wire.aborted
+        client.connection_lost(None)
+
+    run(main())
+
+
+def test_a_client_that_takes_nothing_is_timed_out(tmp_path, monkeypatch):
+    """A client that asks for a large file and reads none of it does not keep the server busy for ever."""
+    monkeypatch.setattr(connection, "STALL_SECONDS", 0.05)
+    large = tmp_path / "large"
+    large.write_bytes(b"")
+    os.truncate(large, 1 << 30)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        made: asyncio.Future[Connection] = loop.create_future()
+        part = Response(200, {}, FilePart(str(large), 0, 1 << 30))
+
+        def make():
+            made.set_result(Connection(lambda _: part, set()))
+            return made.result()
+
+        server = await loop.create_server(make, "127.0.0.1", 0)
+        with socket.create_connection(server.sockets[0].getsockname()) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            async with asyncio.timeout(PATIENCE):
+                await (await made).closed
+        server.close()
+        await server.wait_closed()
 
     run(main())
 
