@@ -106,15 +106,17 @@ class Deliveries:
 
         return await self._database.write(operation)
 
-    async def take_over(self, job: Job, position: int, path: str) -> bool:
-        """Go on with a file that an earlier run began; False where another live run is at it."""
-        run = self._lock.take()
+    async def take_over(self, job: Job, position: int, known: Mark) -> bool:
+        """Go on with a file that an earlier run began; False where another has been at it since that was `known`."""
+        run, (path, _, _) = self._lock.take(), known
 
         def operation(connection: sqlite3.Connection) -> bool:
             where = "job = ? AND position = ? AND path = ?"
             query = f"SELECT run, done_at FROM deliveries WHERE {where}"  # noqa: S608 - our own text
             row = connection.execute(query, (job.id, position, path)).fetchone()
-            if row is None or row["done_at"] is not None or (row["run"] != run and self._lock.is_alive(row["run"])):
+            if row is None or (path, row["run"], row["done_at"] is not None) != known:
+                return False
+            if row["done_at"] is not None or (row["run"] != run and self._lock.is_alive(row["run"])):
                 return False
             connection.execute(f"UPDATE deliveries SET run = ? WHERE {where}", (run, job.id, position, path))  # noqa: S608
             return True

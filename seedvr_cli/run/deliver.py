@@ -132,7 +132,7 @@ class Courier:
             file, mtime_ns = await fetch_file(copy, read_file, hooks)
         else:
             begun = self._resumable(media, recorded)
-            if begun and not await self._deliveries.take_over(media.job, media.position, begun.path):
+            if begun and not await self._deliveries.take_over(media.job, media.position, begun.mark):
                 raise _DeliveredElsewhere
             resume = Destination(begun.path, self._run.policy.overwrite) if begun else None
             etag = begun.etag if begun else None

@@ -7,7 +7,7 @@ import pytest
 from fakes.scripted import PICTURE, ScriptedGateway, completed, processing, queued
 
 from seedvr_cli.download.partial import Destination
-from seedvr_cli.ledger.files import Placed
+from seedvr_cli.ledger.files import Deliveries, Placed
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import DeliveryError, StillRunning, UsageError
 
@@ -182,6 +182,38 @@ def test_a_part_is_taken_up_again(house, go):
     assert (outcome.error, len(gateway.fetched)) == (None, 1)
     assert names(house) == ["photo-upscaled.png"]
     assert path.read_bytes() == PICTURE
+
+
+def test_a_part_that_another_run_ended_is_no_reason_for_a_second_name(house, go, monkeypatch):
+    """A run that dies between our look at a `.part` and our taking it up may have renamed it: that file is found."""
+    pay(house, go)
+    path = house.folder / "out" / "photo-upscaled.png"
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+
+    async def begin() -> None:
+        async with house.ledger() as ledger:
+            job = await ledger.find("job-1", "https://gateway.example")
+            await ledger.deliveries.place(job, 0, str(path))
+            await ledger.deliveries.note_etag(job, 0, str(path), '"abc"')
+
+    asyncio.run(begin())
+    part.write_bytes(PICTURE[:40])
+    take_over = Deliveries.take_over
+
+    async def overtaken(self, job, position, known):
+        monkeypatch.undo()
+        async with house.ledger() as other:
+            assert await take_over(other.deliveries, job, position, known)
+        part.rename(path)
+        path.write_bytes(PICTURE)  # and then it died, before it could record that
+        return await take_over(self, job, position, known)
+
+    monkeypatch.setattr(Deliveries, "take_over", overtaken)
+    gateway = ScriptedGateway()
+    (outcome,) = go(gateway)
+    assert (outcome.error, gateway.fetched) == (None, [])
+    assert names(house) == ["photo-upscaled.png"]
 
 
 @pytest.mark.parametrize("ends", [True, False])
