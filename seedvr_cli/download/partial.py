@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from seedvr_cli.download.flush import Disk
 from seedvr_cli.values.errors import DeliveryError
 from seedvr_cli.values.job import File
-from seedvr_cli.values.media import HEAD_BYTES, Size, is_whole, measure, sniff
+from seedvr_cli.values.media import EXTENSIONS, HEAD_BYTES, Size, is_whole, measure, sniff
 from seedvr_cli.values.size import show_size
 
 # Bytes as they are, and never through a link that somebody has put there.
@@ -165,9 +165,17 @@ class Partial:
         media_type = sniff(head)
         if media_type is None:
             raise DeliveryError(f"the media server sent no picture and no video: it begins with {_show(head)}")
-        if self.destination is None:
-            self.destination = await hooks.place(media_type)
+        if self.destination is None or not self.destination.path.endswith(EXTENSIONS[media_type]):
+            await self._place(media_type, hooks)
         self.media_type = media_type
+
+    async def _place(self, media_type: str, hooks: Hooks) -> None:
+        """The destination for such a file; the `.part` of what was there before, and was something else, goes."""
+        before, self.destination = self.destination, await hooks.place(media_type)
+        if before is not None and before != self.destination:
+            self.close()
+            with suppress(FileNotFoundError):
+                os.unlink(before.part)
 
     def _write_kept(self) -> None:
         assert self.destination is not None

@@ -91,6 +91,10 @@ class Deliveries:
                 path = numbered(base, number)
                 verdict = self._may_place(connection, job, path, run, known, overwrite=overwrite)
                 if verdict == "yes":
+                    connection.execute(  # what this run began under another name, it has given up
+                        "DELETE FROM deliveries WHERE job = ? AND position = ? AND run = ? AND done_at IS NULL",
+                        (job.id, position, run),
+                    )
                     connection.execute(
                         "INSERT OR REPLACE INTO deliveries (job, position, path, run, replaces) VALUES (?, ?, ?, ?, ?)",
                         (job.id, position, path, run, int(overwrite and os.path.lexists(path))),

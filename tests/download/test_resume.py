@@ -5,7 +5,7 @@ import hashlib
 import os
 
 import pytest
-from fakes.media import HTML, OTHER, PNG, URL, Server, body, cut, delivered, files, left_behind, served
+from fakes.media import HTML, JPEG, OTHER, PNG, URL, Server, body, cut, delivered, files, left_behind, served
 from helpers.machine import descriptors
 from helpers.waiting import PATIENCE
 
@@ -208,3 +208,22 @@ def test_a_delivery_that_is_cancelled_leaves_its_part(owner, folder):
     assert (folder / "out.png.part").read_bytes() == PNG[:500]
     assert owner.etags == [("out.png", '"a"')]
     assert descriptors() == opened
+
+
+@pytest.mark.parametrize("etag", ["", '"a"'])
+def test_another_kind_of_file_gets_its_own_name(etag, owner, folder):
+    """Where what comes after a break is no JPEG any more but a PNG, it is named so, and nothing is left of the JPEG."""
+    error, _ = delivered(owner, body(JPEG[:300], total=None, etag=etag or None))
+    assert isinstance(error, DeliveryError)
+    assert files(folder) == ["out.jpg.part"]
+    part = Destination(str(folder / "out.jpg"))
+    file, _ = delivered(owner, body(PNG, etag='"b"'), resume=part, etag=etag or None)
+    assert (file.path, file.media_type) == (str(folder / "out.png"), "image/png")
+    assert files(folder) == ["out.png"]
+
+
+def test_another_kind_of_file_within_one_delivery_gets_its_own_name(owner, folder):
+    """The same holds where the server changes its mind between two attempts."""
+    file, _ = delivered(owner, cut(JPEG, 300), body(PNG))
+    assert file.path == str(folder / "out.png")
+    assert files(folder) == ["out.png"]

@@ -6,6 +6,7 @@ import ssl
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -117,6 +118,11 @@ class FakeGateway:
             "completed_at": now if status in {"COMPLETED", "FAILED", "ERROR"} else None,
         }
         return Reply(200, {**body, **more})
+
+    def accepted(self) -> Counter[str]:
+        """How often each source was accepted."""
+        with self._lock:
+            return Counter(self._sources)
 
     def close(self) -> None:
         self._server.shutdown()
