@@ -168,7 +168,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:  # the client is gone: half a request is none
+            self._cut()
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         answer = self.server.fake._hear(self.command, self.path, headers, body)
         if answer.status == CUT.status:

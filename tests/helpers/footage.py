@@ -37,6 +37,8 @@ def make_video(av, path, *, codec="libx264", size=(64, 48), times=range(12), sou
         video.pix_fmt = "yuv444p" if picture.width % 2 else "yuv420p"
         video.codec_context.max_b_frames = 0
         samples = writer.add_stream(sound[0], rate=48_000, layout=sound[1]) if sound else None
+        if samples:
+            samples.bit_rate = 128_000  # some encoders have no default of their own
         for time in times:
             shown = av.VideoFrame.from_image(picture)
             shown.pts, shown.time_base, shown.duration = time, Fraction(1, 24), 1

@@ -29,7 +29,7 @@ def sound_packets(path: Path, reader: InputContainer, writer: OutputContainer) -
         return iter(())
     if source.codec_context.name == "aac" and source.codec_context.extradata:
         return _copied(reader, source, writer)
-    return _encoded(path, source, writer)
+    return _encoded(path, source, writer, reader.format.name)
 
 
 def _copied(reader: InputContainer, source: AudioStream, writer: OutputContainer) -> Packets:
@@ -40,12 +40,16 @@ def _copied(reader: InputContainer, source: AudioStream, writer: OutputContainer
             yield packet
 
 
-def _encoded(path: Path, source: AudioStream, writer: OutputContainer) -> Packets:
+def _encoded(path: Path, source: AudioStream, writer: OutputContainer, container: str) -> Packets:
     graph = Graph()
     # Decoded by FFmpeg's own `amovie` and not by PyAV, which (18.1) frees the channel layout of, say, 8 channels in
     # a MOV twice: the process dies.
     graph.link_nodes(
         graph.add("amovie", filename=str(path.absolute()), stream_index=str(source.index)),
+        # AVI counts in whole packets of what is compressed: too coarse for the encoder's times, which then go back.
+        graph.add("asettb", f"1/{source.codec_context.sample_rate}"),
+        # And what FFmpeg makes of that count is off by minutes now and then; the samples themselves tell the time.
+        *([graph.add("asetpts", "STARTPTS+N/SR/TB")] if container == "avi" else []),
         graph.add("aformat", sample_fmts="fltp", sample_rates=AAC_RATES, channel_layouts=AAC_LAYOUTS),
         graph.add("abuffersink"),
     ).configure()
