@@ -171,11 +171,11 @@ class Partial:
 
     async def _place(self, media_type: str, hooks: Hooks) -> None:
         """The destination for such a file; the `.part` of what was there before, and was something else, goes."""
-        before, self.destination = self.destination, await hooks.place(media_type)
-        if before is not None and before != self.destination:
+        if self.destination is not None:
             self.close()
             with suppress(FileNotFoundError):
-                os.unlink(before.part)
+                os.unlink(self.destination.part)
+        self.destination = await hooks.place(media_type)
 
     def _write_kept(self) -> None:
         assert self.destination is not None

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -91,10 +92,6 @@ class Deliveries:
                 path = numbered(base, number)
                 verdict = self._may_place(connection, job, path, run, known, overwrite=overwrite)
                 if verdict == "yes":
-                    connection.execute(  # what this run began under another name, it has given up
-                        "DELETE FROM deliveries WHERE job = ? AND position = ? AND run = ? AND done_at IS NULL",
-                        (job.id, position, run),
-                    )
                     connection.execute(
                         "INSERT OR REPLACE INTO deliveries (job, position, path, run, replaces) VALUES (?, ?, ?, ?, ?)",
                         (job.id, position, path, run, int(overwrite and os.path.lexists(path))),
@@ -137,10 +134,14 @@ class Deliveries:
         )
 
     async def delivered(self, job: Job, position: int, file: File, *, mtime_ns: int, price: int | None = None) -> Job:
-        """Record that the file stands under its final name; a result that came inside an answer is let go."""
+        """Record that the file stands under its final name; a result that came inside an answer is let go.
+
+        What was begun of it under other names, by this run or by dead ones, is cleared away.
+        """
         run = self._lock.take()
 
         def operation(connection: sqlite3.Connection) -> Job:
+            self._clear_away(connection, job, position, file.path)
             connection.execute(
                 "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, 0, NULL, ?, ?, ?, ?, ?, ?, ?)",
                 (job.id, position, file.path, run, file.bytes, file.sha256, mtime_ns, file.media_type,
@@ -179,6 +180,18 @@ class Deliveries:
             ).fetchall()
         )
         return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
+
+    def _clear_away(self, connection: sqlite3.Connection, job: Job, position: int, path: str) -> None:
+        """The other parts of what stands at `path` now."""
+        query = "SELECT path, run FROM deliveries WHERE job = ? AND position = ? AND path != ? AND done_at IS NULL"
+        for row in connection.execute(query, (job.id, position, path)).fetchall():
+            if row["run"] == self._lock.run or not self._lock.is_alive(row["run"]):
+                with suppress(OSError):
+                    os.unlink(f"{row['path']}.part")
+                connection.execute(
+                    "DELETE FROM deliveries WHERE job = ? AND position = ? AND path = ?",
+                    (job.id, position, row["path"]),
+                )
 
     def _may_place(
         self, connection: sqlite3.Connection, job: Job, path: str, run: str, known: frozenset[Mark], *, overwrite: bool

@@ -260,3 +260,23 @@ def test_a_job_that_others_may_know_is_looked_up_first(house, go):
     gateway = ScriptedGateway(submits=[queued("never")])
     (outcome,) = go(gateway)
     assert (outcome.error, gateway.submitted, names(house)) == (None, [], ["photo-upscaled.png"])
+
+
+def test_what_was_begun_under_another_name_is_cleared_away(house, go):
+    """A part that a dead run left, of what was to be another kind of file, goes when the result stands whole."""
+    pay(house, go)
+    folder = house.folder / "out"
+    folder.mkdir(exist_ok=True)
+
+    async def die() -> None:
+        async with house.ledger() as ledger:
+            job = await ledger.find("job-1", "https://gateway.example")
+            for name in ("photo-upscaled.avif", "photo-upscaled.jpg"):
+                await ledger.deliveries.place(job, 0, str(folder / name))
+                (folder / f"{name}.part").write_bytes(b"\xff\xd8\xff")
+
+    asyncio.run(die())
+    (folder / "photo-upscaled.jpg").write_bytes(b"a user's own, of the same name")
+    (outcome,) = go(ScriptedGateway())
+    assert outcome.error is None
+    assert names(house) == ["photo-upscaled.jpg", "photo-upscaled.png"]
