@@ -68,6 +68,7 @@ class Partial:
         self._digest = _Digest()
         self._digesting: asyncio.Future[None] | None = None
         self._file: int | None = None
+        self._is_published = False
 
     @property
     def done(self) -> int:
@@ -149,16 +150,20 @@ class Partial:
                 break
             except FileExistsError:  # something got in the way meanwhile
                 self._move_to(await hooks.place(self.media_type))
+        self._is_published = True
         path = self.destination.path
         await hooks.disk.flush_folder(os.path.dirname(path))
         width, height = (size.width, size.height) if size else (None, None)
         return File(path, self.done, self._digest.hexdigest(), self.media_type, width, height), mtime_ns
 
     def close(self) -> None:
-        """Let go of the `.part`; its bytes stay for the next run."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        """Let go of the `.part`; its bytes stay where a later run could go on with them."""
+        if self._file is None:
+            return
+        os.close(self._file)
+        self._file = None
+        if self.etag is None and not self._is_published:
+            self._remove()
 
     async def _begin(self, hooks: Hooks) -> None:
         head = bytes(self._kept[:HEAD_BYTES])
@@ -171,11 +176,14 @@ class Partial:
 
     async def _place(self, media_type: str, hooks: Hooks) -> None:
         """The destination for such a file; the `.part` of what was there before, and was something else, goes."""
+        self.close()
+        self._remove()
+        self.destination = await hooks.place(media_type)
+
+    def _remove(self) -> None:
         if self.destination is not None:
-            self.close()
             with suppress(FileNotFoundError):
                 os.unlink(self.destination.part)
-        self.destination = await hooks.place(media_type)
 
     def _write_kept(self) -> None:
         assert self.destination is not None

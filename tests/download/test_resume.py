@@ -213,13 +213,19 @@ def test_a_delivery_that_is_cancelled_leaves_its_part(owner, folder):
 @pytest.mark.parametrize("etag", ["", '"a"'])
 def test_another_kind_of_file_gets_its_own_name(etag, owner, folder):
     """Where what comes after a break is no JPEG any more but a PNG, it is named so, and nothing is left of the JPEG."""
-    error, _ = delivered(owner, body(JPEG[:300], total=None, etag=etag or None))
-    assert isinstance(error, DeliveryError)
-    assert files(folder) == ["out.jpg.part"]
+    (folder / "out.jpg.part").write_bytes(JPEG[:300])
     part = Destination(str(folder / "out.jpg"))
     file, _ = delivered(owner, body(PNG, etag='"b"'), resume=part, etag=etag or None)
     assert (file.path, file.media_type) == (str(folder / "out.png"), "image/png")
     assert files(folder) == ["out.png"]
+
+
+@pytest.mark.parametrize(("etag", "left"), [(None, []), ('"a"', ["out.jpg.part"])])
+def test_what_nobody_could_go_on_with_is_not_left(etag, left, owner, folder):
+    """Of a delivery that fails the `.part` stays where its ETag lets a later run resume it, and goes otherwise."""
+    error, _ = delivered(owner, body(JPEG[:300], total=None, etag=etag))
+    assert isinstance(error, DeliveryError)
+    assert files(folder) == left
 
 
 def test_another_kind_of_file_within_one_delivery_gets_its_own_name(owner, folder):
