@@ -90,6 +90,12 @@ _NEEDED_BOXES = {
 }
 
 
+# The boxes that a cut file may end within; what looks like any other may be bytes behind the file's end.
+_TELLING_BOXES = frozenset({b"moov", b"mdat", b"moof"})
+# Matroska's segment, which all but its header is in, and bytes of the file in which that begins.
+_MATROSKA_SEGMENT, _MATROSKA_HEAD = b"\x18\x53\x80\x67", 4096
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """Pixels."""
@@ -155,16 +161,17 @@ def is_whole(path: str, media_type: str) -> bool:
     """Whether the file's own structure says it is complete; what may follow its end does not matter."""
     size = os.path.getsize(path)
     with open(path, "rb") as file:
-        head = file.read(12)
         match media_type:
             case "image/png":
                 return _has_png_end(file, size)
             case "image/jpeg":
                 return _has_jpeg_end(file, size)
             case "image/webp" | "video/x-msvideo":
-                return size > 12 and int(struct.unpack("<I", head[4:8])[0]) + 8 <= size
+                return size > 12 and _has_riff_end(file, size)
             case "video/mp4" | "video/quicktime" | "image/avif":
                 return _has_boxes(file, size, _NEEDED_BOXES[media_type])
+            case "video/webm" | "video/x-matroska":
+                return _has_segment_end(file, size)
     return size > 0
 
 
@@ -213,7 +220,42 @@ def _has_boxes(file: BinaryIO, size: int, needed: set[bytes]) -> bool:
         boxes = _boxes(file, 0, size)
     except struct.error:  # cut within a box's length
         return False
-    return needed <= {kind for kind, _, end in boxes if end <= size}
+    whole = {kind for kind, _, end in boxes if end <= size}
+    return needed <= whole and not any(end > size and kind in _TELLING_BOXES for kind, _, end in boxes)
+
+
+def _has_riff_end(file: BinaryIO, size: int) -> bool:
+    """Whether its RIFF chunks are whole; a large AVI has more than one."""
+    end = 0
+    while end + 12 <= size:
+        file.seek(end)
+        kind, length = struct.unpack("<4sI", file.read(8))
+        if kind != b"RIFF":  # bytes behind its end
+            break
+        end += length + 8
+    return 0 < end <= size
+
+
+def _has_segment_end(file: BinaryIO, size: int) -> bool:
+    """Whether Matroska's segment is whole; one that was written as it came does not say how long it is."""
+    file.seek(0)
+    head = file.read(_MATROSKA_HEAD)
+    length, position = _vint(head, 4)
+    position += length or 0
+    if head[position : position + 4] != _MATROSKA_SEGMENT:
+        return size > 0
+    length, position = _vint(head, position + 4)
+    return length is None or position + length <= size
+
+
+def _vint(data: bytes, position: int) -> tuple[int | None, int]:
+    """The number of variable length that stands there (RFC 8794, section 4), None where it is unknown; what follows."""
+    first = data[position] if position < len(data) else 0
+    if not first:
+        return None, len(data)
+    width = 9 - first.bit_length()
+    digits = int.from_bytes(data[position : position + width], "big") & ((1 << 7 * width) - 1)
+    return None if digits == (1 << 7 * width) - 1 else digits, position + width
 
 
 def _mp4_size(file: BinaryIO, start: int, end: int) -> Size | None:

@@ -1,5 +1,8 @@
 """Pictures and videos: made, taken apart and compared."""
 
+import json
+import subprocess
+import sys
 from fractions import Fraction
 
 from PIL import Image, ImageChops, ImageStat
@@ -23,6 +26,20 @@ def difference(one, other):
 
 def is_red(pixel):
     return pixel[0] > 200 and pixel[1] < 60 and pixel[2] < 60
+
+
+def peak_of_upscaling(endpoint, source, folder, params):
+    """Bytes of memory that a process takes at most which upscales this and nothing else."""
+    code = """
+import json, resource, sys
+from pathlib import Path
+from seedvr_cli.sandbox.upscale.upscale import upscale
+endpoint, source, folder, params = json.loads(sys.argv[1])
+upscale(endpoint, Path(source), Path(folder), params, seed=1)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+    given = json.dumps([endpoint, str(source), str(folder), params])
+    return int(subprocess.run([sys.executable, "-c", code, given], check=True, capture_output=True).stdout)
 
 
 # Videos

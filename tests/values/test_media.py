@@ -72,7 +72,18 @@ HEADS = {
     "webm": (b"\x1aE\xdf\xa3\x01\0\0\0\0\0\0\x1fB\x86", "video/webm"),
     "avi": (b"RIFF\x10\0\0\0AVI LIST", "video/x-msvideo"),
 }
+
+
+def matroska(kind, size=300):
+    """A file of that DocType, with a segment of so many bytes; None is one of unknown length, with 300."""
+    header = b"\x42\x82" + bytes([0x80 | len(kind)]) + kind
+    length = b"\x01" + (b"\xff" * 7 if size is None else size.to_bytes(7, "big"))
+    return b"\x1aE\xdf\xa3" + bytes([0x80 | len(header)]) + header + b"\x18\x53\x80\x67" + length + bytes(size or 300)
+
+
 WHOLE = {
+    "video/webm": matroska(b"webm"),
+    "video/x-matroska": matroska(b"matroska"),
     "image/png": picture("PNG"),
     "image/jpeg": picture("JPEG"),
     "image/webp": picture("WEBP"),
@@ -332,3 +343,24 @@ def test_a_video_that_nobody_reads_has_no_size(tmp_path, media_type):
 def test_an_ending_says_what_a_file_would_be(name, media_type):
     """A name's last ending, in any case, says what is in it, or nothing at all."""
     assert named_type(name) == media_type
+
+
+def test_a_segment_of_unknown_length_is_whole(tmp_path):
+    """A WebM that was written as it came does not say how long it is, and is taken as it is."""
+    path = tmp_path / "live.webm"
+    path.write_bytes(matroska(b"webm", None))
+    assert is_whole(str(path), "video/webm")
+
+
+def test_the_last_part_of_a_large_file_counts(tmp_path):
+    """An AVI of several RIFF chunks and an MP4 of fragments are whole where all of them are."""
+    avi, mp4 = WHOLE["video/x-msvideo"], WHOLE["video/mp4"]
+    for media_type, content in (
+        ("video/x-msvideo", avi + b"RIFF" + struct.pack("<I", 104) + b"AVIX" + bytes(100)),
+        ("video/mp4", mp4 + box(b"moof", bytes(20)) + box(b"mdat", bytes(100))),
+    ):
+        path = tmp_path / "large"
+        path.write_bytes(content)
+        assert is_whole(str(path), media_type)
+        path.write_bytes(content[:-1])
+        assert not is_whole(str(path), media_type)

@@ -1,13 +1,16 @@
 """Pictures: Lanczos, with what a picture carries besides its pixels kept."""
 
-import random
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
-from PIL import Image, ImageChops, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from seedvr_cli.sandbox.upscale.pixels import PREMULTIPLIED, on_white, resized, smoothed, with_detail
 from seedvr_cli.sandbox.upscale.rendering import (
     MAX_PIXELS,
     Rendered,
@@ -22,20 +25,14 @@ from seedvr_cli.values.catalog import Endpoint
 SOURCE_FORMATS = ("PNG", "JPEG", "WEBP")
 """What the reference allows as `image_url`. Pillow would open some thirty more, not all of them meant for strangers."""
 
-GRAIN = 24
-"""Levels of 255 by which detail at full strength moves a pixel up or down at most."""
-
-SMOOTHING_RADIUS = 1.5
-"""Pixels of the source: about the size of camera noise."""
-
-SMOOTHING_REACH = 64
-"""Levels of 255: at full strength a pixel that differs more from its surroundings is an edge, and stays."""
+MAX_WEBP_PIXELS = 25_000_000
+"""Pixels: WebP's library takes up to 35 bytes each on the way, others 5."""
 
 JPEG_EXIF_LIMIT = 65_533
 """Bytes: a JPEG segment is 65,535 long and counts its own length. PNG and WebP hold more."""
 
+
 EXIF_PREFIX = b"Exif\0\0"
-PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
 
 
 def upscale_picture(
@@ -44,23 +41,26 @@ def upscale_picture(
     """Upscale a PNG, JPEG or WebP picture; of an animation, the first frame.
 
     The output is upright, has 8 bits a channel, and keeps EXIF, the ICC profile and (but in JPEG) transparency.
-    Raises UpscaleError.
+    Printing inks become sRGB. Raises UpscaleError.
     """
     encoding = _ENCODINGS[str(params.get("output_format") or "png")]
     noise = number(params, "noise_scale", 0)
-    original = _read(source)
+    pixels, carried = _read(source)
+    is_sized_by_sides = endpoint.by_wire("res_w") is not None
+    size = (size_by_sides if is_sized_by_sides else size_by_target)(*pixels.size, params)
+    if encoding.name == "WEBP":
+        _check_webp("the output would be", size)
     # What is sized by its sides is 7B, and there `noise_scale` means the opposite: it adds detail to the output, where
     # 3B takes noise out of the source.
-    if endpoint.by_wire("res_w"):
-        pixels = _resized(original.pixels, size_by_sides(*original.pixels.size, params))
-        pixels = _with_detail(pixels, noise, seed) if noise else pixels
-    else:
-        size = size_by_target(*original.pixels.size, params)
-        pixels = _resized(_smoothed(original.pixels, noise) if noise else original.pixels, size)
+    if noise and not is_sized_by_sides:
+        pixels = smoothed(pixels, noise)
+    pixels = resized(pixels, size)
+    if noise and is_sized_by_sides:
+        pixels = with_detail(pixels, noise, seed)
 
     target = folder / f"output.{encoding.extension}"
     with replacing(target) as part:
-        _write(_Picture(pixels, original.exif, original.profile), encoding, part)
+        _write(pixels, carried, encoding, part)
     return Rendered(target, f"image/{encoding.name.lower()}", *pixels.size)
 
 
@@ -81,91 +81,106 @@ _ENCODINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
-    """Upright pixels of mode L, LA, RGB or RGBA, with the EXIF block and the ICC profile that belong to them."""
+class _Carried:
+    """What goes with the pixels: the EXIF block, and the ICC profile."""
 
-    pixels: Image.Image
     exif: bytes
     profile: bytes
 
 
-def _read(source: Path) -> _Picture:
+def _read(source: Path) -> tuple[Image.Image, _Carried]:
+    """Upright pixels of mode L, LA, RGB or RGBA, and what belongs to them."""
     try:
         with Image.open(source, formats=SOURCE_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UpscaleError(f"the source has {image.width} x {image.height} pixels, too many for the sandbox")
-            # Turns the pixels and removes the tag, so that no viewer turns them again. The EXIF block of a picture
-            # that is upright already stays as it is, to the byte.
-            upright = ImageOps.exif_transpose(image)
+            if image.format == "WEBP":
+                _check_webp("the source is", image.size)
+            image.load()
+            with suppress(Exception):  # an EXIF block that cannot be read turns nothing
+                # Turns the pixels and removes the tag, so that no viewer turns them again.
+                ImageOps.exif_transpose(image, in_place=True)
     except UnidentifiedImageError as error:
         raise UpscaleError("the source is not a PNG, JPEG or WebP picture") from error
     # What Pillow's readers raise for damaged files; SyntaxError is their word for a broken PNG.
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
         raise UpscaleError(f"the source picture cannot be read: {error}") from error
-    exif = upright.info.get("exif", b"")
-    if exif and not exif.startswith(EXIF_PREFIX):
-        exif = EXIF_PREFIX + exif  # WebP stores it bare, and JPEG would write it bare
-    return _Picture(_in_working_mode(upright), exif, upright.info.get("icc_profile") or b"")
+    return _in_working_mode(image), _Carried(image.info.get("exif", b""), image.info.get("icc_profile") or b"")
 
 
 def _in_working_mode(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         # 16-bit grey. Pillow's own conversion to 8 bits cuts everything above 255 off instead of scaling it.
         return image.convert("I").point(lambda level: level * (1 / 256)).convert("L")
-    if image.mode == "LA" or not image.has_transparency_data:
-        return image.convert({"1": "L", "L": "L", "LA": "LA"}.get(image.mode, "RGB"))
-    return image.convert("RGBA")
+    if image.mode == "CMYK":
+        return _as_light(image)
+    if image.mode != "LA" and image.has_transparency_data:
+        return _as_mode(image, "RGBA")
+    return _as_mode(image, {"1": "L", "L": "L", "LA": "LA"}.get(image.mode, "RGB"))
 
 
-def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    # Pillow premultiplies alpha around a resize, so the colour of invisible pixels does not bleed into edges.
-    return image.resize(size, Image.Resampling.LANCZOS)
+def _check_webp(what: str, size: tuple[int, int]) -> None:
+    width, height = size
+    if width * height > MAX_WEBP_PIXELS:
+        limit = MAX_WEBP_PIXELS // 1_000_000
+        raise UpscaleError(f"{what} {width} x {height} pixels of WebP; the sandbox's limit is {limit} megapixels")
 
 
-def _with_detail(image: Image.Image, strength: float, seed: int) -> Image.Image:
-    """Add film grain: the same for all colours, so that it changes lightness and not hue."""
-    width, height = image.size
-    reach = GRAIN * strength
-    noise = Image.frombytes("L", image.size, random.Random(seed).randbytes(width * height))  # noqa: S311  # grain, no secret
-    grain = noise.point([round(128 + reach * (level - 127.5) / 127.5) for level in range(256)])
-    colours = image.convert("L" if image.mode in {"L", "LA"} else "RGB")
-    detailed = ImageChops.add(colours, grain.convert(colours.mode), offset=-128)
-    return _with_alpha_of(image, detailed)
+def _as_mode(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)
 
 
-def _smoothed(image: Image.Image, strength: float) -> Image.Image:
-    """Blur what differs little from its surroundings, which is noise, and leave edges as they are."""
-    premultiplied = image.convert(PREMULTIPLIED.get(image.mode, image.mode))
-    blurred = premultiplied.filter(ImageFilter.GaussianBlur(SMOOTHING_RADIUS)).convert(image.mode)
-    reach = SMOOTHING_REACH * strength
-    difference = ImageChops.difference(image, blurred).convert("L")
-    edges = difference.point([min(255, round(255 * level / reach)) for level in range(256)])
-    return _with_alpha_of(image, Image.composite(image, blurred, edges))
+def _as_light(image: Image.Image) -> Image.Image:
+    """Printing inks as sRGB: by their own profile, or, for want of one that can be used, by arithmetic."""
+    profile = image.info.get("icc_profile")
+    if profile:
+        with suppress(ImageCms.PyCMSError, OSError):
+            inks, light = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(image, inks, light, outputMode="RGB")
+            if converted is not None:
+                return converted
+    return image.convert("RGB")
 
 
-def _with_alpha_of(image: Image.Image, colours: Image.Image) -> Image.Image:
-    if image.mode in PREMULTIPLIED:
-        colours.putalpha(image.getchannel("A"))
-    return colours
-
-
-def _write(picture: _Picture, encoding: _Encoding, part: Path) -> None:
-    pixels, exif = picture.pixels, picture.exif
+def _write(pixels: Image.Image, carried: _Carried, encoding: _Encoding, part: Path) -> None:
     if encoding is _JPEG:
-        pixels = _on_white(pixels)
-        exif = exif if len(exif) <= JPEG_EXIF_LIMIT else b""
+        pixels = on_white(pixels)
     elif encoding.name == "WEBP":
-        pixels = pixels.convert("RGBA" if pixels.mode in PREMULTIPLIED else "RGB")
-    profile = picture.profile if _describes(picture.profile, pixels) else None
+        pixels = _as_mode(pixels, "RGBA" if pixels.mode in PREMULTIPLIED else "RGB")
+    exif = _renewed(carried.exif, pixels.size)
+    if encoding is _JPEG and len(exif) > JPEG_EXIF_LIMIT:
+        exif = b""
+    profile = carried.profile if _describes(carried.profile, pixels) else None
     pixels.save(part, encoding.name, exif=exif, icc_profile=profile, **encoding.options)
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode not in PREMULTIPLIED:
-        return image
-    white = Image.new("RGBA", image.size, "white")
-    white.alpha_composite(image.convert("RGBA"))
-    return white.convert("L" if image.mode == "LA" else "RGB")
+def _renewed(block: bytes, size: tuple[int, int]) -> bytes:
+    """The EXIF block with the picture's size now, and without a thumbnail of the old one; none where it is damaged.
+
+    A block that has neither stays as it is, to the byte.
+    """
+    if not block:
+        return b""
+    if not block.startswith(EXIF_PREFIX):
+        block = EXIF_PREFIX + block  # WebP stores it bare, and JPEG would write it bare
+    exif = Image.Exif()
+    try:
+        exif.load(block)
+        is_old = bool(exif.get_ifd(ExifTags.IFD.IFD1))
+        places: list[tuple[MutableMapping[int, Any], tuple[int, int]]] = [
+            (exif, (ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength))
+        ]
+        if ExifTags.IFD.Exif in exif:
+            own = exif.get_ifd(ExifTags.IFD.Exif)
+            places.append((own, (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)))
+        for directory, tags in places:
+            for tag, side in zip(tags, size, strict=True):
+                if directory.get(tag, side) != side:
+                    directory[tag] = side
+                    is_old = True
+        return exif.tobytes() if is_old else block  # without the thumbnail, which Pillow does not write
+    except Exception:  # noqa: BLE001 - Pillow raises whatever a damaged block leads to
+        return b""
 
 
 def _describes(profile: bytes, pixels: Image.Image) -> bool:

@@ -52,10 +52,12 @@ def size_by_sides(width: int, height: int, params: Mapping[str, object]) -> tupl
     return _within_limits(nearest(width * factor_x), nearest(height * factor_y))
 
 
-def size_by_target(width: int, height: int, params: Mapping[str, object], *, step: int = 1) -> tuple[int, int]:
+def size_by_target(
+    width: int, height: int, params: Mapping[str, object], *, step: int = 1, most: int = MAX_PIXELS
+) -> tuple[int, int]:
     """The output size in pixels by the rules of 3B: a factor, or a target for the short side.
 
-    Sides are multiples of `step` pixels. Raises UpscaleError for a size past the limits.
+    Sides are multiples of `step` pixels. Raises UpscaleError for a size past the limits, `most` pixels in all.
     """
     target = params.get("target_resolution")
     mode = params.get("upscale_mode") or ("target" if target else "factor")
@@ -63,7 +65,7 @@ def size_by_target(width: int, height: int, params: Mapping[str, object], *, ste
         factor = int(str(target or DEFAULT_TARGET).removesuffix("p")) / min(width, height)
     else:
         factor = number(params, "upscale_factor", DEFAULT_FACTOR)
-    return _within_limits(nearest(width * factor, step=step), nearest(height * factor, step=step))
+    return _within_limits(nearest(width * factor, step=step), nearest(height * factor, step=step), most)
 
 
 def number(params: Mapping[str, object], name: str, default: float) -> float:
@@ -89,10 +91,10 @@ def replacing(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _within_limits(width: int, height: int) -> tuple[int, int]:
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+def _within_limits(width: int, height: int, most: int = MAX_PIXELS) -> tuple[int, int]:
+    if max(width, height) > MAX_SIDE or width * height > most:
         raise UpscaleError(
-            f"the output would be {width} x {height} pixels; the limit is {MAX_SIDE} a side "
-            f"and {MAX_PIXELS // 1_000_000} megapixels"
+            f"the output would be {width} x {height} pixels; the sandbox's limit is {MAX_SIDE} a side "
+            f"and {most / 1e6:.3g} megapixels"
         )
     return width, height

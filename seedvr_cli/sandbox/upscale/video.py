@@ -20,9 +20,19 @@ from av.video.stream import VideoStream
 
 from seedvr_cli.sandbox.upscale.rendering import Rendered, UpscaleError, number, replacing, size_by_target
 from seedvr_cli.sandbox.upscale.sound import Packets, sound_packets
+from seedvr_cli.values.media import is_whole, sniff_file
 
 SOURCE_FORMATS = "mov,mp4,avi,matroska,webm"
 """What the reference allows as `video_url`. FFmpeg would also open playlists, which name other files to read."""
+
+MAX_VIDEO_PIXELS = 4096 * 2160
+"""Of an output frame. Encoders keep dozens of frames: with the options below that is below a gigabyte."""
+
+MAX_SOURCE_PIXELS = 7680 * 4320
+"""Of a source frame, of which a decoder keeps a dozen."""
+
+THREADS = 2
+"""Of a decoder and of an encoder, each of which keeps frames of its own."""
 
 EVEN = 2
 """Pixels: colour is stored at half the resolution, so sides come in twos."""
@@ -62,6 +72,7 @@ def upscale_video(source: Path, folder: Path, params: Mapping[str, object]) -> R
     Keeps the time of every frame, the pixel shape and the sound; frames come out upright, with even sides.
     Raises UpscaleError.
     """
+    _check_end(str(source))
     target = folder / "output.mp4"
     with replacing(target) as part:
         try:
@@ -69,6 +80,14 @@ def upscale_video(source: Path, folder: Path, params: Mapping[str, object]) -> R
         except av.FFmpegError as error:
             raise UpscaleError(f"the source video cannot be upscaled: {error.strerror}") from error
     return Rendered(target, "video/mp4", width, height)
+
+
+def _check_end(source: str) -> None:
+    """FFmpeg would take a video that was cut for a shorter one."""
+    with suppress(FileNotFoundError):  # of which FFmpeg tells
+        media_type = sniff_file(source)
+        if media_type is not None and not is_whole(source, media_type):
+            raise UpscaleError("the source video is cut: it ends before its own structure does")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +102,15 @@ class _Codec:
 
 DEFAULT_FORMAT = "X264 (.mp4)"
 CODECS = {
-    DEFAULT_FORMAT: _Codec("libx264", "avc1", {"low": 28, "medium": 23, "high": 18}, {}),
+    DEFAULT_FORMAT: _Codec("libx264", "avc1", {"low": 28, "medium": 23, "high": 18}, {"rc-lookahead": "10"}),
     # x265 reaches the look of an x264 rate factor some three steps later. Apple's players want hvc1 and not hev1.
-    # Its own log goes to standard error past FFmpeg's.
-    "H265 (.mp4)": _Codec("libx265", "hvc1", {"low": 31, "medium": 26, "high": 21}, {"x265-params": "log-level=error"}),
+    # Its own log goes to standard error past FFmpeg's, and it takes its own words for threads.
+    "H265 (.mp4)": _Codec(
+        "libx265",
+        "hvc1",
+        {"low": 31, "medium": 26, "high": 21},
+        {"x265-params": f"log-level=error:rc-lookahead=5:frame-threads=1:pools={THREADS}"},
+    ),
 }
 
 
@@ -124,6 +148,8 @@ def _pictures(reader: InputContainer, writer: OutputContainer, params: Mapping[s
     first = next(frames, None)
     if first is None:
         raise UpscaleError("the source video has no frames")
+    if first.width * first.height > MAX_SOURCE_PIXELS:
+        raise UpscaleError(f"the source has frames of {first.width} x {first.height} pixels, too many for the sandbox")
     # Only the first frame tells a video's size, colours and orientation for certain; and only its scaled twin
     # tells the encoder the same of the output.
     viewed = _viewed(source, first)
@@ -134,7 +160,7 @@ def _pictures(reader: InputContainer, writer: OutputContainer, params: Mapping[s
     rate = source.average_rate or source.guessed_rate
     output = writer.add_stream(codec.encoder, rate=rate, options=_encoder_options(codec, params))
     encoder = output.codec_context
-    encoder.codec_tag = codec.tag
+    encoder.codec_tag, encoder.thread_count = codec.tag, THREADS
     encoder.width, encoder.height, encoder.pix_fmt = sample.width, sample.height, sample.format.name
     assert source.time_base is not None
     encoder.time_base, encoder.sample_aspect_ratio = source.time_base, viewed.pixel_shape
@@ -161,7 +187,7 @@ def _video_stream(reader: InputContainer) -> VideoStream:
     # The cover of a piece of music is a video stream too, of one picture.
     if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
         raise UpscaleError("the source has no video stream")
-    stream.thread_type = "AUTO"
+    stream.thread_type, stream.codec_context.thread_count = "AUTO", THREADS
     return stream
 
 
@@ -209,7 +235,7 @@ def _display_directions(frame: VideoFrame) -> tuple[int, ...]:
 
 
 def _filters(viewed: _Viewed, params: Mapping[str, object]) -> list[tuple[str, str]]:
-    width, height = size_by_target(viewed.width, viewed.height, params, step=EVEN)
+    width, height = size_by_target(viewed.width, viewed.height, params, step=EVEN, most=MAX_VIDEO_PIXELS)
     noise = number(params, "noise_scale", 0)
     return [
         *viewed.turn,

@@ -1,11 +1,14 @@
 """Upscaled pictures, judged by their pixels, sizes and metadata."""
 
 import random
+import struct
+import sys
 
 import pytest
-from helpers.footage import PHOTO, difference, is_red, saved
-from PIL import Image, ImageCms, ImageDraw, ImageStat
+from helpers.footage import PHOTO, difference, is_red, peak_of_upscaling, saved
+from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageStat
 
+from seedvr_cli.sandbox.upscale import picture, pixels
 from seedvr_cli.sandbox.upscale.rendering import UpscaleError, nearest
 
 ORIENTATION = 0x0112
@@ -152,6 +155,49 @@ def test_metadata(render, tmp_path, source_format, word):
         assert image.info["icc_profile"] == profile
 
 
+def test_exif_tells_the_new_size(render, tmp_path):
+    """Where EXIF has a size it is the output's, turned as the pixels are; the thumbnail of the old picture goes."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Make] = 6, "a maker"
+    exif[ExifTags.Base.ImageWidth], exif[ExifTags.Base.ImageLength] = 24, 16
+    own = exif.get_ifd(ExifTags.IFD.Exif)
+    own[ExifTags.Base.ExifImageWidth], own[ExifTags.Base.ExifImageHeight] = 24, 16
+    own[ExifTags.Base.MakerNote] = b"of the maker's own"
+    source = saved(Image.new("RGB", (24, 16)), tmp_path / "turned.jpg", exif=_with_thumbnail(exif.tobytes()))
+    with Image.open(source) as image:
+        assert image.getexif().get_ifd(ExifTags.IFD.IFD1)
+    for word in ("png", "jpeg", "webp"):
+        with Image.open(render("7b-image", source, output_format=word).path) as image:
+            exif = image.getexif()
+            own = exif.get_ifd(ExifTags.IFD.Exif)
+            assert image.size == (32, 48)
+            assert (exif[ExifTags.Base.ImageWidth], exif[ExifTags.Base.ImageLength]) == (32, 48)
+            assert (own[ExifTags.Base.ExifImageWidth], own[ExifTags.Base.ExifImageHeight]) == (32, 48)
+            assert (exif[ExifTags.Base.Make], own[ExifTags.Base.MakerNote]) == ("a maker", b"of the maker's own")
+            assert exif.get(ExifTags.Base.Orientation, 1) == 1
+            assert not exif.get_ifd(ExifTags.IFD.IFD1)
+
+
+def _with_thumbnail(block):
+    """The EXIF block with a second directory, as cameras keep the size of a thumbnail there; Pillow writes none."""
+    tiff, order = block[6:], "<" if block[6:8] == b"II" else ">"
+    (first,) = struct.unpack_from(f"{order}I", tiff, 4)
+    (count,) = struct.unpack_from(f"{order}H", tiff, first)
+    link = first + 2 + 12 * count
+    second = struct.pack(f"{order}HHHIII", 1, ExifTags.Base.ImageWidth, 4, 1, 160, 0)
+    return block[:6] + tiff[:link] + struct.pack(f"{order}I", len(tiff)) + tiff[link + 4 :] + second
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # the command lets none of Pillow's through
+@pytest.mark.parametrize(
+    "block", [b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"Exif\0\0nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff"]
+)
+def test_damaged_exif(render, tmp_path, block):
+    """A picture whose EXIF block cannot be read is enlarged all the same."""
+    source = saved(Image.new("RGB", (8, 8)), tmp_path / "odd.jpg", exif=b"Exif\0\0" + block)
+    assert render("7b-image", source, output_format="jpeg").width == 16
+
+
 def test_exif_too_long_for_jpeg(render, tmp_path):
     """An EXIF block that JPEG cannot hold is left out, and the picture still comes."""
     exif = Image.Exif()
@@ -231,6 +277,37 @@ def test_modes(render, tmp_path, *, image, options, mode, pixel):
         assert (output.mode, output.getpixel((7, 7))) == (mode, pixel)
 
 
+def _inks():
+    """An ICC profile (ICC.1:2022, 10.11) of strange inks: what is called cyan prints red, and all else black."""
+    identity = struct.pack(">9i", *(65_536 * (index % 4 == 0) for index in range(9)))
+    straight = bytes(range(256))
+    red, white, black = bytes((138, 209, 198)), bytes((255, 128, 128)), bytes((0, 128, 128))
+    colours = b"".join({0: white, 8: red}.get(index, black) for index in range(16))
+    table = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + identity + straight * 4 + colours + straight * 3
+    point = b"XYZ " + bytes(4) + struct.pack(">3i", 63_190, 65_536, 54_061)
+    text = b"text" + bytes(4) + b"none\0\0\0\0"
+    places, content = [], b""
+    for name, tag in ((b"A2B0", table), (b"wtpt", point), (b"cprt", text), (b"desc", text)):
+        places.append(name + struct.pack(">II", 128 + 4 + 4 * 12 + len(content), len(tag)))
+        content += tag + bytes(-len(tag) % 4)
+    body = struct.pack(">I", 4) + b"".join(places) + content
+    header = struct.pack(">I4sI4s4s4s", 128 + len(body), b"lcms", 0x02400000, b"prtr", b"CMYK", b"Lab ")
+    header += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", 63_190, 65_536, 54_061)
+    return header.ljust(128, b"\0") + body
+
+
+@pytest.mark.parametrize(("profile", "is_right"), [(_inks(), True), (None, False), (b"nonsense" * 20, False)])
+def test_inks_by_their_profile(render, tmp_path, profile, is_right):
+    """A CMYK picture has the colours that its profile says; without one, or with a damaged one, those of arithmetic."""
+    source = saved(Image.new("CMYK", (8, 8), (255, 0, 0, 0)), tmp_path / "inks.jpg", icc_profile=profile)
+    for word in ("png", "jpeg", "webp"):
+        with Image.open(render("3b-image", source, output_format=word).path) as image:
+            red, green, blue = image.getpixel((8, 8))
+            assert (red > 200 and green < 60 and blue < 60) is is_right
+            assert (red < 60 and green > 200 and blue > 200) is not is_right
+            assert "icc_profile" not in image.info
+
+
 def test_printing_inks(render, tmp_path):
     """A CMYK picture becomes RGB, and a profile that is not for RGB does not go with it."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -241,3 +318,59 @@ def test_printing_inks(render, tmp_path):
             assert image.mode == "RGB"
             assert is_red(image.getpixel((8, 8)))
             assert "icc_profile" not in image.info
+
+
+# Pictures: memory
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "params"),
+    [
+        ("7b-image", {"noise_scale": 0.7}),
+        ("3b-image", {"noise_scale": 0.7}),
+        ("7b-image", {"res_w": 257, "noise_scale": 0.3}),
+        ("3b-image", {"upscale_factor": 1.7, "output_format": "jpg"}),
+    ],
+)
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
+def test_bands_are_not_seen(render, tmp_path, monkeypatch, endpoint, params, mode):
+    """A large picture is made in bands, whose pixels are those of a picture that is made in one."""
+    dice = random.Random(5)
+    bands = len(Image.new(mode, (1, 1)).getbands())
+    image = Image.merge(mode, [Image.frombytes("L", (120, 90), dice.randbytes(120 * 90)) for _ in range(bands)])
+    source = saved(image, tmp_path / "source.png")
+    whole = Image.open(render(endpoint, source, **params).path)
+    monkeypatch.setattr(pixels, "BAND_PIXELS", 3000)
+    banded = Image.open(render(endpoint, source, **params).path)
+    assert banded.size == whole.size
+    assert difference(banded, whole) < 0.01  # a level here and there, by rounding
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory as Linux tells it")
+@pytest.mark.parametrize(
+    ("size", "name", "endpoint", "params"),
+    [
+        ((8000, 8000), "a.png", "7b-image", {"noise_scale": 0.5, "upscale_factor": 1}),
+        ((7500, 7500), "a.png", "3b-image", {"noise_scale": 0.5, "upscale_factor": 1.06, "output_format": "jpg"}),
+        ((5000, 5000), "a.webp", "7b-image", {"noise_scale": 0.5, "upscale_factor": 1, "output_format": "webp"}),
+    ],
+)
+def test_the_largest_pictures_fit_into_a_gigabyte(tmp_path, size, name, endpoint, params):
+    """Whatever the limits let in is made with less than a gigabyte."""
+    image = Image.effect_noise((size[0] // 8, size[1] // 8), 80).resize(size)
+    options = {"compress_level": 1} if name.endswith("png") else {"method": 0}
+    saved(Image.merge("RGBA", [image] * 4), tmp_path / name, **options)
+    assert peak_of_upscaling(endpoint, tmp_path / name, tmp_path / "out", params) < 1 << 30
+
+
+def test_a_webp_too_large(render, tmp_path, monkeypatch):
+    """A WebP picture of more pixels than its library takes a gigabyte for is refused, as source and as output."""
+    monkeypatch.setattr(picture, "MAX_WEBP_PIXELS", 1_000_000)
+    source = saved(Image.new("RGB", (1000, 1000)), tmp_path / "a.webp")
+    with pytest.raises(UpscaleError, match=r"the output would be 2000 x 2000 pixels of WebP; .* 1 megapixels"):
+        render("7b-image", source, output_format="webp")
+    assert render("7b-image", source, output_format="png").width == 2000
+    source = saved(Image.new("RGB", (1001, 1000)), tmp_path / "b.webp")
+    with pytest.raises(UpscaleError, match="the source is 1001 x 1000 pixels of WebP"):
+        render("7b-image", source, upscale_factor=1)

@@ -1,11 +1,12 @@
 """Upscaled videos, judged by their frames, sound and streams."""
 
+import sys
 from array import array
 from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from helpers.footage import CLIP, PHOTO, decoded, difference, make_video, turned
+from helpers.footage import CLIP, PHOTO, decoded, difference, make_video, peak_of_upscaling, turned
 from PIL import Image, ImageDraw
 
 from seedvr_cli.sandbox.upscale.rendering import UpscaleError
@@ -255,6 +256,45 @@ def test_not_a_video(av, render, tmp_path):
     assert list(tmp_path.rglob("*output*")) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("front.mp4", "libx264", {"movflags": "+faststart"}),
+        ("fragments.mp4", "libx264", {"movflags": "+frag_keyframe+empty_moov"}),
+        ("clip.mov", "libx264", {"movflags": "+faststart"}),
+        ("clip.avi", "mpeg4", {}),
+        ("clip.mkv", "libx264", {}),
+        ("clip.webm", "libvpx", {}),
+    ],
+)
+def test_a_cut_video(av, render, tmp_path, name, codec, options):
+    """A video that was cut anywhere is an UpscaleError and no shorter video; bytes behind its end do no harm."""
+    source = make_video(av, tmp_path / name, codec=codec, container=options)
+    content = source.read_bytes()
+    for length in (len(content) * 6 // 10, len(content) * 9 // 10):
+        source.write_bytes(content[:length])
+        with pytest.raises(UpscaleError, match="is cut"):
+            render("3b-video", source)
+    source.write_bytes(content + b"\0" * 100)
+    assert len(decoded(av, render("3b-video", source).path)) == 12
+
+
+def test_a_video_that_does_not_say_its_length(av, render, tmp_path):
+    """A WebM that was written as it came names no length, and is taken as it is."""
+    source = make_video(av, tmp_path / "live.webm", codec="libvpx", container={"live": "1"})
+    assert len(decoded(av, render("3b-video", source).path)) == 12
+
+
+def test_too_large_frames(av, render, tmp_path):
+    """Output frames of more than 4096 x 2160 pixels, and source frames of more than 8K, are refused."""
+    source = make_video(av, tmp_path / "hd.mp4", size=(1920, 1080), times=[0])
+    with pytest.raises(UpscaleError, match=r"7680 x 4320 pixels; .* 8192 a side and 8\.85 mega"):
+        render("3b-video", source, upscale_factor=4)
+    source = make_video(av, tmp_path / "huge.mp4", size=(8192, 4320), times=[0], preset="ultrafast")
+    with pytest.raises(UpscaleError, match="frames of 8192 x 4320 pixels"):
+        render("3b-video", source, target_resolution="720p")
+
+
 def test_music_with_a_cover(av, render, tmp_path):
     """The cover of a piece of music does not make it a video."""
     source = tmp_path / "music.m4a"
@@ -278,3 +318,13 @@ def test_odd_file_names(av, render, tmp_path):
     source = make_video(av, tmp_path / "it's 10%03d [a:b];c,d=e.avi", codec="mpeg4", sound=("pcm_s16le", "mono"))
     with av.open(str(render("3b-video", source).path)) as reader:
         assert len(reader.streams.audio) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory as Linux tells it")
+@pytest.mark.parametrize("word", ["X264 (.mp4)", "H265 (.mp4)"])
+def test_the_largest_frames_fit_into_a_gigabyte(av, tmp_path, word):
+    """Whatever the limits let in is made with less than a gigabyte."""
+    noise = Image.effect_noise((512, 270), 60).resize((4096, 2160)).convert("RGB")
+    source = make_video(av, tmp_path / "a.mp4", frame=noise, times=range(16), preset="ultrafast")
+    params = {"upscale_factor": 1, "output_format": word, "output_write_mode": "quality"}
+    assert peak_of_upscaling("3b-video", source, tmp_path / "out", params) < 1 << 30
