@@ -51,7 +51,7 @@ def _show(common: "Common", rows: "list[Spending]") -> None:
     from dataclasses import asdict
 
     from seedvr_cli.render import machine
-    from seedvr_cli.render.human import table
+    from seedvr_cli.render.human import Table
     from seedvr_cli.render.results import write_line
     from seedvr_cli.values.money import as_usd, show_usd
 
@@ -69,7 +69,7 @@ def _show(common: "Common", rows: "list[Spending]") -> None:
     ]
     if is_screen and lines:
         lines.insert(0, COLUMNS)
-    for text in table(lines, aligned=is_screen) if lines else ():
+    for text in Table(aligned=is_screen).lines(lines):
         write_line(text)
     totals = ", ".join(f"{show_usd(sum(getattr(row, name) for row in rows))} {name}" for name in amounts)
     common.talk.say(f"seedvr: {sum(row.jobs for row in rows)} jobs: {totals}")

@@ -1,7 +1,7 @@
 """`seedvr status`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,7 +40,7 @@ async def _ask(common: "Common", ids: Sequence[str]) -> int:
     from seedvr_cli.settings.folders import state_folder
     from seedvr_cli.values.errors import JobFailed, OutcomeUnknown, worst_exit_code
 
-    codes = []
+    show, codes = _listing(common), []
     check_home(state_folder(), common.gateway_name, ids)
     async with open_session(common) as session:
         for request_id in dict.fromkeys(ids):
@@ -48,7 +48,7 @@ async def _ask(common: "Common", ids: Sequence[str]) -> int:
             codes.append(_exit_code(outcome))
             if outcome.error is not None and not isinstance(outcome.error, JobFailed | OutcomeUnknown):
                 common.talk.error(error_line(outcome.error, request_id))
-            _show(common, [outcome])
+            show([outcome])
     return worst_exit_code(codes)
 
 
@@ -57,28 +57,35 @@ async def _list(common: "Common", *, only_unknown: bool) -> int:
     from seedvr_cli.run.ask import outcome_of
     from seedvr_cli.settings.folders import state_folder
 
+    show, is_empty = _listing(common), True
     async with Ledger(state_folder()) as ledger:
-        jobs = await (ledger.unknown if only_unknown else ledger.list_jobs)(common.gateway_name)
-        outcomes = [await outcome_of(ledger, job, has_files=common.json) for job in jobs]
-    if not outcomes:
+        async for jobs in ledger.list_jobs(common.gateway_name, only_unknown=only_unknown):
+            is_empty = False
+            show([await outcome_of(ledger, job, has_files=common.json) for job in jobs])
+    if is_empty:
         what = "no submission without an answer" if only_unknown else "no job"
         common.talk.say(f"seedvr: the ledger has {what} for {common.gateway_name}")
-    _show(common, outcomes)
     return 0
 
 
-def _show(common: "Common", outcomes: "Sequence[Outcome]") -> None:
+def _listing(common: "Common") -> "Callable[[Sequence[Outcome]], None]":
+    """What prints outcomes, some at a time."""
     from seedvr_cli.render import machine
-    from seedvr_cli.render.human import job_rows, table
+    from seedvr_cli.render.human import Table, job_rows
     from seedvr_cli.render.results import write_line
 
-    if common.json:
-        for outcome in outcomes:
-            write_line(machine.line(machine.outcome_object(outcome)))
-        return
-    rows = job_rows(outcome for outcome in outcomes if outcome.known)
-    for text in table(rows, aligned=sys.stdout.isatty()) if rows else ():
-        write_line(text)
+    table = Table(aligned=sys.stdout.isatty())
+
+    def show(outcomes: "Sequence[Outcome]") -> None:
+        lines: Iterable[str]
+        if common.json:
+            lines = (machine.line(machine.outcome_object(outcome)) for outcome in outcomes)
+        else:
+            lines = table.lines(job_rows(outcome for outcome in outcomes if outcome.known))
+        for text in lines:
+            write_line(text)
+
+    return show
 
 
 def _exit_code(outcome: "Outcome") -> int:

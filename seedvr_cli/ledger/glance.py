@@ -12,6 +12,9 @@ from seedvr_cli.ledger.place import is_there, ledger_path
 from seedvr_cli.ledger.rows import job_of
 from seedvr_cli.values.job import Job
 
+# Jobs among which one that is being typed most likely is; beyond them an index finds it.
+LATEST_JOBS = 5000
+
 Look = Callable[[Sequence[str]], Mapping[str, Job]]
 
 
@@ -44,13 +47,19 @@ def latest_jobs(folder: str, *, is_sandbox: bool, beginning: str, limit: int) ->
     Their ids begin like that; there are none where there is no ledger.
     """
     path = ledger_path(folder)
+    columns = "SELECT request_id, coalesce(status, state), coalesce(source, name)"
+    latest = f"(SELECT * FROM jobs ORDER BY id DESC LIMIT {LATEST_JOBS})"  # noqa: S608 - a number
+    wanted = "(gateway = 'sandbox') = ? AND request_id >= ? AND request_id < ? || char(1114111)"
     try:
         with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=0)) as connection:
-            return connection.execute(
-                "SELECT request_id, coalesce(status, state), coalesce(source, name) FROM jobs WHERE request_id IS NOT"
-                " NULL AND (gateway = 'sandbox') = ? AND substr(request_id, 1, length(?)) = ? ORDER BY id DESC LIMIT ?",
-                (is_sandbox, beginning, beginning, limit),
-            ).fetchall()
+            rows: list[tuple[str, str, str]] = []
+            for table, order in ((latest, "id DESC"), ("jobs", "1")):
+                query = f"{columns} FROM {table} WHERE {wanted} ORDER BY {order} LIMIT ?"
+                found = connection.execute(query, (is_sandbox, beginning, beginning, limit)).fetchall()
+                rows += [row for row in found if row not in rows]
+                if len(rows) >= limit or not beginning:
+                    break
+            return rows[:limit]
     except sqlite3.Error:
         return []
 

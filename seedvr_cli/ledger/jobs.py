@@ -12,7 +12,7 @@ around the rename of a delivered file; each step leaves a state from which the n
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Self, TypeVar
 
 from seedvr_cli.ledger.database import Database
@@ -31,6 +31,8 @@ from seedvr_cli.values.naming import safe_name
 
 # Jobs whose durations tell what to expect of the next one.
 RECENT_JOBS = 20
+# Jobs that are listed at a time.
+PAGE = 500
 # Seconds by which the gateway's stamps may be off, as it cuts some of them.
 STAMP_SECONDS = 1.0
 
@@ -159,11 +161,18 @@ class Ledger:
         """The job with this request id."""
         return await self._read(lambda connection: _by_request(connection, request_id, gateway))
 
-    async def list_jobs(self, gateway: str) -> list[Job]:
-        """All jobs of a gateway, oldest first, those of dead runs settled."""
+    async def list_jobs(self, gateway: str, *, only_unknown: bool = False) -> AsyncIterator[list[Job]]:
+        """The jobs of a gateway, oldest first, some at a time, those of dead runs settled.
+
+        `only_unknown` are those whose submission was never answered.
+        """
         run = self._lock.take()
         await self._write(lambda connection: self._settle_dead(connection, run))
-        return await self._jobs("gateway = ? AND state != 'reserved' ORDER BY id", (gateway,))
+        wanted, last = "state = 'unknown'" if only_unknown else "state != 'reserved'", 0
+        page = f"gateway = ? AND {wanted} AND id > ? ORDER BY id LIMIT {PAGE}"
+        while jobs := await self._jobs(page, (gateway, last)):
+            yield jobs
+            last = jobs[-1].id
 
     async def pending(self, gateway: str) -> list[Job]:
         """What is paid for and was not yet delivered, oldest first."""
@@ -192,7 +201,7 @@ class Ledger:
 
     async def unknown(self, gateway: str) -> list[Job]:
         """The jobs whose submission was never answered, oldest first, those of dead runs settled."""
-        return [job for job in await self.list_jobs(gateway) if job.state == "unknown"]
+        return [job async for jobs in self.list_jobs(gateway, only_unknown=True) for job in jobs]
 
     async def forget(self, jobs: Iterable[Job]) -> None:
         """Settle unknown outcomes: these may be submitted again."""

@@ -2,7 +2,9 @@
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime
+
+# Seconds; days are counted from 1970, in UTC.
+DAY_SECONDS = 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,9 @@ _CHARGES = {
 
 def spent_on_day(connection: sqlite3.Connection, gateway: str, instant: float) -> int:
     """The list price of all that was submitted on the day (UTC) of that instant, jobs in flight too, ERROR left out."""
-    midnight = datetime.fromtimestamp(instant, UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-    query = "SELECT coalesce(sum(price), 0) FROM jobs WHERE submitted_at >= ? AND gateway = ? AND state != 'error'"
-    return int(connection.execute(query, (midnight, gateway)).fetchone()[0])
+    day = int(instant // DAY_SECONDS)
+    row = connection.execute("SELECT spent FROM days WHERE gateway = ? AND day = ?", (gateway, day)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def read_spending(connection: sqlite3.Connection, gateway: str, since: float) -> list[Spending]:

@@ -1,7 +1,7 @@
 """Sentences for people: one line an outcome, one line a run."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.catalog import COMPLETED
@@ -83,14 +83,22 @@ def job_rows(outcomes: Iterable[Outcome]) -> list[tuple[str, ...]]:
     return rows
 
 
-def table(rows: Sequence[tuple[str, ...]], *, aligned: bool) -> Iterable[str]:
-    """Lines with tabs for a pipe, or aligned columns for a screen."""
-    if not aligned:
-        yield from ("\t".join(row) for row in rows)
-        return
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+class Table:
+    """Lines with tabs for a pipe, or aligned columns for a screen; rows may come some at a time."""
+
+    def __init__(self, *, aligned: bool) -> None:
+        self._aligned = aligned
+        self._widths: list[int] = []
+
+    def lines(self, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+        """The next lines; columns never get narrower."""
+        if not self._aligned or not rows:
+            yield from ("\t".join(row) for row in rows)
+            return
+        widest = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        self._widths = list(map(max, widest, self._widths or widest))
+        for row in rows:
+            yield "  ".join(cell.ljust(width) for cell, width in zip(row, self._widths, strict=True)).rstrip()
 
 
 def _size(file: File) -> str:

@@ -22,3 +22,8 @@ def run(folder, work):
             return await work(ledger)
 
     return asyncio.run(inside())
+
+
+async def listed(ledger):
+    """All jobs of the gateway."""
+    return [job async for jobs in ledger.list_jobs("g") for job in jobs]

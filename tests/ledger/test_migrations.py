@@ -204,3 +204,21 @@ def test_many_that_open_it_at_once_bring_it_up_once(folder):
         thread.join()
     assert errors == []
     assert len(rows(folder / "ledger.sqlite3", "SELECT * FROM migrations")) == len(MIGRATIONS) - 1
+
+
+def test_the_days_of_an_old_ledger_are_summed(folder):
+    """What jobs of earlier versions cost is in the sum of their day, ERROR left out."""
+    path = folder / "ledger.sqlite3"
+    asyncio.run(_opened(folder))
+    query = (
+        "SELECT gateway, CAST(submitted_at / 86400 AS INTEGER), sum(price) FROM jobs"
+        " WHERE submitted_at IS NOT NULL AND state != 'error' AND price != 0 GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    expected = rows(path, query)
+    assert expected
+    assert rows(path, "SELECT gateway, day, spent FROM days WHERE spent != 0 ORDER BY 1, 2") == expected
+
+
+async def _opened(folder: Path) -> None:
+    async with Ledger(str(folder)):
+        pass

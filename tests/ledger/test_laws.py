@@ -1,0 +1,140 @@
+"""What is asked again and again costs the same however long the ledger is: steps of SQLite's machine, not seconds."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+from helpers.jobs import draft, listed, run
+
+from seedvr_cli.ledger import file, glance
+from seedvr_cli.ledger.glance import latest_jobs
+from seedvr_cli.ledger.rows import now
+from seedvr_cli.ledger.verdicts import OverDay, Terms
+from seedvr_cli.values.answer import Answer
+
+SIZES = (500, 5000)
+
+
+@pytest.fixture(scope="module")
+def ledgers(tmp_path_factory):
+    """Ledgers of both sizes, all of whose jobs are done today, and a few of another gateway's."""
+    made = []
+    for size in SIZES:
+        folder = tmp_path_factory.mktemp("ledger")
+        run(folder, listed)
+        with closing(sqlite3.connect(folder / "ledger.sqlite3")) as connection, connection:
+            connection.executemany(
+                "INSERT INTO jobs (key, gateway, endpoint, source, name, params, price, profile, state, status,"
+                " request_id, media_url, extra, submitted_at, ended_at)"
+                " VALUES (?, 'g', '7b-image', ?, 'a.png', '{}', 1000, 'default', 'completed', 'COMPLETED', ?, '[]',"
+                " '{}', ?, ?)",
+                [
+                    (f"key-{number}", f"https://a/{number}.png", f"job-{number % 10}{number}", now(), now() + 1)
+                    for number in range(size)
+                ],
+            )
+        made.append(folder)
+    return made
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Counts what SQLite does, in tens of steps of its machine; a function that reads it and begins anew."""
+    count = 0
+    connect = sqlite3.connect
+
+    def counting(*args, **options):
+        connection = connect(*args, **options)
+
+        def step():
+            nonlocal count
+            count += 1
+
+        connection.set_progress_handler(step, 10)
+        return connection
+
+    monkeypatch.setattr(file.sqlite3, "connect", counting)
+
+    def read():
+        nonlocal count
+        counted, count = count, 0
+        return counted
+
+    return read
+
+
+async def claim(ledger):
+    assert isinstance(await ledger.claim(draft("new"), Terms(day_cap=1)), OverDay)
+
+
+async def durations(ledger):
+    assert await ledger.durations("g", "3b-video") == []
+
+
+async def unknown(ledger):
+    assert await ledger.unknown("g") == []
+
+
+@pytest.mark.parametrize("ask", [claim, durations, unknown])
+def test_a_question_costs_the_same_in_a_long_ledger(ledgers, steps, ask):
+    """A claim under a cap of the day, how long jobs take, and what was never answered are looked up by an index."""
+
+    async def work(ledger):
+        await ask(ledger)  # whatever the first one sets up
+        steps()
+        await ask(ledger)
+        return steps()
+
+    short, long = (run(folder, work) for folder in ledgers)
+    assert long <= short + 5
+
+
+@pytest.mark.parametrize("beginning", ["job-", "job-31", "nothing"])
+def test_a_tab_costs_the_same_in_a_long_ledger(ledgers, steps, monkeypatch, beginning):
+    """An id that is being typed is looked for among the latest jobs, and beyond those by an index."""
+    monkeypatch.setattr(glance, "LATEST_JOBS", 100)
+    costs = []
+    for folder in ledgers:
+        steps()
+        rows = latest_jobs(str(folder), is_sandbox=False, beginning=beginning, limit=5)
+        assert len(rows) == (0 if beginning == "nothing" else 5)
+        assert all(row[0].startswith(beginning) for row in rows)
+        costs.append(steps())
+    short, long = costs
+    assert long <= short * 1.5 + 20
+
+
+def test_a_list_is_read_some_rows_at_a_time(ledgers):
+    """`status` holds a page of jobs at a time, whatever the ledger has."""
+
+    async def work(ledger):
+        return [len(jobs) async for jobs in ledger.list_jobs("g")]
+
+    assert run(ledgers[1], work) == [500] * 10
+
+
+def test_the_days_sum_is_that_of_its_jobs(tmp_path):
+    """Whatever becomes of jobs, the sum of the day is what a sum over them would be."""
+
+    async def work(ledger):
+        async def claimed(key):
+            return (await ledger.claim(draft(key), Terms())).job
+
+        done, failed, lost, refused = [await claimed(key) for key in ("done", "failed", "lost", "refused")]
+        await ledger.record(await ledger.record(done, Answer("1", "QUEUED")), Answer("1", "COMPLETED"))
+        await ledger.record(failed, Answer("2", "ERROR"))
+        await ledger.lose(lost, "lost")
+        await ledger.release(refused)
+        held = await claimed("held")
+        await ledger.hold(held)
+        await ledger.resume(held)
+        await ledger.forget(await ledger.unknown("g"))
+        await ledger.adopt("stranger", "g", "default")
+
+    run(tmp_path, work)
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as connection:
+        connection.execute("UPDATE jobs SET price = 5000 WHERE key = 'done'")
+        (by_day,) = connection.execute("SELECT sum(spent) FROM days WHERE gateway = 'g'").fetchone()
+        query = "SELECT sum(price) FROM jobs WHERE submitted_at IS NOT NULL AND state != 'error'"
+        (by_job,) = connection.execute(query).fetchone()
+    assert by_day == by_job == 5000 + 1000 + 1000
