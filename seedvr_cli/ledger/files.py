@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -34,6 +35,9 @@ class Elsewhere:
 
 Place = Placed | Taken | Elsewhere
 
+# Numbers of a name that are tried one after the other; beyond them the steps get longer.
+TRIES_IN_TURN = 8
+
 
 class Deliveries:
     """Raises LedgerError where the ledger cannot be read or written."""
@@ -41,6 +45,8 @@ class Deliveries:
     def __init__(self, database: Database, lock: RunLock) -> None:
         self._database = database
         self._lock = lock
+        # The last number that this run gave for a name, where it was not the first.
+        self._last: dict[str, int] = {}
 
     async def of(self, job: Job) -> list[Delivery]:
         """All files recorded for a job, under way ones too."""
@@ -87,23 +93,31 @@ class Deliveries:
         run = self._lock.take()
 
         def operation(connection: sqlite3.Connection) -> Place:
-            number = first
-            while True:
-                path = numbered(base, number)
-                verdict = self._may_place(connection, job, path, run, known, overwrite=overwrite)
-                if verdict == "yes":
-                    connection.execute(
-                        "INSERT OR REPLACE INTO deliveries (job, position, path, run, replaces) VALUES (?, ?, ?, ?, ?)",
-                        (job.id, position, path, run, int(overwrite and os.path.lexists(path))),
-                    )
-                    return Placed(path)
-                if verdict == "busy":
-                    return Elsewhere()
-                if exact:
-                    return Taken()
-                number += 1
-                while number in held:
-                    number += 1
+            query = "SELECT 1 FROM deliveries WHERE job = ? AND position = ? LIMIT 1"
+            is_begun = connection.execute(query, (job.id, position)).fetchone() is not None
+            verdicts: dict[int, str] = {}
+
+            def verdict(number: int) -> str:
+                if number not in verdicts:
+                    path = numbered(base, number)
+                    verdicts[number] = self._may_place(connection, job, path, run, known, overwrite=overwrite)
+                return "no" if number in held and number != first else verdicts[number]
+
+            # A job that was begun may have any of the numbers, and looks at them in turn; others need a free one.
+            if exact and verdict(first) == "no":
+                return Taken()
+            after = 0 if is_begun else self._last.get(base, 0)
+            number = _first_free(lambda one: verdict(one) == "no", first, after, in_turn=is_begun)
+            if verdict(number) == "busy":
+                return Elsewhere()
+            path = numbered(base, number)
+            connection.execute(
+                "INSERT OR REPLACE INTO deliveries (job, position, path, run, replaces) VALUES (?, ?, ?, ?, ?)",
+                (job.id, position, path, run, int(overwrite and os.path.lexists(path))),
+            )
+            if number > 1:
+                self._last[base] = max(number, after)
+            return Placed(path)
 
         return await self._database.write(operation)
 
@@ -212,6 +226,31 @@ class Deliveries:
             return "yes"
         is_regular = os.path.isfile(path) and not os.path.islink(path)
         return "yes" if overwrite and is_regular else "no"
+
+
+def _first_free(is_taken: Callable[[int], bool], first: int, after: int, *, in_turn: bool) -> int:
+    """`first`, else a number behind it and `after`: the next, or where many are taken, one that follows a taken one.
+
+    `in_turn` takes the very next, however many there are.
+    """
+    if not is_taken(first):
+        return first
+    number = max(first, after) + 1
+    tries = 0
+    while is_taken(number):
+        number, tries = number + 1, tries + 1
+        if tries >= TRIES_IN_TURN and not in_turn:
+            break
+    else:
+        return number
+    step, low = TRIES_IN_TURN, number - 1  # which is taken
+    while is_taken(low + step):
+        low, step = low + step, step * 2
+    high = low + step
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if is_taken(middle) else (low, middle)
+    return high
 
 
 def accepts(path: str, base: str) -> bool:

@@ -1,12 +1,14 @@
 """What is asked again and again costs the same however long the ledger is: steps of SQLite's machine, not seconds."""
 
+import os
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from helpers.jobs import draft, listed, run
 
-from seedvr_cli.ledger import file, glance
+from seedvr_cli.ledger import file, files, glance
 from seedvr_cli.ledger.glance import latest_jobs
 from seedvr_cli.ledger.rows import now
 from seedvr_cli.ledger.verdicts import OverDay, Terms
@@ -138,3 +140,69 @@ def test_the_days_sum_is_that_of_its_jobs(tmp_path):
         query = "SELECT sum(price) FROM jobs WHERE submitted_at IS NOT NULL AND state != 'error'"
         (by_job,) = connection.execute(query).fetchone()
     assert by_day == by_job == 5000 + 1000 + 1000
+
+
+# Names.
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """Counts how often a name is looked for on disk; a function that reads it and begins anew."""
+    count = 0
+    lexists = os.path.lexists
+
+    def counting(path):
+        nonlocal count
+        count += 1
+        return lexists(path)
+
+    monkeypatch.setattr(files.os.path, "lexists", counting)
+
+    def read():
+        nonlocal count
+        counted, count = count, 0
+        return counted
+
+    return read
+
+
+async def place_all(ledger, folder, count):
+    """Results of so many jobs that would all have one name; their paths."""
+    paths = []
+    for number in range(count):
+        job = (await ledger.claim(draft(f"key-{number}"), Terms())).job
+        placed = await ledger.deliveries.place(job, 0, str(folder / "photo.png"))
+        Path(placed.path).touch()
+        paths.append(Path(placed.path).name)
+    return paths
+
+
+def test_the_same_name_costs_what_another_does(tmp_path, looks):
+    """The thousandth result of one name is placed with as few looks as the third, and each gets the next number."""
+    costs = {}
+    for count in (20, 200):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        looks()
+        paths = run(folder, lambda ledger, to=folder, count=count: place_all(ledger, to, count))
+        costs[count] = looks() / count
+        assert paths == ["photo.png", *(f"photo-{number}.png" for number in range(2, count + 1))]
+    assert costs[200] <= costs[20] + 1
+
+
+def test_a_name_is_found_in_a_full_folder(tmp_path, looks):
+    """Where thousands of files have the name already, the first result takes a few looks, and the next ones fewer."""
+    (tmp_path / "photo.png").touch()
+    for number in range(2, 3001):
+        (tmp_path / f"photo-{number}.png").touch()
+    looks()
+    paths = run(tmp_path, lambda ledger: place_all(ledger, tmp_path, 3))
+    assert paths == ["photo-3001.png", "photo-3002.png", "photo-3003.png"]
+    assert looks() < 120
+
+
+def test_a_gap_in_the_numbers_is_used_while_it_is_near(tmp_path):
+    """Of a few taken names the lowest free number is found, and one that another item holds is left to it."""
+    for name in ("photo.png", "photo-2.png", "photo-4.png"):
+        (tmp_path / name).touch()
+    assert run(tmp_path, lambda ledger: place_all(ledger, tmp_path, 2)) == ["photo-3.png", "photo-5.png"]
