@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import NamedTuple
 
 from seedvr_cli.cli.context import Common
@@ -85,8 +84,7 @@ def _quoted(
     prospects: Iterable[Prospect], policy: Policy, look: Callable[[Sequence[str]], Mapping[str, Job]]
 ) -> Iterator[_Quote]:
     seen: dict[str, None] = {}
-    rest = iter(prospects)
-    while chunk := list(islice(rest, LARGEST_LOOKUP)):
+    for chunk in _chunks(prospects):
         known = look([one.key for one in chunk])
         for one in chunk:
             job = known.get(one.key)
@@ -96,6 +94,21 @@ def _quoted(
             seen[one.key] = None
             if len(seen) > REMEMBERED:
                 del seen[next(iter(seen))]
+
+
+def _chunks(prospects: Iterable[Prospect]) -> Iterator[list[Prospect]]:
+    """All of them; where reading them ends with an error, those before it come first."""
+    chunk: list[Prospect] = []
+    try:
+        for one in prospects:
+            chunk.append(one)
+            if len(chunk) >= LARGEST_LOOKUP:
+                yield chunk
+                chunk = []
+    except UsageError:
+        yield chunk
+        raise
+    yield chunk
 
 
 def _as_text(prospect: Prospect, base: str) -> str:
