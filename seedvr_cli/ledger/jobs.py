@@ -12,7 +12,7 @@ around the rename of a delivered file; each step leaves a state from which the n
 import json
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Self, TypeVar
 
 from seedvr_cli.ledger.database import Database
@@ -160,6 +160,13 @@ class Ledger:
     async def find(self, request_id: str, gateway: str) -> Job | None:
         """The job with this request id."""
         return await self._read(lambda connection: _by_request(connection, request_id, gateway))
+
+    async def paid_keys(self, keys: Sequence[str], *, after_failure: bool) -> set[str]:
+        """Of these keys, those that would not be submitted again; `after_failure` as in Terms."""
+        marks = ",".join("?" * len(keys))
+        free = "'error', 'reserved', 'forgotten'" + (", 'failed'" if after_failure else "")
+        query = f"SELECT DISTINCT key FROM jobs WHERE key IN ({marks}) AND state NOT IN ({free})"  # noqa: S608 - marks only
+        return await self._read(lambda connection: {row[0] for row in connection.execute(query, keys)})
 
     async def list_jobs(self, gateway: str, *, only_unknown: bool = False) -> AsyncIterator[list[Job]]:
         """The jobs of a gateway, oldest first, some at a time, those of dead runs settled.

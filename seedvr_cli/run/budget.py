@@ -12,14 +12,24 @@ class Budget:
     def __init__(self, cap: int | None) -> None:
         self.cap = cap
         self.committed = 0
+        # Whether anything was refused: then it is likely that what comes after it is.
+        self.is_reached = False
+
+    def refusal(self, price: int) -> CostCapReached | None:
+        """Why that price could not be set aside."""
+        if self.cap is None or self.committed + price <= self.cap:
+            return None
+        return CostCapReached(
+            f"not submitted: its list price of {show_usd(price)} could take this run past {show_usd(self.cap)}",
+            hint="raise --max-cost, or run the rest later",
+        )
 
     def reserve(self, price: int) -> "Reservation":
         """Set the price aside; CostCapReached where that would pass the cap."""
-        if self.cap is not None and self.committed + price > self.cap:
-            raise CostCapReached(
-                f"not submitted: its list price of {show_usd(price)} could take this run past {show_usd(self.cap)}",
-                hint="raise --max-cost, or run the rest later",
-            )
+        refusal = self.refusal(price)
+        if refusal is not None:
+            self.is_reached = True
+            raise refusal
         self.committed += price
         return Reservation(self, price)
 

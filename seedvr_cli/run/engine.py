@@ -13,7 +13,7 @@ from seedvr_cli.plan.planner import Prospect
 from seedvr_cli.run.life import live
 from seedvr_cli.run.names import check_explicit
 from seedvr_cli.run.policy import Clock, Policy
-from seedvr_cli.run.skim import Work, pass_over
+from seedvr_cli.run.skim import Work, pass_over, refuse
 from seedvr_cli.run.state import DOWNLOADS, RunState
 from seedvr_cli.values.errors import BadLine, Interrupted, SeedvrError, Unforeseen
 from seedvr_cli.values.events import Crashed, Event, Finished, Skipped
@@ -84,7 +84,8 @@ class Engine:
     async def _feed(self, work: AsyncIterable[Sequence[Work]]) -> None:
         try:
             async for chunk in work:
-                for one in await self._skim(chunk) if self._policy.skim else chunk:
+                left = await self._skim(chunk) if self._policy.skim else chunk
+                for one in await self._refuse(left) if self._state.is_closed else left:
                     await self._room.acquire()
                     self._start(one)
             while self._tasks:
@@ -98,6 +99,14 @@ class Engine:
         left, paths = await pass_over(chunk, self._ledger.deliveries)
         if paths:
             self._events.put_nowait(Skipped(tuple(paths)))
+        return left
+
+    async def _refuse(self, chunk: Sequence[Work]) -> Sequence[Work]:
+        """What of a chunk is left to do, after a submission was refused."""
+        left, ended = await refuse(chunk, self._state)
+        for outcome in ended:
+            self._events.put_nowait(Finished(outcome))
+        await asyncio.sleep(0)  # lets them be told: what is read faster than that would fill the memory
         return left
 
     def _start(self, one: Work) -> None:

@@ -6,7 +6,8 @@ from contextlib import suppress
 
 from seedvr_cli.ledger.files import Deliveries, accepts
 from seedvr_cli.plan.planner import Prospect
-from seedvr_cli.values.items import Item
+from seedvr_cli.run.state import RunState
+from seedvr_cli.values.items import Item, Outcome
 from seedvr_cli.values.media import EXTENSIONS
 from seedvr_cli.values.naming import render_name
 
@@ -29,6 +30,24 @@ async def pass_over(chunk: Sequence[Work], deliveries: Deliveries) -> tuple[list
         else:
             paths.append(path)
     return left, paths
+
+
+async def refuse(chunk: Sequence[Work], run: RunState) -> tuple[list[Work], list[Outcome]]:
+    """What of a chunk is left to do, and the ends of what would not be submitted and is not paid for.
+
+    For a run that submits nothing more, or has come to its cap: each item by itself would ask the ledger.
+    """
+    refused = {}
+    for one in chunk:
+        if isinstance(one, Prospect) and one.problem is None:
+            refusal = run.refusal(one.recipe.request.price())
+            if refusal is not None:
+                refused[one] = refusal
+    after_failure = run.policy.retry_failed
+    keys = [one.key for one in refused]
+    paid = set() if run.policy.new else await run.ledger.paid_keys(keys, after_failure=after_failure)
+    ended = [Outcome(item=one.item(), error=refusal) for one, refusal in refused.items() if one.key not in paid]
+    return [one for one in chunk if one not in refused or one.key in paid], ended
 
 
 def _standing(prospect: Prospect, folder: str, delivered: tuple[str, int, int, str]) -> str | None:

@@ -92,6 +92,15 @@ class RunState:
         """Whether a submission may have to wait or be refused: then what is paid for already is told apart first."""
         return self.policy.rate is not None or self._requests.rate is not None or self.policy.max_cost is not None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether a submission was refused already, so that whole chunks of a list are looked up in one go."""
+        return self._halted is not None or self.budget.is_reached
+
+    def refusal(self, price: int) -> SeedvrError | None:
+        """Why a job of that price would not be submitted now."""
+        return NotSubmitted(self._halted) if self._halted is not None else self.budget.refusal(price)
+
     def reserve(self, price: int) -> Reservation:
         """Set the price of a job aside; NotSubmitted or CostCapReached where nothing more may be submitted."""
         if self._halted is not None:

@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from fakes.scripted import ScriptedGateway, completed
+from fakes.scripted import ScriptedGateway, completed, queued
+from helpers.house import PRICE
 
+from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.plan.lists import Entry
 from seedvr_cli.plan.planner import Planner, Prospect
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.run import life
 from seedvr_cli.run.engine import in_one_chunk
 from seedvr_cli.values.catalog import ENDPOINTS
-from seedvr_cli.values.errors import Interrupted, NotSubmitted, RequestRefused, Unforeseen, UsageError
+from seedvr_cli.values.errors import CostCapReached, Interrupted, NotSubmitted, RequestRefused, Unforeseen, UsageError
 from seedvr_cli.values.events import Crashed, Finished, Received, Skipped, Started
 
 GATEWAY = "https://gateway.example"
@@ -197,3 +199,45 @@ def test_a_failed_job_is_no_reason_to_stop(house, go):
     outcomes = go(gateway, house.purchases(*urls(3)), jobs=1)
     assert len(gateway.submitted) == 3
     assert {outcome.error.code for outcome in outcomes} == {"refused"}
+
+
+async def chunks_of(work: Sequence[Prospect], size: int) -> AsyncIterator[Sequence[Prospect]]:
+    """A list as it is read."""
+    for first in range(0, len(work), size):
+        yield work[first : first + size]
+
+
+@pytest.mark.parametrize("reason", ["cap", "failure"])
+def test_what_may_not_be_submitted_is_looked_up_in_chunks(house, monkeypatch, reason):
+    """Once the cap is reached, or a failure ended it, a chunk takes one look; what is paid for is delivered still."""
+    asyncio.run(events_of(house, ScriptedGateway(), prospects(house, urls(1000)[990]), download=False))
+    asked = []
+    ask, paid_keys = Ledger.ask, Ledger.paid_keys
+
+    async def asking(self, draft, terms):
+        asked.append(draft.key)
+        return await ask(self, draft, terms)
+
+    async def looking(self, keys, **how):
+        asked.append(len(keys))
+        return await paid_keys(self, keys, **how)
+
+    monkeypatch.setattr(Ledger, "ask", asking)
+    monkeypatch.setattr(Ledger, "paid_keys", looking)
+    terms = {"max_cost": 2 * PRICE} if reason == "cap" else {"fail_fast": True, "max_cost": 100 * PRICE}
+    submits = [queued("a"), queued("b")] if reason == "cap" else [RequestRefused("HTTP 400")]
+    gateway = ScriptedGateway(submits=submits, polls=[completed("a"), completed("b"), completed("job-1")])
+
+    async def run():
+        async with house.engine(gateway, jobs=1, **terms) as engine:
+            return [event async for event in engine.run(chunks_of(prospects(house, *urls(1000)), 50))]
+
+    outcomes = [event.outcome for event in asyncio.run(run()) if isinstance(event, Finished)]
+    assert len(outcomes) == 1000
+    assert len({outcome.item.index for outcome in outcomes}) == 1000
+    refused = [outcome for outcome in outcomes if isinstance(outcome.error, CostCapReached | NotSubmitted)]
+    assert len(refused) == (997 if reason == "cap" else 998)
+    assert len(gateway.submitted) == (2 if reason == "cap" else 1)
+    (paid,) = [outcome for outcome in outcomes if outcome.item.index == 991]
+    assert (paid.error, len(paid.files)) == (None, 1)
+    assert len(asked) < 150
