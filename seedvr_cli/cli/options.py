@@ -76,7 +76,7 @@ PollInterval = Annotated[
     value_option(
         "poll-interval",
         metavar="SECONDS",
-        meaning=f"Between two polls of a job ({default_of('poll-interval'):g}).",
+        meaning=f"At most, between two polls of a job ({default_of('poll-interval'):g}).",
     ),
 ]
 Timeout = Annotated[

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from seedvr_cli.cli.context import Common
+from seedvr_cli.cli.delivered import tell_delivered
 from seedvr_cli.cli.groups import (
     MoneyOptions,
     OutputOptions,
@@ -60,6 +61,8 @@ def upscale(
     prospects = plan(words, wishes, common.gateway_name)
     if money.dry_run:
         return print_requests(common, prospects, policy)
+    if form == "paths" and not policy.new and tell_delivered(common, prospects):
+        return 0
     from seedvr_cli.cli.failed_file import Failures
     from seedvr_cli.cli.session import Workload, run_work
 

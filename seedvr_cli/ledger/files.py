@@ -4,16 +4,17 @@ import asyncio
 import json
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from seedvr_cli.ledger.database import Database
+from seedvr_cli.ledger.delivered import Delivered, read_delivered
 from seedvr_cli.ledger.rows import Delivery, Mark, delivery_of, now, update_job
 from seedvr_cli.ledger.runs import RunLock, is_run_alive
 from seedvr_cli.values.job import File, Job
-from seedvr_cli.values.naming import number_of, numbered
+from seedvr_cli.values.naming import numbered
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,20 +181,9 @@ class Deliveries:
         )
         return any(row[0] != run and is_run_alive(self._lock.folder, row[0]) for row in rows)
 
-    async def delivered_files(self, keys: list[str]) -> dict[str, tuple[str, int, int, str]]:
-        """Of these keys, those whose last job is delivered as one file: path, bytes, mtime_ns, media type."""
-        marks = ",".join("?" * len(keys))
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT jobs.key, path, bytes, mtime_ns, d.media_type"  # noqa: S608 - marks only
-                " FROM jobs JOIN deliveries d ON job = jobs.id"
-                f" WHERE jobs.id IN (SELECT max(id) FROM jobs WHERE key IN ({marks})"
-                " AND state NOT IN ('error', 'forgotten') GROUP BY key)"
-                " AND state = 'completed' AND done_at IS NOT NULL AND json_array_length(media_url) = 1",
-                keys,
-            ).fetchall()
-        )
-        return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
+    async def delivered_files(self, keys: Sequence[str]) -> dict[str, Delivered]:
+        """Of these keys, those whose last job is delivered as one file."""
+        return await self._database.read(lambda connection: read_delivered(connection, keys))
 
     def _clear_away(self, connection: sqlite3.Connection, job: Job, position: int, path: str) -> None:
         """The other parts of what stands at `path` now."""
@@ -251,8 +241,3 @@ def _first_free(is_taken: Callable[[int], bool], first: int, after: int, *, in_t
         middle = (low + high) // 2
         low, high = (middle, high) if is_taken(middle) else (low, middle)
     return high
-
-
-def accepts(path: str, base: str) -> bool:
-    """Whether a recorded path is what `base` asks for: the name itself, or a numbered one."""
-    return number_of(path, base) is not None

@@ -3,9 +3,9 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import Any
 from urllib.parse import quote
 
+from seedvr_cli.ledger.delivered import Delivered, read_delivered
 from seedvr_cli.ledger.file import open_database, translate
 from seedvr_cli.ledger.migrations import migrate
 from seedvr_cli.ledger.place import is_there, ledger_path
@@ -24,21 +24,31 @@ def counting_jobs(folder: str) -> Iterator[Look]:
 
     Raises LedgerError where there is a ledger that cannot be read.
     """
-    with _opened(folder) as fetch:
+    with _opened(folder) as connection:
 
         def look(keys: Sequence[str]) -> Mapping[str, Job]:
             marks = ",".join("?" * len(keys))
             where = f"key IN ({marks}) AND state NOT IN ('error', 'reserved', 'forgotten') ORDER BY id"
-            return {row["key"]: job_of(row) for row in fetch(f"SELECT * FROM jobs WHERE {where}", keys)}  # noqa: S608 - marks only
+            rows = connection.execute(f"SELECT * FROM jobs WHERE {where}", keys) if connection else ()  # noqa: S608 - marks only
+            return {row["key"]: job_of(row) for row in rows}
 
         yield look
+
+
+def delivered_files(folder: str, keys: Sequence[str]) -> dict[str, Delivered]:
+    """Of these keys, those whose last job is delivered as one file. Raises LedgerError."""
+    with _opened(folder) as connection:
+        return read_delivered(connection, keys) if connection else {}
 
 
 def gateways_of(folder: str, request_ids: Iterable[str]) -> dict[str, list[str]]:
     """For each request id the gateways that have a job of that id, the latest first. Raises LedgerError."""
     query = "SELECT gateway FROM jobs WHERE request_id = ? GROUP BY gateway ORDER BY max(id) DESC"
-    with _opened(folder) as fetch:
-        return {request_id: [row["gateway"] for row in fetch(query, [request_id])] for request_id in request_ids}
+    with _opened(folder) as connection:
+        return {
+            request_id: [row[0] for row in connection.execute(query, [request_id])] if connection else []
+            for request_id in request_ids
+        }
 
 
 def latest_jobs(folder: str, *, is_sandbox: bool, beginning: str, limit: int) -> list[tuple[str, str, str]]:
@@ -65,18 +75,14 @@ def latest_jobs(folder: str, *, is_sandbox: bool, beginning: str, limit: int) ->
 
 
 @contextmanager
-def _opened(folder: str) -> Iterator[Callable[[str, Sequence[str]], list[Mapping[str, Any]]]]:
-    """A function that fetches rows; none where there is no ledger."""
+def _opened(folder: str) -> Iterator[sqlite3.Connection | None]:
+    """The ledger, where there is one; its errors become LedgerErrors."""
     if not is_there(folder):
-        yield lambda _, __: []
+        yield None
         return
     path = ledger_path(folder)
     with closing(open_database(path, migrate)) as connection:
-
-        def fetch(query: str, values: Sequence[str]) -> list[Mapping[str, Any]]:
-            try:
-                return connection.execute(query, values).fetchall()
-            except sqlite3.Error as error:
-                raise translate(error, path) from error
-
-        yield fetch
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise translate(error, path) from error

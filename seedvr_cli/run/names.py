@@ -2,13 +2,13 @@
 
 import os
 
-from seedvr_cli.ledger.files import Deliveries, accepts
+from seedvr_cli.ledger.files import Deliveries
 from seedvr_cli.run.state import RunState
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.items import Item
 from seedvr_cli.values.job import Job
 from seedvr_cli.values.media import EXTENSIONS
-from seedvr_cli.values.naming import Output, numbered, render_name
+from seedvr_cli.values.naming import Output, accepts, numbered, render_name
 
 # Bytes that a file's name may have, on nearly all systems; and characters that a request id is likely to have.
 NAME_BYTES = 255

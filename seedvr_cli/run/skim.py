@@ -1,22 +1,31 @@
 """Passing over what a list has done already, with one look at the ledger for many lines and one at each file."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from seedvr_cli.ledger.files import Deliveries, accepts
 from seedvr_cli.plan.planner import Prospect
-from seedvr_cli.run.state import RunState
 from seedvr_cli.values.items import Item, Outcome
 from seedvr_cli.values.media import EXTENSIONS
-from seedvr_cli.values.naming import render_name
+from seedvr_cli.values.naming import accepts, render_name
+
+if TYPE_CHECKING:  # they load the network and the event loop, which a command that finds nothing to do does not need
+    from seedvr_cli.ledger.delivered import Delivered
+    from seedvr_cli.ledger.files import Deliveries
+    from seedvr_cli.run.state import RunState
 
 Work = Prospect | Item
 
 
-async def pass_over(chunk: Sequence[Work], deliveries: Deliveries) -> tuple[list[Work], list[str]]:
+async def pass_over(chunk: Sequence[Work], deliveries: "Deliveries") -> tuple[list[Work], list[str]]:
     """What of a chunk is left to do, and the paths of what is done, as they are shown."""
     known = await deliveries.delivered_files([one.key for one in chunk if isinstance(one, Prospect)])
+    return tell_apart(chunk, known)
+
+
+def tell_apart(chunk: Sequence[Work], known: "Mapping[str, Delivered]") -> tuple[list[Work], list[str]]:
+    """The same, of what the ledger has of these keys."""
     left: list[Work] = []
     paths: list[str] = []
     folder = ""  # names that begin in the current folder are told apart by it
@@ -32,7 +41,7 @@ async def pass_over(chunk: Sequence[Work], deliveries: Deliveries) -> tuple[list
     return left, paths
 
 
-async def refuse(chunk: Sequence[Work], run: RunState) -> tuple[list[Work], list[Outcome]]:
+async def refuse(chunk: Sequence[Work], run: "RunState") -> tuple[list[Work], list[Outcome]]:
     """What of a chunk is left to do, and the ends of what would not be submitted and is not paid for.
 
     For a run that submits nothing more, or has come to its cap: each item by itself would ask the ledger.
@@ -50,7 +59,7 @@ async def refuse(chunk: Sequence[Work], run: RunState) -> tuple[list[Work], list
     return [one for one in chunk if one not in refused or one.key in paid], ended
 
 
-def _standing(prospect: Prospect, folder: str, delivered: tuple[str, int, int, str]) -> str | None:
+def _standing(prospect: Prospect, folder: str, delivered: "Delivered") -> str | None:
     """The path as it is shown, where the file stands as it was delivered, under the name that is asked for."""
     path, size, mtime_ns, media_type = delivered
     request, output = prospect.recipe.request, prospect.recipe.output

@@ -55,6 +55,8 @@ class RunState:
         self.budget = Budget(policy.max_cost)
         # The outcome of each key that is under way, for other items that ask for the same.
         self.lives: dict[str, asyncio.Future[Outcome]] = {}
+        # How many jobs are waited for.
+        self.crowd = 0
         # Submissions under way: an interrupt lets them end.
         self.posts: set[asyncio.Task[None]] = set()
         self._requests = Pace()

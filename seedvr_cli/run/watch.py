@@ -8,7 +8,7 @@ from seedvr_cli.values.errors import Busy, GatewayError, NetworkError, OutcomeUn
 from seedvr_cli.values.events import NO_ANSWER, Changed
 from seedvr_cli.values.items import Attachment, Item
 from seedvr_cli.values.job import failure
-from seedvr_cli.values.schedule import backoff, early, first_poll
+from seedvr_cli.values.schedule import backoff, next_poll, spread
 
 # Seconds of nothing but failures before a job that is paid for is left to itself.
 POLL_PATIENCE = 60.0
@@ -28,7 +28,11 @@ async def watch(item: Item, run: RunState, progress: Progress, deadline: float) 
     Raises StillRunning at the deadline, JobFailed for FAILED and ERROR, what the gateway's client raises where nothing
     else comes for a minute, and OutcomeUnknown where the job has no id to ask for.
     """
-    await _Watch(item, run, progress, deadline).run()
+    run.crowd += 1
+    try:
+        await _Watch(item, run, progress, deadline).run()
+    finally:
+        run.crowd -= 1
 
 
 class _Watch:
@@ -45,6 +49,10 @@ class _Watch:
         self._failing_since: float | None = None
         self._failures: list[NetworkError | GatewayError] = []
         self._missing = 0
+        # The instant of the submission, by the clock of deadlines.
+        begun = job.submitted_at if job and progress.is_attached else None
+        age = max(0.0, (run.clock.now() - begun).total_seconds()) if begun else 0.0
+        self._began = run.clock.monotonic() - age
 
     async def run(self) -> None:
         """Until it is over."""
@@ -76,10 +84,15 @@ class _Watch:
         return self._progress.job.status if self._progress.job else None
 
     async def _first_wait(self) -> float:
-        if self._progress.is_attached:
-            return 0.0
-        durations = await self._run.expectations.of(self._item.endpoint)
-        return first_poll(early(durations), self._run.policy.poll_interval, self._clock.jitter())
+        return 0.0 if self._progress.is_attached else await self._pause()
+
+    async def _pause(self) -> float:
+        """Seconds until the next look at a job that goes on."""
+        run = self._run
+        durations = await run.expectations.of(self._item.endpoint)
+        age, interval = self._clock.monotonic() - self._began, run.policy.poll_interval
+        pause = next_poll(age, interval, durations, crowd=run.crowd)
+        return pause if run.crowd == 1 else spread(pause, interval, self._clock.jitter())
 
     async def _look(self, request_id: str) -> float:
         """One poll; the seconds until the next."""
@@ -99,7 +112,7 @@ class _Watch:
         self._run.reached()
         await self._learn(request_id, answer)
         self._needs_answer = False
-        return interval
+        return interval if self._is_settled else await self._pause()
 
     def _failed(self, error: NetworkError | GatewayError) -> None:
         """Raises it where nothing else has come for too long, or the job is known well enough to go on without."""

@@ -245,6 +245,11 @@ def number_of(path: str, base: str) -> int | None:
     )
 
 
+def accepts(path: str, base: str) -> bool:
+    """Whether a recorded path is what `base` asks for: the name itself, or a numbered one."""
+    return number_of(path, base) is not None
+
+
 def _check_template(template: str, params: Mapping[str, Any]) -> None:
     try:
         parts = list(string.Formatter().parse(template))

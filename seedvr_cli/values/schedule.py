@@ -4,6 +4,15 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+# The share of a job's age, or of the time since it was expected, that passes until it is asked after again.
+IMPATIENCE = 0.15
+# Seconds: no picture is done before the first look, and between two looks there are so many at the least.
+FIRST_LOOK = 1.0
+SHORTEST_PAUSE = 0.5
+# The share of a usual duration by which the end may be seen late.
+EXACTNESS = 0.02
+# Intervals after which a job is looked at, however long those before it took.
+LONGEST_TRUST = 3
 # After a failure: the first wait, doubled each time, up to the longest.
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 30.0
@@ -102,14 +111,27 @@ def early(durations: Sequence[float]) -> float | None:
     return durations[len(durations) // 4] if durations else None
 
 
-def first_poll(expected: float | None, interval: float, jitter: float = 0.0) -> float:
-    """How long after the submission to ask first: when a job of its kind is likely done, if that is known.
+def next_poll(age: float, interval: float, durations: Sequence[float] = (), *, crowd: int = 1) -> float:
+    """How long until a job of that age is asked after again; never longer than the interval but before jobs are done.
 
-    `jitter` in 0-1 spreads jobs that were submitted together over a quarter of the interval.
+    `durations` are how long jobs of its kind took lately, shortest first: until an early one of them would be done,
+    looks are rare, and from there on frequent again. `crowd` is how many jobs are waited for: only where there are few
+    is each of them asked after more often than once an interval.
     """
+    shortest = min(SHORTEST_PAUSE * crowd, interval)
+    expected = early(durations)
     if expected is None:
-        return interval
-    return max(expected, interval / 10) + interval / 4 * jitter
+        pause = IMPATIENCE * age if age else FIRST_LOOK
+    elif age < expected:
+        return min(max(expected - age, shortest), LONGEST_TRUST * interval)
+    else:
+        pause = max(IMPATIENCE * (age - expected), EXACTNESS * expected)
+    return min(max(pause, shortest), interval)
+
+
+def spread(pause: float, interval: float, jitter: float) -> float:
+    """The pause of one of many, so that those that were submitted together do not ask together; `jitter` in 0-1."""
+    return pause + min(pause, interval) / 4 * jitter
 
 
 def parse_timestamp(text: object) -> datetime | None:

@@ -16,12 +16,12 @@ HEAVY = {"httpx", "httpcore", "h11", "anyio", "aiohttp", "rich", "sqlite3", "PIL
 COMMANDS = ("image", "video", "status", "download", "config", "sandbox")
 
 
-def imported(folder, *words):
+def imported(home, *words, cwd=None):
     """The modules that the interpreter loads for these words, and the command's result."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", *words],
-        env=clean_environment(folder),
-        cwd=folder,
+        env=clean_environment(home),
+        cwd=cwd or home,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -105,3 +105,12 @@ def test_no_command_line_loads_what_only_tests_need(loads):
     """What the tests are written with is not loaded by the command."""
     for words in (("--help",), ("image", "--dry-run", URL), ("status",)):
         assert packages(loads(*words)[0]) & {"pytest", "hypothesis", "pexpect", "pyte", "setuptools"} == set()
+
+
+def test_a_delivered_source_is_told_without_a_run(bench, sandbox, url):
+    """What stands already is said from the ledger alone: without a key, the network's library or an event loop."""
+    assert bench.run("image", url, to=sandbox).rc == 0
+    words = ("-m", "seedvr_cli", "image", url, "--base-url", sandbox.url)
+    modules, done = imported(bench.home, *words, cwd=bench.work)
+    assert done.stdout == "photo-upscaled.png\n"
+    assert packages(modules) & (HEAVY | {"asyncio", "ssl"}) == {"sqlite3"}

@@ -1,9 +1,11 @@
 """Waiting for a job, by a clock that is handed in."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from fakes.scripted import ScriptedGateway, completed, processing, queued
+from helpers.house import House
 
 from seedvr_cli.run.watch import LAST_LOOK_SECONDS, LAST_TURN_SECONDS, MISSING_ANSWERS, POLL_PATIENCE
 from seedvr_cli.values.answer import Answer
@@ -24,14 +26,14 @@ GONE = RequestRefused("the gateway answered HTTP 404")
 
 
 def test_half_an_hour_of_polling(house, go):
-    """A job that never ends is asked for every interval for as long as --timeout says, and then left to itself."""
+    """A job that never ends is asked for, soon every interval, for as long as --timeout says, and left to itself."""
     gateway = ScriptedGateway(polls=[processing()])
     (outcome,) = go(gateway, timeout=1800.0, poll_interval=5.0)
     assert isinstance(outcome.error, StillRunning)
     assert outcome.error.exit_code == 6
     assert "still PROCESSING" in outcome.error.message
     assert 1800 <= house.clock.seconds <= 1800 + GRACE
-    assert 355 <= len(gateway.polled) <= 362
+    assert 365 <= len(gateway.polled) <= 385
     assert outcome.job.state == "running"
 
 
@@ -71,10 +73,11 @@ def test_a_network_that_is_gone_at_the_deadline_is_the_reason(go):
     assert "still PROCESSING" in outcome.error.message
 
 
-def test_one_slow_answer_at_the_deadline_is_no_failure_of_the_network(go):
+def test_one_slow_answer_at_the_deadline_is_no_failure_of_the_network(house, go):
     """A single failed look at the deadline leaves the job running, which is code 6."""
     lost = NetworkError("no whole answer in time")
-    (outcome,) = go(ScriptedGateway(polls=[processing(), processing(), lost]), timeout=12.0, poll_interval=5.0)
+    last = ScriptedGateway(polls=[lambda: lost if house.clock.seconds >= 12 else processing()])
+    (outcome,) = go(last, timeout=12.0, poll_interval=5.0)
     assert outcome.error.exit_code == 6
 
 
@@ -126,7 +129,7 @@ def test_a_retry_after_within_the_timeout_is_kept(house, go):
     gateway = ScriptedGateway(polls=[Busy("slow down", 30.0), completed()])
     (outcome,) = go(gateway, timeout=60.0, poll_interval=5.0)
     assert outcome.error is None
-    assert house.clock.seconds >= 35
+    assert 31 <= house.clock.seconds < 36
     assert len(gateway.polled) == 2
 
 
@@ -135,14 +138,16 @@ def test_a_429_without_retry_after_backs_off(house, go):
     gateway = ScriptedGateway(polls=[Busy("slow down", None), completed()])
     (outcome,) = go(gateway, timeout=60.0, poll_interval=5.0)
     assert outcome.error is None
-    assert 10 < house.clock.seconds < 20
+    assert 1 + 5 < house.clock.seconds < 16
 
 
 def test_the_last_look_has_a_limit_of_its_own(go):
     """No poll may take longer than the time that is left, and the last one only a moment."""
     gateway = ScriptedGateway(polls=[processing()])
     go(gateway, timeout=20.0, poll_interval=5.0)
-    assert gateway.limits == [pytest.approx(max(20.0 - begun, LAST_LOOK_SECONDS)) for begun in (5, 10, 15, 20)]
+    assert gateway.limits[0] == pytest.approx(19)
+    assert gateway.limits == sorted(gateway.limits, reverse=True)
+    assert gateway.limits[-1] == LAST_LOOK_SECONDS
 
 
 @pytest.mark.parametrize(("word", "kind"), [("FAILED", "job_failed"), ("ERROR", "job_error")])
@@ -206,17 +211,49 @@ def test_a_completed_job_is_delivered_though_the_gateway_is_away(house, go):
 
 
 def test_the_time_that_jobs_took_sets_the_first_look(house, go):
-    """The second job of its kind is first asked for when such a job may be done."""
+    """The second job of its kind is seldom looked at before such a job may be done, and seen at once then."""
     begun = datetime(2026, 11, 25, tzinfo=UTC)
     took = {"created_at": begun, "completed_at": begun + timedelta(seconds=40)}
     done = Answer("job-1", "COMPLETED", media_url=("https://cdn.example.com/a.png",), **took)
-    go(ScriptedGateway(polls=[*[processing()] * 7, done]), timeout=600.0)
+    begin = house.clock.seconds
+    go(ScriptedGateway(polls=[lambda: done if house.clock.seconds >= 40 else processing()]), timeout=600.0)
     begin = house.clock.seconds
     other = Answer("job-2", "COMPLETED", media_url=("https://cdn.example.com/b.png",))
-    gateway = ScriptedGateway(submits=[queued("job-2")], polls=[other])
+    polls = [lambda: other if house.clock.seconds - begin >= 41 else processing("job-2")]
+    gateway = ScriptedGateway(submits=[queued("job-2")], polls=polls)
     (outcome,) = go(gateway, house.purchases("https://example.com/other.png"), timeout=600.0)
     assert outcome.error is None
-    assert 40 <= house.clock.seconds - begin <= 43
+    assert 41 <= house.clock.seconds - begin <= 42.5
+    assert len(gateway.polled) <= 5
+
+
+@pytest.mark.parametrize(
+    ("took", "late", "looks"), [(3.0, 0.3, 6), (10.0, 0.9, 17), (30.0, 2.3, 25), (600.0, 2.7, 143)]
+)
+def test_a_first_job_is_seen_soon(house, go, took, late, looks):
+    """Of a kind that nobody has waited for yet, the end is seen late by a seventh of the time at the most."""
+    seen = []
+    for part in (0.0, 0.25, 0.5, 0.75, 1.0):  # lengths of about that, so that luck does not count
+        ends = took * (1 + 0.1 * part)
+        other = House(house.folder / f"{part}")
+        gateway = ScriptedGateway(polls=[lambda: completed() if other.clock.seconds >= ends else processing()])  # noqa: B023
+        (outcome,) = asyncio.run(other.run(gateway, other.purchases(), timeout=3600.0, poll_interval=5.0))
+        assert outcome.error is None
+        seen.append((other.clock.seconds - ends, len(gateway.polled)))
+    assert sum(after for after, _ in seen) / len(seen) <= late
+    assert max(after for after, _ in seen) <= max(0.5, min(0.15 * took * 1.1, 5.0)) + 0.01
+    assert sum(count for _, count in seen) / len(seen) <= looks + 0.5
+
+
+def test_a_job_that_is_shorter_than_those_before_is_seen(house, go):
+    """However long jobs took lately, a short one is seen after a few intervals."""
+    (long,) = go(ScriptedGateway(polls=[lambda: completed() if house.clock.seconds >= 100 else processing()]))
+    assert long.error is None
+    begin = house.clock.seconds
+    gateway = ScriptedGateway(submits=[queued("job-2")], polls=[completed("job-2")])
+    (outcome,) = go(gateway, house.purchases("https://example.com/other.png"), poll_interval=5.0)
+    assert outcome.error is None
+    assert house.clock.seconds - begin <= 15.5
 
 
 def test_stamps_that_our_own_clock_contradicts_set_nothing(house, go):

@@ -10,16 +10,19 @@ from seedvr_cli.values.schedule import (
     FIRST_BACKOFF,
     LONGEST_BACKOFF,
     LONGEST_RETRY_AFTER,
+    LONGEST_TRUST,
+    SHORTEST_PAUSE,
     backoff,
     early,
-    first_poll,
     iso,
+    next_poll,
     parse_duration,
     parse_rate,
     parse_since,
     parse_timestamp,
     retry_after,
     show_duration,
+    spread,
     usual,
 )
 
@@ -209,19 +212,46 @@ def test_no_retry_after_can_do_harm(header):
     assert wait is None or 0 <= wait <= LONGEST_RETRY_AFTER
 
 
-def test_the_first_poll_comes_when_jobs_are_usually_done():
-    """Without experience the first poll waits one interval, else as long as such jobs took, but a tenth at least."""
-    assert first_poll(None, 5) == 5
-    assert first_poll(12.5, 5) == 12.5
-    assert first_poll(0.001, 5) == 0.5
+def test_a_job_is_asked_after_more_seldom_as_it_ages():
+    """Without experience the first look comes after a second, and the pauses grow with the job up to the interval."""
+    assert next_poll(0, 5) == 1
+    assert [next_poll(age, 5) for age in (1, 3, 10, 20, 100)] == [0.5, 0.5, 1.5, 3, 5]
+    assert next_poll(0, 0.25) == 0.25
+
+
+def test_a_job_is_asked_after_when_those_before_were_done():
+    """What jobs took lately says when looks are worth while, but for one every few intervals."""
+    lately = [10.0, 12.0, 14.0, 16.0]
+    assert next_poll(0, 5, lately) == 12
+    assert next_poll(11.8, 5, lately) == 0.5
+    assert next_poll(12, 5, lately) == 0.5
+    assert next_poll(32, 5, lately) == pytest.approx(3)
+    assert next_poll(0, 5, [600.0]) == 15
+    assert next_poll(600, 5, [600.0]) == 5
+    assert next_poll(0, 5, [0.001]) == 0.5
+
+
+def test_one_of_many_is_asked_after_once_an_interval():
+    """Where many are waited for, none of them is asked after more often than the interval says."""
+    assert next_poll(1, 5, crowd=4) == 2
+    assert next_poll(1, 5, crowd=16) == 5
+    assert next_poll(12, 5, [12.0], crowd=16) == 5
+
+
+@settings(deadline=None)
+@given(st.floats(0, 1e5), st.floats(0.05, 3600), st.lists(st.floats(0, 7200), max_size=5), st.integers(1, 600))
+def test_a_pause_has_its_bounds(age, interval, durations, crowd):
+    """No pause is longer than a few intervals, and one beyond the interval only before jobs are done."""
+    pause = next_poll(age, interval, sorted(durations), crowd=crowd)
+    assert min(SHORTEST_PAUSE, interval) <= pause <= LONGEST_TRUST * interval
+    assert pause <= interval or age < sorted(durations)[len(durations) // 4]
 
 
 @settings(deadline=None)
 @given(st.floats(0.05, 3600), st.floats(0, 7200), CHANCE)
-def test_first_polls_are_spread(interval, expected, jitter):
-    """Jobs that were submitted together are first asked for within a quarter of an interval."""
-    wait = first_poll(expected, interval, jitter)
-    assert 0 <= wait - first_poll(expected, interval) <= interval / 4 + 1e-6
+def test_the_polls_of_many_are_spread(interval, pause, jitter):
+    """Jobs that were submitted together are asked for within a quarter of an interval."""
+    assert 0 <= spread(pause, interval, jitter) - pause <= interval / 4 + 1e-6
 
 
 def test_what_jobs_took_lately_says_when_to_ask():

@@ -1,0 +1,37 @@
+"""Sources whose results stand already: said without a run, so that a loop over many costs little."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seedvr_cli.cli.context import Common
+    from seedvr_cli.plan.planner import Prospect
+
+# Sources that one look at the ledger answers for, and that are told of by themselves.
+MOST_SOURCES = 20
+
+
+def tell_delivered(common: "Common", prospects: "Sequence[Prospect]") -> bool:
+    """Whether all of them are delivered, and their files stand as they were; then their paths are printed.
+
+    No key is needed for it, no network and no event loop. Where one is not, nothing is printed.
+    """
+    from seedvr_cli.ledger.place import is_there
+    from seedvr_cli.settings.folders import state_folder
+
+    folder = state_folder()
+    if len(prospects) > MOST_SOURCES or not is_there(folder):
+        return False
+    from seedvr_cli.ledger.glance import delivered_files
+    from seedvr_cli.render.human import clean, name_of
+    from seedvr_cli.render.results import shown, write_line
+    from seedvr_cli.run.skim import tell_apart
+
+    known = delivered_files(folder, [one.key for one in prospects])
+    left, paths = tell_apart(prospects, known)
+    if left:
+        return False
+    for prospect, path in zip(prospects, paths, strict=True):
+        common.talk.say(clean(f"seedvr: {name_of(prospect.item())}: delivered before, nothing to do"))
+        write_line(shown(path))
+    return True
