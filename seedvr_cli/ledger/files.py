@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -171,15 +171,13 @@ class Deliveries:
 
         return await self._database.write(operation)
 
-    async def is_delivering(self, job: Job) -> bool:
-        """Whether another live run is writing this job's files now."""
-        run = self._lock.take()
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT DISTINCT run FROM deliveries WHERE job = ? AND done_at IS NULL", (job.id,)
-            ).fetchall()
-        )
-        return any(row[0] != run and is_run_alive(self._lock.folder, row[0]) for row in rows)
+    def is_under_way(self, entries: Iterable[Delivery]) -> bool:
+        """Whether another live run is at one of these files now.
+
+        Where none is, whatever those runs did to the files is there to be seen by who looks after this.
+        """
+        runs = {entry.run for entry in entries if not entry.done} - {self._lock.run}
+        return any(is_run_alive(self._lock.folder, run) for run in runs)
 
     async def delivered_files(self, keys: Sequence[str]) -> dict[str, Delivered]:
         """Of these keys, those whose last job is delivered as one file."""

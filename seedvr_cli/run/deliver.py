@@ -87,22 +87,12 @@ class Courier:
             with suppress(_DeliveredElsewhere):
                 return await self._fetch(media, [])
         while True:
-            await self._wait_for_others(media.job, deadline)
-            recorded = await self._recorded(media)
+            recorded = await self._recorded(media, deadline)
             whole = await asyncio.to_thread(self._find_whole, media, recorded)
             if whole:
                 return media.job, whole
             with suppress(_DeliveredElsewhere):
                 return await self._fetch(media, recorded)
-
-    async def _wait_for_others(self, job: Job, deadline: float) -> None:
-        """Until no other run delivers this job."""
-        clock = self._run.clock
-        while await self._deliveries.is_delivering(job):
-            left = deadline - clock.monotonic()
-            if left <= 0:
-                raise StillRunning("another seedvr is delivering it, and has not ended")
-            await clock.sleep(min(LEDGER_INTERVAL, left))
 
     def _find_whole(self, media: _Media, recorded: list[Delivery]) -> File | None:
         for entry in recorded:
@@ -113,12 +103,23 @@ class Courier:
                 return replace(entry.file, path=_beside(shown, entry.path))
         return None
 
-    async def _recorded(self, media: _Media) -> list[Delivery]:
-        """What the ledger knows of this file, after what earlier runs did not live to record."""
+    async def _recorded(self, media: _Media, deadline: float) -> list[Delivery]:
+        """What the ledger knows of this file, once no other run is at the job, and after what dead ones left undone.
+
+        The order matters: a run that was seen in the records and is dead after that may have renamed the file between.
+        """
         if self._is_stdout:
             return []
+        clock = self._run.clock
         while True:
-            recorded = [entry for entry in await self._deliveries.of(media.job) if entry.position == media.position]
+            entries = await self._deliveries.of(media.job)
+            if self._deliveries.is_under_way(entries):
+                left = deadline - clock.monotonic()
+                if left <= 0:
+                    raise StillRunning("another seedvr is delivering it, and has not ended")
+                await clock.sleep(min(LEDGER_INTERVAL, left))
+                continue
+            recorded = [entry for entry in entries if entry.position == media.position]
             found = await asyncio.to_thread(_recovered, recorded)
             if found is None:
                 return recorded

@@ -370,7 +370,7 @@ def test_zsh_completes_at_tab(requires, environment, bench, submitted, how):
         screen.press(f"unset zle_bracketed_paste; setopt no_list_beep; {load}; print re''ady\r")
         screen.wait_for("^ready$", r"^>\Z")
         typed(screen, "seedvr ", r"^image +-- Upscale pictures")
-        assert all(re.search(f"^{command} +-- ", screen.text, re.MULTILINE) for command in COMMANDS)
+        screen.wait_for(*(f"^{command} +-- " for command in COMMANDS))
         for keys, shown in [
             ("seedvr im", "seedvr image"),
             ("seedvr image --form", "seedvr image --format"),
@@ -387,7 +387,7 @@ def test_zsh_completes_at_tab(requires, environment, bench, submitted, how):
             typed(screen, keys, f"^> {re.escape(shown)}$")
         screen.press("\x15")
         typed(screen, "seedvr status fake_", rf"^{ids[1]} +-- QUEUED, {re.escape(source)}$")
-        assert re.search(rf"^{ids[0]} +-- ", screen.text, re.MULTILINE)
+        screen.wait_for(rf"^{ids[0]} +-- ")
 
 
 def test_what_stands_in_the_ledger_is_not_run_by_zsh(requires, environment, bench):

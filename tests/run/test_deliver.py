@@ -8,6 +8,7 @@ from fakes.scripted import PICTURE, ScriptedGateway, completed, processing, queu
 
 from seedvr_cli.download.partial import Destination
 from seedvr_cli.ledger.files import Deliveries, Placed
+from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import DeliveryError, StillRunning, UsageError
 
@@ -280,3 +281,40 @@ def test_what_was_begun_under_another_name_is_cleared_away(house, go):
     (outcome,) = go(ScriptedGateway())
     assert outcome.error is None
     assert names(house) == ["photo-upscaled.jpg", "photo-upscaled.png"]
+
+
+def test_a_run_that_begins_and_dies_while_we_look_gives_us_no_second_name(house, go, monkeypatch):
+    """A run may begin a delivery when we have seen that none is under way, rename the file and die: it is found."""
+    pay(house, go)
+    path = house.folder / "out" / "photo-upscaled.png"
+    path.parent.mkdir(exist_ok=True)
+    of = Deliveries.of
+
+    async def overtaken(self, job):
+        monkeypatch.undo()
+        other = Ledger(str(house.folder / "state"))
+        await other.__aenter__()
+        await other.deliveries.place(job, 0, str(path))
+        entries = await of(self, job)
+
+        async def die() -> None:
+            path.write_bytes(PICTURE)
+            await other.__aexit__()
+
+        is_under_way = Deliveries.is_under_way
+
+        def asked(deliveries, seen):
+            answer = is_under_way(deliveries, seen)
+            if not dead:
+                dead.append(asyncio.ensure_future(die()))
+            return answer
+
+        dead = []
+        monkeypatch.setattr(Deliveries, "is_under_way", asked)
+        return entries
+
+    monkeypatch.setattr(Deliveries, "of", overtaken)
+    gateway = ScriptedGateway()
+    (outcome,) = go(gateway)
+    assert (outcome.error, gateway.fetched) == (None, [])
+    assert names(house) == ["photo-upscaled.png"]
