@@ -24,18 +24,16 @@ def forget(
 
     Look first on the gateway's own pages whether they were charged. The sources that are settled are printed.
     """
-    import asyncio
-
     from seedvr_cli.values.errors import UsageError
 
     common = options.resolve()
     if bool(sources) == everything:
         raise UsageError("forget: give the SOURCEs to settle, or --all", hint="'seedvr status --unknown' lists them")
-    asyncio.run(_forget(common, sources or ()))
+    _forget(common, sources or ())
 
 
-async def _forget(common: "Common", sources: Sequence[str]) -> None:
-    from seedvr_cli.ledger.jobs import Ledger
+def _forget(common: "Common", sources: Sequence[str]) -> None:
+    from seedvr_cli.ledger.glance import forget_jobs, listed_jobs
     from seedvr_cli.plan.planner import attach
     from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
@@ -43,14 +41,14 @@ async def _forget(common: "Common", sources: Sequence[str]) -> None:
     from seedvr_cli.values.errors import UsageError
     from seedvr_cli.values.items import Outcome
 
-    async with Ledger(state_folder()) as ledger:
-        jobs = await ledger.unknown(common.gateway_name)
-        missing = set(sources) - {job.source for job in jobs}
-        if missing:
-            raise UsageError(f"forget: no submission of {min(missing)} is without an answer",
-                             hint="'seedvr status --unknown' lists them")  # fmt: skip
-        chosen = [job for job in jobs if not sources or job.source in sources]
-        await ledger.forget(chosen)
+    folder = state_folder()
+    unknown = [job for jobs in listed_jobs(folder, common.gateway_name, only_unknown=True) for job, _ in jobs]
+    missing = set(sources) - {job.source for job in unknown}
+    if missing:
+        raise UsageError(f"forget: no submission of {min(missing)} is without an answer",
+                         hint="'seedvr status --unknown' lists them")  # fmt: skip
+    chosen = [job for job in unknown if not sources or job.source in sources]
+    forget_jobs(folder, chosen)
     for job in chosen:
         outcome = Outcome(item=attach(1, job, None), job=job, resumed=True)
         write_line(machine.line(machine.outcome_object(outcome)) if common.json else str(job.source))

@@ -27,10 +27,12 @@ def status(
     every job is COMPLETED, 1 where one ended otherwise, 6 where one still runs. Submissions that were never answered
     have no id: --unknown lists them, and 'seedvr forget' settles them.
     """
+    common = options.resolve()
+    if not request_ids:
+        return _list(common, only_unknown=unknown)
     import asyncio
 
-    common = options.resolve()
-    return asyncio.run(_ask(common, request_ids) if request_ids else _list(common, only_unknown=unknown))
+    return asyncio.run(_ask(common, request_ids))
 
 
 async def _ask(common: "Common", ids: Sequence[str]) -> int:
@@ -52,19 +54,18 @@ async def _ask(common: "Common", ids: Sequence[str]) -> int:
     return worst_exit_code(codes)
 
 
-async def _list(common: "Common", *, only_unknown: bool) -> int:
-    from seedvr_cli.ledger.jobs import Ledger
+def _list(common: "Common", *, only_unknown: bool) -> int:
+    from seedvr_cli.ledger.glance import listed_jobs
     from seedvr_cli.run.ask import outcome_of
     from seedvr_cli.settings.folders import state_folder
 
-    show, is_empty = _listing(common), True
-    async with Ledger(state_folder()) as ledger:
-        async for jobs in ledger.list_jobs(common.gateway_name, only_unknown=only_unknown):
-            is_empty = False
-            show([await outcome_of(ledger, job, has_files=common.json) for job in jobs])
+    show, is_empty, name = _listing(common), True, common.gateway_name
+    for jobs in listed_jobs(state_folder(), name, only_unknown=only_unknown, has_files=common.json):
+        is_empty = False
+        show([outcome_of(job, files) for job, files in jobs])
     if is_empty:
         what = "no submission without an answer" if only_unknown else "no job"
-        common.talk.say(f"seedvr: the ledger has {what} for {common.gateway_name}")
+        common.talk.say(f"seedvr: the ledger has {what} for {name}")
     return 0
 
 

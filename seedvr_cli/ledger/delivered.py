@@ -1,7 +1,10 @@
-"""What was delivered, looked up by key: for runs, and for commands that find nothing to do."""
+"""What was delivered: for runs, and for commands that ask nobody."""
 
 import sqlite3
 from collections.abc import Sequence
+
+from seedvr_cli.ledger.rows import Delivery, delivery_of
+from seedvr_cli.values.job import File
 
 # Path, bytes, time of change in nanoseconds, media type.
 Delivered = tuple[str, int, int, str]
@@ -19,3 +22,14 @@ def read_delivered(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[
         keys,
     ).fetchall()
     return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
+
+
+def read_entries(connection: sqlite3.Connection, job: int) -> list[Delivery]:
+    """All files recorded for a job, under way ones too."""
+    query = "SELECT * FROM deliveries WHERE job = ? ORDER BY position, path"
+    return [delivery_of(row) for row in connection.execute(query, (job,))]
+
+
+def read_files(connection: sqlite3.Connection, job: int) -> tuple[File, ...]:
+    """The files that were delivered of a job."""
+    return tuple(entry.file for entry in read_entries(connection, job) if entry.file is not None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from seedvr_cli.ledger.database import Database
-from seedvr_cli.ledger.delivered import Delivered, read_delivered
+from seedvr_cli.ledger.delivered import Delivered, read_delivered, read_entries, read_files
 from seedvr_cli.ledger.rows import Delivery, Mark, delivery_of, now, update_job
 from seedvr_cli.ledger.runs import RunLock, is_run_alive
 from seedvr_cli.values.job import File, Job
@@ -51,18 +51,11 @@ class Deliveries:
 
     async def of(self, job: Job) -> list[Delivery]:
         """All files recorded for a job, under way ones too."""
-        return await self._database.read(
-            lambda connection: [
-                delivery_of(row)
-                for row in connection.execute(
-                    "SELECT * FROM deliveries WHERE job = ? ORDER BY position, path", (job.id,)
-                )
-            ]
-        )
+        return await self._database.read(lambda connection: read_entries(connection, job.id))
 
     async def files(self, job: Job) -> tuple[File, ...]:
         """The files that were delivered of a job."""
-        return tuple(entry.file for entry in await self.of(job) if entry.file is not None)
+        return await self._database.read(lambda connection: read_files(connection, job.id))
 
     async def owner_key(self, path: str) -> str | None:
         """The key of the job that made, or is making, the file at this absolute path."""

@@ -12,7 +12,7 @@ around the rename of a delivered file; each step leaves a state from which the n
 import json
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar
 
 from seedvr_cli.ledger.database import Database
@@ -21,6 +21,7 @@ from seedvr_cli.ledger.migrations import migrate
 from seedvr_cli.ledger.place import ledger_path
 from seedvr_cli.ledger.rows import insert_job, job_of, now, read_job, stamp, update_job
 from seedvr_cli.ledger.runs import RunLock
+from seedvr_cli.ledger.settling import settle
 from seedvr_cli.ledger.spending import Spending, read_spending, spent_on_day
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
@@ -31,8 +32,6 @@ from seedvr_cli.values.naming import safe_name
 
 # Jobs whose durations tell what to expect of the next one.
 RECENT_JOBS = 20
-# Jobs that are listed at a time.
-PAGE = 500
 # Seconds by which the gateway's stamps may be off, as it cuts some of them.
 STAMP_SECONDS = 1.0
 
@@ -168,19 +167,6 @@ class Ledger:
         query = f"SELECT DISTINCT key FROM jobs WHERE key IN ({marks}) AND state NOT IN ({free})"  # noqa: S608 - marks only
         return await self._read(lambda connection: {row[0] for row in connection.execute(query, keys)})
 
-    async def list_jobs(self, gateway: str, *, only_unknown: bool = False) -> AsyncIterator[list[Job]]:
-        """The jobs of a gateway, oldest first, some at a time, those of dead runs settled.
-
-        `only_unknown` are those whose submission was never answered.
-        """
-        run = self._lock.take()
-        await self._write(lambda connection: self._settle_dead(connection, run))
-        wanted, last = "state = 'unknown'" if only_unknown else "state != 'reserved'", 0
-        page = f"gateway = ? AND {wanted} AND id > ? ORDER BY id LIMIT {PAGE}"
-        while jobs := await self._jobs(page, (gateway, last)):
-            yield jobs
-            last = jobs[-1].id
-
     async def pending(self, gateway: str) -> list[Job]:
         """What is paid for and was not yet delivered, oldest first."""
         return await self._jobs(
@@ -205,16 +191,6 @@ class Ledger:
             ).fetchall()
         )
         return sorted(max(0.0, row[0]) for row in rows)
-
-    async def unknown(self, gateway: str) -> list[Job]:
-        """The jobs whose submission was never answered, oldest first, those of dead runs settled."""
-        return [job async for jobs in self.list_jobs(gateway, only_unknown=True) for job in jobs]
-
-    async def forget(self, jobs: Iterable[Job]) -> None:
-        """Settle unknown outcomes: these may be submitted again."""
-        rows = [(job.id,) for job in jobs]
-        query = "UPDATE jobs SET state = 'forgotten' WHERE id = ? AND state = 'unknown'"
-        await self._write(lambda connection: connection.executemany(query, rows))
 
     async def spending(self, gateway: str, since: float) -> list[Spending]:
         """List prices by day (UTC), endpoint and profile, of jobs submitted since that instant."""
@@ -266,32 +242,16 @@ class Ledger:
                 return None
             if row["state"] not in {"reserved", "submitting"} or self._lock.is_alive(row["run"]):
                 return job_of(row)
-            _settle(connection, row["id"], row["state"])
-
-    def _settle_dead(self, connection: sqlite3.Connection, run: str) -> None:
-        rows = connection.execute(
-            "SELECT id, state, run FROM jobs WHERE state IN ('reserved', 'submitting')"
-        ).fetchall()
-        for row in rows:
-            if row["run"] != run and not self._lock.is_alive(row["run"]):
-                _settle(connection, row["id"], row["state"])
+            settle(connection, row["id"], row["state"])
 
     def _settle_run(self, connection: sqlite3.Connection) -> None:
         """At a clean end: what this run still held was not sent, what it was sending is unknown."""
         query = "SELECT id, state FROM jobs WHERE run = ? AND state IN ('reserved', 'submitting')"
         for row in connection.execute(query, (self._lock.take(),)).fetchall():
-            _settle(connection, row["id"], row["state"])
+            settle(connection, row["id"], row["state"])
 
 
 def _by_request(connection: sqlite3.Connection, request_id: str, gateway: str) -> Job | None:
     query = "SELECT * FROM jobs WHERE request_id = ? AND gateway = ? ORDER BY id DESC LIMIT 1"
     row = connection.execute(query, (request_id, gateway)).fetchone()
     return job_of(row) if row else None
-
-
-def _settle(connection: sqlite3.Connection, job: int, state: str) -> None:
-    if state == "reserved":
-        connection.execute("DELETE FROM jobs WHERE id = ?", (job,))
-    else:
-        message = "the run was stopped while the submission was under way"
-        update_job(connection, job, state="unknown", error=message)

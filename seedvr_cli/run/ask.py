@@ -5,13 +5,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seedvr_cli.ledger.glance import gateways_of
-from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.plan.planner import attach, attach_stranger
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import ERROR, FAILED
 from seedvr_cli.values.errors import OutcomeUnknown, SeedvrError, UsageError
 from seedvr_cli.values.items import Item, Outcome
-from seedvr_cli.values.job import Job, failure
+from seedvr_cli.values.job import File, Job, failure
 from seedvr_cli.values.urls import SANDBOX_NAME
 
 if TYPE_CHECKING:  # it loads the network, which a list of jobs does not need
@@ -32,7 +31,7 @@ async def ask(session: "Session", request_id: str) -> Outcome:
     except SeedvrError as caught:
         error = caught
     if job:
-        return await outcome_of(ledger, job, error)
+        return outcome_of(job, await ledger.deliveries.files(job), error)
     if error is None and answer is not None:
         error = _failure(answer)
     return Outcome(item=attach_stranger(1, request_id, None), answer=answer, error=error)
@@ -59,11 +58,8 @@ def check_home(folder: str, name: str, request_ids: Iterable[str]) -> None:
             raise UsageError(f"{request_id} is a job of {home}, and not of {here}", hint=f"ask with {flag}")
 
 
-async def outcome_of(
-    ledger: Ledger, job: Job, error: SeedvrError | None = None, *, has_files: bool = True
-) -> Outcome:  # fmt: skip
+def outcome_of(job: Job, files: tuple[File, ...] = (), error: SeedvrError | None = None) -> Outcome:
     """What the ledger has of a job; `error` is what went wrong while it was asked for."""
-    files = await ledger.deliveries.files(job) if has_files else ()
     if error is None and job.state == "unknown":
         error = OutcomeUnknown(f"the submission was never answered ({job.error})")
     item = attach(1, replace(job, output=None), None)

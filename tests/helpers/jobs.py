@@ -2,6 +2,7 @@
 
 import asyncio
 
+from seedvr_cli.ledger.glance import listed_jobs
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.values.job import Draft
 
@@ -24,6 +25,10 @@ def run(folder, work):
     return asyncio.run(inside())
 
 
-async def listed(ledger):
+def listed(folder, **how):
     """All jobs of the gateway."""
-    return [job async for jobs in ledger.list_jobs("g") for job in jobs]
+    return [job for jobs in listed_jobs(str(folder), "g", **how) for job, _ in jobs]
+
+
+async def nothing(ledger):
+    """Opens the ledger, which makes it, and leaves it as it is."""

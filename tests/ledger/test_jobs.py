@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from helpers.jobs import draft, listed, run
+from helpers.jobs import draft, listed, nothing, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -104,7 +104,7 @@ def test_a_clean_end_settles_what_it_leaves(tmp_path):
         await ledger.claim(draft("air"), Terms())
 
     run(tmp_path, begin)
-    jobs = run(tmp_path, listed)
+    jobs = listed(tmp_path)
     assert [(job.key, job.state) for job in jobs] == [("air", "unknown")]
 
 
@@ -170,7 +170,7 @@ def test_one_operations_failure_is_not_the_others(tmp_path):
             ledger.claim(draft("b"), Terms()),
             return_exceptions=True,
         )
-        return [type(result).__name__ for result in results], len(await listed(ledger))
+        return [type(result).__name__ for result in results], len(listed(tmp_path))
 
     assert run(tmp_path, work) == (["Claimed", "ZeroDivisionError", "Claimed"], 2)
 
@@ -178,7 +178,7 @@ def test_one_operations_failure_is_not_the_others(tmp_path):
 def test_a_lock_that_is_never_given_back_is_told(tmp_path, monkeypatch):
     """Where another process keeps the ledger locked the message says so, and nothing is recorded."""
     monkeypatch.setattr(ledger_file, "BUSY_SECONDS", 0.05)
-    run(tmp_path, listed)
+    run(tmp_path, nothing)
     with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as other:
 
         async def work(ledger):
@@ -186,15 +186,15 @@ def test_a_lock_that_is_never_given_back_is_told(tmp_path, monkeypatch):
             with pytest.raises(LedgerError, match="locked by another process"):
                 await ledger.claim(draft(), Terms())
             other.execute("ROLLBACK")
-            return await listed(ledger)
+            return listed(tmp_path)
 
         assert run(tmp_path, work) == []
 
 
 def test_a_newer_ledger_is_left_alone(tmp_path):
     """A ledger that a newer version wrote is not touched."""
-    run(tmp_path, listed)
+    run(tmp_path, nothing)
     with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as other:
         other.execute("PRAGMA user_version = 99")
     with pytest.raises(LedgerError, match="newer"):
-        run(tmp_path, listed)
+        run(tmp_path, nothing)

@@ -6,10 +6,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from helpers.jobs import draft, listed, run
+from helpers.jobs import draft, listed, nothing, run
 
 from seedvr_cli.ledger import file, files, glance
-from seedvr_cli.ledger.glance import latest_jobs
+from seedvr_cli.ledger.glance import forget_jobs, latest_jobs, listed_jobs
 from seedvr_cli.ledger.rows import now
 from seedvr_cli.ledger.verdicts import OverDay, Terms
 from seedvr_cli.values.answer import Answer
@@ -23,7 +23,7 @@ def ledgers(tmp_path_factory):
     made = []
     for size in SIZES:
         folder = tmp_path_factory.mktemp("ledger")
-        run(folder, listed)
+        run(folder, nothing)
         with closing(sqlite3.connect(folder / "ledger.sqlite3")) as connection, connection:
             connection.executemany(
                 "INSERT INTO jobs (key, gateway, endpoint, source, name, params, price, profile, state, status,"
@@ -73,13 +73,9 @@ async def durations(ledger):
     assert await ledger.durations("g", "3b-video") == []
 
 
-async def unknown(ledger):
-    assert await ledger.unknown("g") == []
-
-
-@pytest.mark.parametrize("ask", [claim, durations, unknown])
+@pytest.mark.parametrize("ask", [claim, durations])
 def test_a_question_costs_the_same_in_a_long_ledger(ledgers, steps, ask):
-    """A claim under a cap of the day, how long jobs take, and what was never answered are looked up by an index."""
+    """A claim under a cap of the day, and how long jobs take, are looked up by an index."""
 
     async def work(ledger):
         await ask(ledger)  # whatever the first one sets up
@@ -108,11 +104,17 @@ def test_a_tab_costs_the_same_in_a_long_ledger(ledgers, steps, monkeypatch, begi
 
 def test_a_list_is_read_some_rows_at_a_time(ledgers):
     """`status` holds a page of jobs at a time, whatever the ledger has."""
+    assert [len(jobs) for jobs in listed_jobs(str(ledgers[1]), "g")] == [500] * 10
 
-    async def work(ledger):
-        return [len(jobs) async for jobs in ledger.list_jobs("g")]
 
-    assert run(ledgers[1], work) == [500] * 10
+def test_what_is_unknown_costs_the_same_in_a_long_ledger(ledgers, steps):
+    """`status --unknown` and `forget` find what was never answered, and what dead runs left, by an index."""
+    costs = []
+    for folder in ledgers:
+        steps()
+        assert listed(folder, only_unknown=True) == []
+        costs.append(steps())
+    assert costs[1] <= costs[0] + 5
 
 
 def test_the_days_sum_is_that_of_its_jobs(tmp_path):
@@ -130,7 +132,7 @@ def test_the_days_sum_is_that_of_its_jobs(tmp_path):
         held = await claimed("held")
         await ledger.hold(held)
         await ledger.resume(held)
-        await ledger.forget(await ledger.unknown("g"))
+        forget_jobs(str(tmp_path), listed(tmp_path, only_unknown=True))
         await ledger.adopt("stranger", "g", "default")
 
     run(tmp_path, work)

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from helpers.jobs import draft, run
+from helpers.jobs import draft, listed, run
 
-from seedvr_cli.ledger.glance import counting_jobs, gateways_of, latest_jobs
+from seedvr_cli.ledger.glance import counting_jobs, forget_jobs, gateways_of, latest_jobs
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.verdicts import Terms
 from seedvr_cli.values.answer import Answer
@@ -48,13 +48,13 @@ def test_what_was_never_answered_is_listed_and_settled(tmp_path):
 
     async def work(ledger):
         await fill(ledger)
-        jobs = await ledger.unknown("g")
-        counting = counted(tmp_path, "key-0", "key-1", "key-2", "lost", "never")
-        await ledger.forget(jobs)
-        return [job.key for job in jobs], counting, await ledger.unknown("g"), counted(tmp_path, "lost")
 
-    listed, counting, left, after = run(tmp_path, work)
-    assert (listed, left, after) == (["lost"], [], {})
+    run(tmp_path, work)
+    jobs = listed(tmp_path, only_unknown=True)
+    counting = counted(tmp_path, "key-0", "key-1", "key-2", "lost", "never")
+    forget_jobs(str(tmp_path), jobs)
+    assert [job.key for job in jobs] == ["lost"]
+    assert (listed(tmp_path, only_unknown=True), counted(tmp_path, "lost")) == ([], {})
     assert counting == {"key-0": "completed", "key-2": "failed", "lost": "unknown"}
 
 

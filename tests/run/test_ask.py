@@ -4,7 +4,10 @@ import asyncio
 
 import pytest
 from fakes.scripted import ScriptedGateway, completed, processing
+from helpers.jobs import draft
 
+from seedvr_cli.ledger.glance import listed_jobs
+from seedvr_cli.ledger.verdicts import Terms
 from seedvr_cli.run.ask import ask, outcome_of
 from seedvr_cli.run.session import Access, Session
 from seedvr_cli.values.answer import Answer
@@ -60,11 +63,25 @@ def test_a_submission_without_an_answer_says_so(house, go):
     """The record of an unknown outcome has that as its error, and its files only where they are asked for."""
     go(ScriptedGateway(submits=[OutcomeUnknown("lost")]))
 
-    async def run():
-        async with house.ledger() as ledger:
-            (job,) = await ledger.unknown(GATEWAY)
-            return await outcome_of(ledger, job, has_files=False)
-
-    outcome = asyncio.run(run())
+    ((found,),) = listed_jobs(str(house.folder / "state"), GATEWAY, only_unknown=True)
+    outcome = outcome_of(*found)
     assert isinstance(outcome.error, OutcomeUnknown)
     assert (outcome.charge, outcome.files) == ("unknown", ())
+
+
+def test_what_dead_runs_left_is_settled_by_a_look(house):
+    """What a run that was killed had in the air is listed as unknown, and what it only held is gone."""
+    folder = house.folder / "state"
+
+    async def die():
+        async with house.ledger() as ledger:
+            for key in ("held", "air"):
+                claimed = await ledger.claim(draft(key), Terms())
+                if key == "held":
+                    await ledger.hold(claimed.job)
+            ledger._lock.release()  # as a kill does
+            assert [job.key for jobs in listed_jobs(str(folder), "g") for job, _ in jobs] == ["air"]
+
+    asyncio.run(die())
+    (((job, _),),) = listed_jobs(str(folder), "g", only_unknown=True)
+    assert (job.key, job.state) == ("air", "unknown")
