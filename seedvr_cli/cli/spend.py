@@ -24,17 +24,14 @@ def spend(
 
     Each apart: listed (completed), not_charged (ERROR), maybe (FAILED, or still running) and unknown (never answered).
     """
-    import asyncio
-
     common = options.resolve()
-    rows = asyncio.run(_ask(common, since))
-    _show(common, rows)
+    _show(common, _ask(common, since))
 
 
-async def _ask(common: "Common", since: str) -> "list[Spending]":
+def _ask(common: "Common", since: str) -> "list[Spending]":
     from datetime import UTC, datetime
 
-    from seedvr_cli.ledger.jobs import Ledger
+    from seedvr_cli.ledger.glance import spending
     from seedvr_cli.settings.folders import state_folder
     from seedvr_cli.values.errors import UsageError
     from seedvr_cli.values.schedule import parse_since
@@ -43,8 +40,7 @@ async def _ask(common: "Common", since: str) -> "list[Spending]":
         begin = parse_since(since, datetime.now(UTC))
     except ValueError as error:
         raise UsageError(f"--since: {error}") from error
-    async with Ledger(state_folder()) as ledger:
-        return await ledger.spending(common.gateway_name, begin.timestamp())
+    return spending(state_folder(), common.gateway_name, begin.timestamp())
 
 
 def _show(common: "Common", rows: "list[Spending]") -> None:

@@ -13,6 +13,7 @@ from seedvr_cli.ledger.place import is_there, ledger_path
 from seedvr_cli.ledger.rows import job_of
 from seedvr_cli.ledger.runs import is_run_alive
 from seedvr_cli.ledger.settling import settle_dead
+from seedvr_cli.ledger.spending import Spending, read_spending
 from seedvr_cli.values.job import File, Job
 
 # Jobs among which one that is being typed most likely is; beyond them an index finds it.
@@ -74,6 +75,12 @@ def delivered_files(folder: str, keys: Sequence[str]) -> dict[str, Delivered]:
     """Of these keys, those whose last job is delivered as one file. Raises LedgerError."""
     with _opened(folder) as connection:
         return read_delivered(connection, keys) if connection else {}
+
+
+def spending(folder: str, gateway: str, since: float) -> list[Spending]:
+    """List prices by day (UTC), endpoint and profile, of jobs submitted since that instant. Raises LedgerError."""
+    with _opened(folder) as connection:
+        return read_spending(connection, gateway, since) if connection else []
 
 
 def gateways_of(folder: str, request_ids: Iterable[str]) -> dict[str, list[str]]:

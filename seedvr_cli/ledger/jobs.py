@@ -22,7 +22,7 @@ from seedvr_cli.ledger.place import ledger_path
 from seedvr_cli.ledger.rows import insert_job, job_of, now, read_job, stamp, update_job
 from seedvr_cli.ledger.runs import RunLock
 from seedvr_cli.ledger.settling import settle
-from seedvr_cli.ledger.spending import Spending, read_spending, spent_on_day
+from seedvr_cli.ledger.spending import spent_on_day
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import COMPLETED, ERROR, FAILED
@@ -191,11 +191,6 @@ class Ledger:
             ).fetchall()
         )
         return sorted(max(0.0, row[0]) for row in rows)
-
-    async def spending(self, gateway: str, since: float) -> list[Spending]:
-        """List prices by day (UTC), endpoint and profile, of jobs submitted since that instant."""
-
-        return await self._read(lambda connection: read_spending(connection, gateway, since))
 
     # Below.
 
