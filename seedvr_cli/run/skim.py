@@ -63,7 +63,7 @@ def _standing(prospect: Prospect, folder: str, delivered: "Delivered") -> str | 
     """The path as it is shown, where the file stands as it was delivered, under the name that is asked for."""
     path, size, mtime_ns, media_type = delivered
     request, output = prospect.recipe.request, prospect.recipe.output
-    if output.kind != "template" or "{request_id}" in output.template or "{date}" in output.template:
+    if output.kind == "stdout" or "{request_id}" in output.template or "{date}" in output.template:
         return None
     shown = render_name(
         output,
@@ -77,8 +77,10 @@ def _standing(prospect: Prospect, folder: str, delivered: "Delivered") -> str | 
         key=prospect.key_name,
     )
     is_plain = path == f"{folder}{os.sep}{shown}"  # most are; a closer look costs more than all the rest
-    if not is_plain and not accepts(path, os.path.abspath(shown)):
-        return None
+    if not is_plain:
+        base = os.path.abspath(shown)
+        if path != base and (output.kind == "file" or not accepts(path, base)):
+            return None
     try:
         facts = os.stat(path)
     except OSError:

@@ -107,10 +107,14 @@ def test_no_command_line_loads_what_only_tests_need(loads):
         assert packages(loads(*words)[0]) & {"pytest", "hypothesis", "pexpect", "pyte", "setuptools"} == set()
 
 
-def test_a_delivered_source_is_told_without_a_run(bench, sandbox, url):
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [((), "photo-upscaled.png"), (("-o", "mine.png"), "mine.png"), (("-o", "a/"), "a/photo-upscaled.png")],
+)
+def test_a_delivered_source_is_told_without_a_run(bench, sandbox, url, words, path):
     """What stands already is said from the ledger alone: without a key, the network's library or an event loop."""
-    assert bench.run("image", url, to=sandbox).rc == 0
-    words = ("-m", "seedvr_cli", "image", url, "--base-url", sandbox.url)
-    modules, done = imported(bench.home, *words, cwd=bench.work)
-    assert done.stdout == "photo-upscaled.png\n"
+    assert bench.run("image", url, *words, to=sandbox).rc == 0
+    command = ("-m", "seedvr_cli", "image", url, *words, "--base-url", sandbox.url)
+    modules, done = imported(bench.home, *command, cwd=bench.work)
+    assert done.stdout == f"{path}\n"
     assert packages(modules) & (HEAVY | {"asyncio", "ssl"}) == {"sqlite3"}
