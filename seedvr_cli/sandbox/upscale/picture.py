@@ -1,15 +1,15 @@
 """Pictures: Lanczos, with what a picture carries besides its pixels kept."""
 
 import struct
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from seedvr_cli.sandbox.upscale.exif import renewed
 from seedvr_cli.sandbox.upscale.pixels import PREMULTIPLIED, on_white, resized, smoothed, with_detail
 from seedvr_cli.sandbox.upscale.rendering import (
     MAX_PIXELS,
@@ -30,9 +30,6 @@ MAX_WEBP_PIXELS = 25_000_000
 
 JPEG_EXIF_LIMIT = 65_533
 """Bytes: a JPEG segment is 65,535 long and counts its own length. PNG and WebP hold more."""
-
-
-EXIF_PREFIX = b"Exif\0\0"
 
 
 def upscale_picture(
@@ -97,15 +94,15 @@ def _read(source: Path) -> tuple[Image.Image, _Carried]:
             if image.format == "WEBP":
                 _check_webp("the source is", image.size)
             image.load()
+            carried = _Carried(image.info.get("exif", b""), image.info.get("icc_profile") or b"")
             with suppress(Exception):  # an EXIF block that cannot be read turns nothing
-                # Turns the pixels and removes the tag, so that no viewer turns them again.
                 ImageOps.exif_transpose(image, in_place=True)
     except UnidentifiedImageError as error:
         raise UpscaleError("the source is not a PNG, JPEG or WebP picture") from error
     # What Pillow's readers raise for damaged files; SyntaxError is their word for a broken PNG.
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
         raise UpscaleError(f"the source picture cannot be read: {error}") from error
-    return _in_working_mode(image), _Carried(image.info.get("exif", b""), image.info.get("icc_profile") or b"")
+    return _in_working_mode(image), carried
 
 
 def _in_working_mode(image: Image.Image) -> Image.Image:
@@ -147,40 +144,11 @@ def _write(pixels: Image.Image, carried: _Carried, encoding: _Encoding, part: Pa
         pixels = on_white(pixels)
     elif encoding.name == "WEBP":
         pixels = _as_mode(pixels, "RGBA" if pixels.mode in PREMULTIPLIED else "RGB")
-    exif = _renewed(carried.exif, pixels.size)
+    exif = renewed(carried.exif, pixels.size)
     if encoding is _JPEG and len(exif) > JPEG_EXIF_LIMIT:
         exif = b""
     profile = carried.profile if _describes(carried.profile, pixels) else None
     pixels.save(part, encoding.name, exif=exif, icc_profile=profile, **encoding.options)
-
-
-def _renewed(block: bytes, size: tuple[int, int]) -> bytes:
-    """The EXIF block with the picture's size now, and without a thumbnail of the old one; none where it is damaged.
-
-    A block that has neither stays as it is, to the byte.
-    """
-    if not block:
-        return b""
-    if not block.startswith(EXIF_PREFIX):
-        block = EXIF_PREFIX + block  # WebP stores it bare, and JPEG would write it bare
-    exif = Image.Exif()
-    try:
-        exif.load(block)
-        is_old = bool(exif.get_ifd(ExifTags.IFD.IFD1))
-        places: list[tuple[MutableMapping[int, Any], tuple[int, int]]] = [
-            (exif, (ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength))
-        ]
-        if ExifTags.IFD.Exif in exif:
-            own = exif.get_ifd(ExifTags.IFD.Exif)
-            places.append((own, (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)))
-        for directory, tags in places:
-            for tag, side in zip(tags, size, strict=True):
-                if directory.get(tag, side) != side:
-                    directory[tag] = side
-                    is_old = True
-        return exif.tobytes() if is_old else block  # without the thumbnail, which Pillow does not write
-    except Exception:  # noqa: BLE001 - Pillow raises whatever a damaged block leads to
-        return b""
 
 
 def _describes(profile: bytes, pixels: Image.Image) -> bool:

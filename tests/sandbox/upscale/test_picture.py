@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from helpers.footage import PHOTO, difference, is_red, peak_of_upscaling, saved
-from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageStat
+from PIL import Image, ImageCms, ImageDraw, ImageStat
 
 from seedvr_cli.sandbox.upscale import picture, pixels
 from seedvr_cli.sandbox.upscale.rendering import UpscaleError, nearest
@@ -153,39 +153,6 @@ def test_metadata(render, tmp_path, source_format, word):
         assert image.info["exif"].removeprefix(b"Exif\0\0") == exif.removeprefix(b"Exif\0\0")
         assert image.getexif()[0x010F] == "seedvr tests"
         assert image.info["icc_profile"] == profile
-
-
-def test_exif_tells_the_new_size(render, tmp_path):
-    """Where EXIF has a size it is the output's, turned as the pixels are; the thumbnail of the old picture goes."""
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Make] = 6, "a maker"
-    exif[ExifTags.Base.ImageWidth], exif[ExifTags.Base.ImageLength] = 24, 16
-    own = exif.get_ifd(ExifTags.IFD.Exif)
-    own[ExifTags.Base.ExifImageWidth], own[ExifTags.Base.ExifImageHeight] = 24, 16
-    own[ExifTags.Base.MakerNote] = b"of the maker's own"
-    source = saved(Image.new("RGB", (24, 16)), tmp_path / "turned.jpg", exif=_with_thumbnail(exif.tobytes()))
-    with Image.open(source) as image:
-        assert image.getexif().get_ifd(ExifTags.IFD.IFD1)
-    for word in ("png", "jpeg", "webp"):
-        with Image.open(render("7b-image", source, output_format=word).path) as image:
-            exif = image.getexif()
-            own = exif.get_ifd(ExifTags.IFD.Exif)
-            assert image.size == (32, 48)
-            assert (exif[ExifTags.Base.ImageWidth], exif[ExifTags.Base.ImageLength]) == (32, 48)
-            assert (own[ExifTags.Base.ExifImageWidth], own[ExifTags.Base.ExifImageHeight]) == (32, 48)
-            assert (exif[ExifTags.Base.Make], own[ExifTags.Base.MakerNote]) == ("a maker", b"of the maker's own")
-            assert exif.get(ExifTags.Base.Orientation, 1) == 1
-            assert not exif.get_ifd(ExifTags.IFD.IFD1)
-
-
-def _with_thumbnail(block):
-    """The EXIF block with a second directory, as cameras keep the size of a thumbnail there; Pillow writes none."""
-    tiff, order = block[6:], "<" if block[6:8] == b"II" else ">"
-    (first,) = struct.unpack_from(f"{order}I", tiff, 4)
-    (count,) = struct.unpack_from(f"{order}H", tiff, first)
-    link = first + 2 + 12 * count
-    second = struct.pack(f"{order}HHHIII", 1, ExifTags.Base.ImageWidth, 4, 1, 160, 0)
-    return block[:6] + tiff[:link] + struct.pack(f"{order}I", len(tiff)) + tiff[link + 4 :] + second
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # the command lets none of Pillow's through
