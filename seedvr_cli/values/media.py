@@ -92,8 +92,14 @@ _NEEDED_BOXES = {
 
 # The boxes that a cut file may end within; what looks like any other may be bytes behind the file's end.
 _TELLING_BOXES = frozenset({b"moov", b"mdat", b"moof"})
-# Matroska's segment, which all but its header is in, and bytes of the file in which that begins.
-_MATROSKA_SEGMENT, _MATROSKA_HEAD = b"\x18\x53\x80\x67", 4096
+# What an AVI that was written as it came says of its length, if not 0.
+_UNKNOWN_LENGTH = 0xFFFF_FFFF
+# Matroska's segment, which all but its header is in; what it and its clusters are made of (RFC 9559, section 5.1); and
+# bytes that are enough for an element's name and length.
+_MATROSKA_SEGMENT, _MATROSKA_HEAD = b"\x18\x53\x80\x67", 12
+_SEGMENT_PARTS = ("ec", "bf", "114d9b74", "1549a966", "1654ae6b", "1c53bb6b", "1941a469", "1043a770", "1254c367")
+_CLUSTER_PARTS = ("e7", "a7", "ab", "5854", "a3", "a0")
+_MATROSKA_PARTS = {_MATROSKA_SEGMENT, *map(bytes.fromhex, ("1f43b675", *_SEGMENT_PARTS, *_CLUSTER_PARTS))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +177,7 @@ def is_whole(path: str, media_type: str) -> bool:
             case "video/mp4" | "video/quicktime" | "image/avif":
                 return _has_boxes(file, size, _NEEDED_BOXES[media_type])
             case "video/webm" | "video/x-matroska":
-                return _has_segment_end(file, size)
+                return _has_elements(file, size)
     return size > 0
 
 
@@ -221,7 +227,10 @@ def _has_boxes(file: BinaryIO, size: int, needed: set[bytes]) -> bool:
     except struct.error:  # cut within a box's length
         return False
     whole = {kind for kind, _, end in boxes if end <= size}
-    return needed <= whole and not any(end > size and kind in _TELLING_BOXES for kind, _, end in boxes)
+    telling = [(kind, end) for kind, _, end in boxes if kind in _TELLING_BOXES]
+    if any(end > size for _, end in telling):
+        return False
+    return needed <= whole and telling[-1][0] != b"moof"  # which tells of pictures behind it
 
 
 def _has_riff_end(file: BinaryIO, size: int) -> bool:
@@ -229,31 +238,41 @@ def _has_riff_end(file: BinaryIO, size: int) -> bool:
     end = 0
     while end + 12 <= size:
         file.seek(end)
-        kind, length = struct.unpack("<4sI", file.read(8))
+        kind, length, form = struct.unpack("<4sI4s", file.read(12))
         if kind != b"RIFF":  # bytes behind its end
             break
+        if length == _UNKNOWN_LENGTH and form == b"AVI ":
+            return True
         end += length + 8
     return 0 < end <= size
 
 
-def _has_segment_end(file: BinaryIO, size: int) -> bool:
-    """Whether Matroska's segment is whole; one that was written as it came does not say how long it is."""
-    file.seek(0)
-    head = file.read(_MATROSKA_HEAD)
-    length, position = _vint(head, 4)
-    position += length or 0
-    if head[position : position + 4] != _MATROSKA_SEGMENT:
-        return size > 0
-    length, position = _vint(head, position + 4)
-    return length is None or position + length <= size
+def _has_elements(file: BinaryIO, size: int) -> bool:
+    """Whether Matroska's elements are whole (RFC 8794, section 6).
+
+    Where one does not say how long it is, as in what was written as it came, the elements within it are looked at.
+    """
+    file.seek(4)
+    length, start = _vint(file.read(_MATROSKA_HEAD), 0)
+    start += 4 + (length or 0)  # behind the header
+    while start < size:
+        file.seek(start)
+        head = file.read(_MATROSKA_HEAD)
+        width = 9 - head[0].bit_length()  # of the element's name
+        name, (length, content) = head[:width], _vint(head, width)
+        if name not in _MATROSKA_PARTS:  # bytes behind its end
+            break
+        start += content + (length or 0)
+        if start > size:
+            return False
+        if name == _MATROSKA_SEGMENT and length is not None:
+            break
+    return size > 0
 
 
 def _vint(data: bytes, position: int) -> tuple[int | None, int]:
     """The number of variable length that stands there (RFC 8794, section 4), None where it is unknown; what follows."""
-    first = data[position] if position < len(data) else 0
-    if not first:
-        return None, len(data)
-    width = 9 - first.bit_length()
+    width = 9 - (data[position] if position < len(data) else 0).bit_length()
     digits = int.from_bytes(data[position : position + width], "big") & ((1 << 7 * width) - 1)
     return None if digits == (1 << 7 * width) - 1 else digits, position + width
 

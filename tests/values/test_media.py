@@ -239,6 +239,45 @@ def test_a_cut_file_is_not_whole(media_type, tmp_path):
     assert mistaken == []
 
 
+def element(name, content, *, says_length=True):
+    length = len(content).to_bytes(7, "big") if says_length else b"\xff" * 7
+    return bytes.fromhex(name) + b"\x01" + length + content
+
+
+@pytest.mark.parametrize("clusters_say_their_length", [True, False])
+def test_a_cut_recording_is_not_whole(tmp_path, clusters_say_their_length):
+    """A WebM that was written as it came is whole up to its last block's end, and cut where that is missing."""
+    path = tmp_path / "live.webm"
+    block = element("a3", bytes(50))
+    cluster = element("1f43b675", element("e7", b"\0") + block + block, says_length=clusters_say_their_length)
+    header = element("1a45dfa3", b"\x42\x82\x84webm")
+    content = header + element("18538067", element("1654ae6b", bytes(30)) + cluster + cluster, says_length=False)
+    for behind in (b"", bytes(20)):
+        path.write_bytes(content + behind)
+        assert is_whole(str(path), "video/webm")
+    for missing in range(1, len(block) - 1):  # less than the name and one byte of the length is nobody's
+        path.write_bytes(content[:-missing])
+        assert not is_whole(str(path), "video/webm")
+
+
+def test_a_fragment_without_its_pictures_is_not_whole(tmp_path):
+    """A fragmented MP4 that ends between a fragment's index and its pictures is cut."""
+    path = tmp_path / "fragments.mp4"
+    index = box(b"moof", bytes(40))
+    whole = movie((64, 48)) + index + box(b"mdat", bytes(90))
+    for content, is_it in ((whole, True), (whole + box(b"mfra", bytes(9)), True), (whole + index, False)):
+        path.write_bytes(content)
+        assert is_whole(str(path), "video/mp4") is is_it
+
+
+@pytest.mark.parametrize("length", [0, 0xFFFF_FFFF])
+def test_an_avi_may_not_know_its_length(tmp_path, length):
+    """An AVI that was written as it came says no length, and is taken as it is."""
+    path = tmp_path / "live.avi"
+    path.write_bytes(b"RIFF" + struct.pack("<I", length) + b"AVI " + bytes(300))
+    assert is_whole(str(path), "video/x-msvideo")
+
+
 @pytest.mark.parametrize("media_type", ["image/png", "image/jpeg"])
 def test_a_few_bytes_behind_a_picture_do_no_harm(media_type, tmp_path):
     """A picture with a few bytes after its end is whole all the same."""

@@ -265,6 +265,7 @@ def test_not_a_video(av, render, tmp_path):
         ("clip.avi", "mpeg4", {}),
         ("clip.mkv", "libx264", {}),
         ("clip.webm", "libvpx", {}),
+        ("live.webm", "libvpx", {"live": "1"}),
     ],
 )
 def test_a_cut_video(av, render, tmp_path, name, codec, options):
