@@ -6,6 +6,7 @@ import json
 import httpx
 import pytest
 from fakes.scripted import PICTURE
+from fakes.transport import COMPLETED, MEDIA
 from helpers.house import GATEWAY, House
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -18,17 +19,7 @@ from seedvr_cli.values.events import Crashed
 
 pytestmark = pytest.mark.slow
 
-MEDIA = "https://cdn.example.com/output.png"
-VIEW = {
-    "request_id": "job-1",
-    "status": "COMPLETED",
-    "model_id": "seedvr2-7b-upscale",
-    "error": None,
-    "output": {"media_url": [MEDIA], "media_type": "image/png"},
-    "created_at": "2026-05-22T13:17:32.110Z",
-    "updated_at": "2026-05-22 13:19:23",
-    "completed_at": "2026-05-22 13:19:23",
-}
+VIEW = {**COMPLETED, "request_id": "job-1"}
 ODD = st.recursive(
     st.none()
     | st.booleans()
