@@ -16,7 +16,8 @@ from seedvr_cli.sandbox.upscale.upscale import upscale
 from seedvr_cli.sandbox.world import World
 from seedvr_cli.values.catalog import ENDPOINTS
 
-# At once: fetching waits for the network, upscaling fills a core and up to a gigabyte of memory.
+# At once: fetching waits for the network, and upscaling fills a core. What does not fit into memory beside another
+# upscale waits for that one's end (upscale/memory.py).
 FETCHES = 8
 UPSCALES = 2
 # Seconds between looks at a job that another process works on.

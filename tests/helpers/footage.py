@@ -28,17 +28,20 @@ def is_red(pixel):
     return pixel[0] > 200 and pixel[1] < 60 and pixel[2] < 60
 
 
-def peak_of_upscaling(endpoint, source, folder, params):
-    """Bytes of memory that a process takes at most which upscales this and nothing else."""
+def peak_of_upscaling(endpoint, source, folder, params, *, times=1):
+    """Bytes of memory that a process takes at most which upscales this, so many times at once, and nothing else."""
     code = """
-import json, resource, sys
+import json, re, sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from seedvr_cli.sandbox.upscale.upscale import upscale
-endpoint, source, folder, params = json.loads(sys.argv[1])
-upscale(endpoint, Path(source), Path(folder), params, seed=1)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+endpoint, source, folder, params, times = json.loads(sys.argv[1])
+with ThreadPoolExecutor(times) as pool:
+    list(pool.map(lambda turn: upscale(endpoint, Path(source), Path(folder, str(turn)), params, seed=1), range(times)))
+# Not getrusage, whose peak begins with what the process took that started this one.
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024)
 """
-    given = json.dumps([endpoint, str(source), str(folder), params])
+    given = json.dumps([endpoint, str(source), str(folder), params, times])
     return int(subprocess.run([sys.executable, "-c", code, given], check=True, capture_output=True).stdout)
 
 

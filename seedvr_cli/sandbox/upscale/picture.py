@@ -1,15 +1,16 @@
 """Pictures: Lanczos, with what a picture carries besides its pixels kept."""
 
 import struct
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from seedvr_cli.sandbox.upscale.exif import renewed
+from seedvr_cli.sandbox.upscale.memory import taken
 from seedvr_cli.sandbox.upscale.pixels import PREMULTIPLIED, on_white, resized, smoothed, with_detail
 from seedvr_cli.sandbox.upscale.rendering import (
     MAX_PIXELS,
@@ -28,6 +29,12 @@ SOURCE_FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_WEBP_PIXELS = 25_000_000
 """Pixels: WebP's library takes up to 35 bytes each on the way, others 5."""
 
+MAX_SOURCE_SIDE = 65_535
+"""Pixels: JPEG's own limit. For each pixel of a side a resize takes 48 bytes."""
+
+MEMORY, WEBP_MEMORY, MEMORY_OF_BANDS = 16, 36, 100_000_000
+"""Bytes for each pixel of the larger one of source and output, by the format of it, and for the work in bands."""
+
 JPEG_EXIF_LIMIT = 65_533
 """Bytes: a JPEG segment is 65,535 long and counts its own length. PNG and WebP hold more."""
 
@@ -41,24 +48,14 @@ def upscale_picture(
     Printing inks become sRGB. Raises UpscaleError.
     """
     encoding = _ENCODINGS[str(params.get("output_format") or "png")]
-    noise = number(params, "noise_scale", 0)
-    pixels, carried = _read(source)
-    is_sized_by_sides = endpoint.by_wire("res_w") is not None
-    size = (size_by_sides if is_sized_by_sides else size_by_target)(*pixels.size, params)
-    if encoding.name == "WEBP":
-        _check_webp("the output would be", size)
-    # What is sized by its sides is 7B, and there `noise_scale` means the opposite: it adds detail to the output, where
-    # 3B takes noise out of the source.
-    if noise and not is_sized_by_sides:
-        pixels = smoothed(pixels, noise)
-    pixels = resized(pixels, size)
-    if noise and is_sized_by_sides:
-        pixels = with_detail(pixels, noise, seed)
-
     target = folder / f"output.{encoding.extension}"
-    with replacing(target) as part:
-        _write(pixels, carried, encoding, part)
-    return Rendered(target, f"image/{encoding.name.lower()}", *pixels.size)
+    by_sides = endpoint.by_wire("res_w") is not None
+    with taken(_memory(source, encoding, params, by_sides=by_sides)):
+        pixels, carried = _read(source)
+        pixels = _enlarged(pixels, encoding, params, seed, by_sides=by_sides)
+        with replacing(target) as part:
+            _write(pixels, carried, encoding, part)
+        return Rendered(target, f"image/{encoding.name.lower()}", *pixels.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +82,55 @@ class _Carried:
     profile: bytes
 
 
-def _read(source: Path) -> tuple[Image.Image, _Carried]:
-    """Upright pixels of mode L, LA, RGB or RGBA, and what belongs to them."""
+def _memory(source: Path, encoding: _Encoding, params: Mapping[str, object], *, by_sides: bool) -> int:
+    """Bytes that the picture takes at most on its way, told by its header."""
+    with _opened(source) as image:
+        width, height, source_format = image.width, image.height, image.format
+    # EXIF, which turns a picture, may stand behind the pixels.
+    turns = ((width, height), (height, width))
+    most = max(_output_pixels(turn, params, by_sides=by_sides) for turn in turns)
+    return MEMORY_OF_BANDS + max(
+        width * height * (WEBP_MEMORY if source_format == "WEBP" else MEMORY),
+        most * (WEBP_MEMORY if encoding.name == "WEBP" else MEMORY),
+    )
+
+
+def _output_pixels(size: tuple[int, int], params: Mapping[str, object], *, by_sides: bool) -> int:
+    try:
+        width, height = _output_size(size, params, by_sides=by_sides)
+    except UpscaleError:  # if that is how it is shown, it will be refused
+        return 0
+    return width * height
+
+
+def _output_size(size: tuple[int, int], params: Mapping[str, object], *, by_sides: bool) -> tuple[int, int]:
+    return (size_by_sides if by_sides else size_by_target)(*size, params)
+
+
+@contextmanager
+def _opened(source: Path) -> Iterator[ImageFile.ImageFile]:
+    """The picture with its header read, within the limits. Whatever goes wrong with it is an UpscaleError."""
     try:
         with Image.open(source, formats=SOURCE_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
+            if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SOURCE_SIDE:
                 raise UpscaleError(f"the source has {image.width} x {image.height} pixels, too many for the sandbox")
             if image.format == "WEBP":
                 _check_webp("the source is", image.size)
-            image.load()
-            carried = _Carried(image.info.get("exif", b""), image.info.get("icc_profile") or b"")
-            with suppress(Exception):  # an EXIF block that cannot be read turns nothing
-                ImageOps.exif_transpose(image, in_place=True)
+            yield image
     except UnidentifiedImageError as error:
         raise UpscaleError("the source is not a PNG, JPEG or WebP picture") from error
     # What Pillow's readers raise for damaged files; SyntaxError is their word for a broken PNG.
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
         raise UpscaleError(f"the source picture cannot be read: {error}") from error
+
+
+def _read(source: Path) -> tuple[Image.Image, _Carried]:
+    """Upright pixels of mode L, LA, RGB or RGBA, and what belongs to them."""
+    with _opened(source) as image:
+        image.load()
+        carried = _Carried(image.info.get("exif", b""), image.info.get("icc_profile") or b"")
+        with suppress(Exception):  # an EXIF block that cannot be read turns nothing
+            ImageOps.exif_transpose(image, in_place=True)
     return _in_working_mode(image), carried
 
 
@@ -137,6 +166,21 @@ def _as_light(image: Image.Image) -> Image.Image:
             if converted is not None:
                 return converted
     return image.convert("RGB")
+
+
+def _enlarged(
+    pixels: Image.Image, encoding: _Encoding, params: Mapping[str, object], seed: int, *, by_sides: bool
+) -> Image.Image:
+    size = _output_size(pixels.size, params, by_sides=by_sides)
+    if encoding.name == "WEBP":
+        _check_webp("the output would be", size)
+    noise = number(params, "noise_scale", 0)
+    # What is sized by its sides is 7B, and there `noise_scale` means the opposite: it adds detail to the output, where
+    # 3B takes noise out of the source.
+    if noise and not by_sides:
+        pixels = smoothed(pixels, noise)
+    pixels = resized(pixels, size)
+    return with_detail(pixels, noise, seed) if noise and by_sides else pixels
 
 
 def _write(pixels: Image.Image, carried: _Carried, encoding: _Encoding, part: Path) -> None:

@@ -1,6 +1,7 @@
 """Videos: the pictures through FFmpeg's filters, the sound beside them. Importing this needs PyAV."""
 
 import heapq
+import math
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -8,16 +9,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.filter import Graph
 from av.packet import Packet
 from av.stream import Disposition
+from av.video.format import VideoFormat
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
+from seedvr_cli.sandbox.upscale.codecs import THREADS, chosen_codec, encoder_options
+from seedvr_cli.sandbox.upscale.memory import ROOM, taken
 from seedvr_cli.sandbox.upscale.rendering import Rendered, UpscaleError, number, replacing, size_by_target
 from seedvr_cli.sandbox.upscale.sound import Packets, sound_packets
 from seedvr_cli.values.media import is_whole, sniff_file
@@ -26,13 +30,13 @@ SOURCE_FORMATS = "mov,mp4,avi,matroska,webm"
 """What the reference allows as `video_url`. FFmpeg would also open playlists, which name other files to read."""
 
 MAX_VIDEO_PIXELS = 4096 * 2160
-"""Of an output frame. Encoders keep dozens of frames: with the options below that is below a gigabyte."""
+"""Of an output frame, however small the source: the encoders' memory, and their time, go by it."""
 
-MAX_SOURCE_PIXELS = 7680 * 4320
-"""Of a source frame, of which a decoder keeps a dozen."""
+DECODED_FRAMES = 20
+"""Which a decoder keeps at most: 16 that later ones may refer to, and those that are under way."""
 
-THREADS = 2
-"""Of a decoder and of an encoder, each of which keeps frames of its own."""
+SMOOTHING_MEMORY = 24
+"""Bytes for each pixel of the source: four numbers for each of its samples."""
 
 EVEN = 2
 """Pixels: colour is stored at half the resolution, so sides come in twos."""
@@ -48,9 +52,6 @@ HD_HEIGHT = 720
 
 UNMARKED, BT709, BT601 = 2, 1, 6
 """Colour matrices by their numbers in H.273."""
-
-PRESETS = {"fast": "ultrafast", "balanced": "veryfast", "quality": "medium"}
-"""From `output_write_mode` to the encoders' word. There are slower ones: no trial is worth waiting for those."""
 
 TURNS: Mapping[tuple[int, ...], list[tuple[str, str]]] = {
     # The signs of the display matrix's first two rows: where it sends "right" and "down".
@@ -74,11 +75,14 @@ def upscale_video(source: Path, folder: Path, params: Mapping[str, object]) -> R
     """
     _check_end(str(source))
     target = folder / "output.mp4"
-    with replacing(target) as part:
-        try:
+    try:
+        with _open(source) as reader:
+            stream = _video_stream(reader)
+            memory = _memory(stream.width, stream.height, stream.codec_context.format, params)
+        with taken(memory), replacing(target) as part:
             width, height = _convert(source, part, params)
-        except av.FFmpegError as error:
-            raise UpscaleError(f"the source video cannot be upscaled: {error.strerror}") from error
+    except av.FFmpegError as error:
+        raise UpscaleError(f"the source video cannot be upscaled: {error.strerror}") from error
     return Rendered(target, "video/mp4", width, height)
 
 
@@ -90,28 +94,20 @@ def _check_end(source: str) -> None:
             raise UpscaleError("the source video is cut: it ends before its own structure does")
 
 
-@dataclass(frozen=True, slots=True)
-class _Codec:
-    """An encoder, the name MP4 gives its streams, and its constant rate factors by `output_quality`."""
-
-    encoder: Literal["libx264", "libx265"]
-    tag: str
-    rate_factors: Mapping[str, int]
-    options: Mapping[str, str]
-
-
-DEFAULT_FORMAT = "X264 (.mp4)"
-CODECS = {
-    DEFAULT_FORMAT: _Codec("libx264", "avc1", {"low": 28, "medium": 23, "high": 18}, {"rc-lookahead": "10"}),
-    # x265 reaches the look of an x264 rate factor some three steps later. Apple's players want hvc1 and not hev1.
-    # Its own log goes to standard error past FFmpeg's, and it takes its own words for threads.
-    "H265 (.mp4)": _Codec(
-        "libx265",
-        "hvc1",
-        {"low": 31, "medium": 26, "high": 21},
-        {"x265-params": f"log-level=error:rc-lookahead=5:frame-threads=1:pools={THREADS}"},
-    ),
-}
+def _memory(width: int, height: int, pixel: VideoFormat | None, params: Mapping[str, object]) -> int:
+    """Bytes that the video takes at most on its way. Raises UpscaleError where that is more than there are."""
+    to_width, to_height = size_by_target(width, height, params, step=EVEN, most=MAX_VIDEO_PIXELS)
+    samples = pixel.components if pixel else ()
+    frame = sum(sample.width * sample.height * math.ceil(sample.bits / 8) for sample in samples)
+    memory = DECODED_FRAMES * frame + to_width * to_height * chosen_codec(params).memory
+    if number(params, "noise_scale", 0):
+        memory += SMOOTHING_MEMORY * width * height
+    if memory > ROOM:
+        raise UpscaleError(
+            f"frames of {width} x {height} pixels, made to {to_width} x {to_height}, take {memory / 1e6:.0f} MB "
+            f"of memory; the sandbox's limit is {ROOM / 1e6:.0f} MB"
+        )
+    return memory
 
 
 def _convert(source: Path, part: Path, params: Mapping[str, object]) -> tuple[int, int]:
@@ -148,17 +144,16 @@ def _pictures(reader: InputContainer, writer: OutputContainer, params: Mapping[s
     first = next(frames, None)
     if first is None:
         raise UpscaleError("the source video has no frames")
-    if first.width * first.height > MAX_SOURCE_PIXELS:
-        raise UpscaleError(f"the source has frames of {first.width} x {first.height} pixels, too many for the sandbox")
+    _memory(first.width, first.height, first.format, params)  # the header may have told less
     # Only the first frame tells a video's size, colours and orientation for certain; and only its scaled twin
     # tells the encoder the same of the output.
     viewed = _viewed(source, first)
     scaled = _filtered(_graph(source, first, _filters(viewed, params)), chain([first], frames))
     sample = next(scaled)
 
-    codec = CODECS[str(params.get("output_format") or DEFAULT_FORMAT)]
+    codec = chosen_codec(params)
     rate = source.average_rate or source.guessed_rate
-    output = writer.add_stream(codec.encoder, rate=rate, options=_encoder_options(codec, params))
+    output = writer.add_stream(codec.encoder, rate=rate, options=encoder_options(codec, params))
     encoder = output.codec_context
     encoder.codec_tag, encoder.thread_count = codec.tag, THREADS
     encoder.width, encoder.height, encoder.pix_fmt = sample.width, sample.height, sample.format.name
@@ -237,10 +232,11 @@ def _display_directions(frame: VideoFrame) -> tuple[int, ...]:
 def _filters(viewed: _Viewed, params: Mapping[str, object]) -> list[tuple[str, str]]:
     width, height = size_by_target(viewed.width, viewed.height, params, step=EVEN, most=MAX_VIDEO_PIXELS)
     noise = number(params, "noise_scale", 0)
+    smoothing = f"{SMOOTHING_RADIUS}:{SMOOTHING_REACH * noise}:planes=7"
     return [
         *viewed.turn,
         # Not FFmpeg's better known hqdn3d, which PyAV's build leaves out.
-        *([("bilateral", f"{SMOOTHING_RADIUS}:{SMOOTHING_REACH * noise}:planes=7")] if noise else []),
+        *([("format", "yuv420p"), ("bilateral", smoothing)] if noise else []),
         ("scale", f"{width}:{height}:flags=lanczos+accurate_rnd:out_range=tv"),
         ("format", "yuv420p"),
     ]
@@ -268,9 +264,3 @@ def _filtered(graph: Graph, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame
         with suppress(BlockingIOError, EOFError):  # FFmpeg's "not yet" and "no more"
             while True:
                 yield graph.vpull()
-
-
-def _encoder_options(codec: _Codec, params: Mapping[str, object]) -> dict[str, str]:
-    quality = str(params.get("output_quality") or "high")
-    preset = PRESETS[str(params.get("output_write_mode") or "balanced")]
-    return {"crf": str(codec.rate_factors[quality]), "preset": preset, **codec.options}

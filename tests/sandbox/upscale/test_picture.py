@@ -77,6 +77,14 @@ def test_too_large_a_source(render, tmp_path):
         render("7b-image", source, res_w=256)
 
 
+@pytest.mark.parametrize("size", [(65_536, 1), (1, 65_536)])
+def test_too_slim_a_source(render, tmp_path, size):
+    """A source with a side of more than 65,535 pixels is refused: resizing takes memory by the side too."""
+    source = saved(Image.new("1", size), tmp_path / "slim.png")
+    with pytest.raises(UpscaleError, match=f"{size[0]} x {size[1]}"):
+        render("7b-image", source, res_w=256)
+
+
 # Pictures: content
 
 

@@ -287,13 +287,21 @@ def test_a_video_that_does_not_say_its_length(av, render, tmp_path):
 
 
 def test_too_large_frames(av, render, tmp_path):
-    """Output frames of more than 4096 x 2160 pixels, and source frames of more than 8K, are refused."""
+    """Outputs of more than 4096 x 2160 pixels are refused, and source frames that fill a gigabyte in decoding."""
     source = make_video(av, tmp_path / "hd.mp4", size=(1920, 1080), times=[0])
     with pytest.raises(UpscaleError, match=r"7680 x 4320 pixels; .* 8192 a side and 8\.85 mega"):
         render("3b-video", source, upscale_factor=4)
     source = make_video(av, tmp_path / "huge.mp4", size=(8192, 4320), times=[0], preset="ultrafast")
-    with pytest.raises(UpscaleError, match="frames of 8192 x 4320 pixels"):
+    with pytest.raises(UpscaleError, match=r"frames of 8192 x 4320 pixels, made to 1366 x 720, take 1097 MB"):
         render("3b-video", source, target_resolution="720p")
+
+
+def test_what_a_source_and_its_output_take_together(av, render, tmp_path):
+    """A source that is refused with smoothing and the larger encoder is upscaled without these."""
+    source = make_video(av, tmp_path / "large.mp4", size=(4096, 2160), times=[0], preset="ultrafast")
+    with pytest.raises(UpscaleError, match="4096 x 2160 pixels, made to 4096 x 2160, take 1009 MB"):
+        render("3b-video", source, upscale_factor=1, noise_scale=0.5, output_format="H265 (.mp4)")
+    assert render("3b-video", source, upscale_factor=1, output_write_mode="fast").width == 4096
 
 
 def test_music_with_a_cover(av, render, tmp_path):
