@@ -15,7 +15,7 @@ from seedvr_cli.run.names import check_explicit
 from seedvr_cli.run.policy import Clock, Policy
 from seedvr_cli.run.skim import Work, pass_over, refuse
 from seedvr_cli.run.state import DOWNLOADS, RunState
-from seedvr_cli.values.errors import BadLine, Interrupted, SeedvrError, Unforeseen
+from seedvr_cli.values.errors import BadLine, Interrupted, LedgerError, SeedvrError, Unforeseen
 from seedvr_cli.values.events import Crashed, Event, Finished, Skipped
 from seedvr_cli.values.items import Item, Outcome
 
@@ -103,7 +103,10 @@ class Engine:
 
     async def _refuse(self, chunk: Sequence[Work]) -> Sequence[Work]:
         """What of a chunk is left to do, after a submission was refused."""
-        left, ended = await refuse(chunk, self._state)
+        try:
+            left, ended = await refuse(chunk, self._state)
+        except LedgerError:  # each item says so for itself, and what is under way goes on
+            return chunk
         for outcome in ended:
             self._events.put_nowait(Finished(outcome))
         await asyncio.sleep(0)  # lets them be told: what is read faster than that would fill the memory

@@ -29,6 +29,7 @@ from seedvr_cli.values.events import Changed, Crashed
 from seedvr_cli.values.items import Purchase
 from seedvr_cli.values.job import Draft, Job, failure
 from seedvr_cli.values.money import show_usd
+from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.schedule import backoff
 
 # Seconds without a connection before a submission is given up: nothing is lost by it.
@@ -163,8 +164,9 @@ class _Submission:
         except Exception as error:
             told = Unforeseen(error)
             self._run.emit(Crashed(self._purchase, error, told))
-            self._progress.job = await self._insist(lambda: self._ledger.lose(job, told.message))
-            raise OutcomeUnknown(f"the submission may have been accepted: {told.message}", hint=told.hint) from error
+            words = redact(told.message)
+            self._progress.job = await self._insist(lambda: self._ledger.lose(job, words))
+            raise OutcomeUnknown(f"the submission may have been accepted: {words}") from error
         await self._accept(job, answer)
 
     async def _post(self, job: Job) -> Answer:

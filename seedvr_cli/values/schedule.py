@@ -121,7 +121,7 @@ def next_poll(age: float, interval: float, durations: Sequence[float] = (), *, c
     shortest = min(SHORTEST_PAUSE * crowd, interval)
     expected = early(durations)
     if expected is None:
-        pause = IMPATIENCE * age if age else FIRST_LOOK
+        pause = max(IMPATIENCE * age, FIRST_LOOK - age)
     elif age < expected:
         return min(max(expected - age, shortest), LONGEST_TRUST * interval)
     else:

@@ -14,7 +14,15 @@ from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.run import life
 from seedvr_cli.run.engine import in_one_chunk
 from seedvr_cli.values.catalog import ENDPOINTS
-from seedvr_cli.values.errors import CostCapReached, Interrupted, NotSubmitted, RequestRefused, Unforeseen, UsageError
+from seedvr_cli.values.errors import (
+    CostCapReached,
+    Interrupted,
+    LedgerError,
+    NotSubmitted,
+    RequestRefused,
+    Unforeseen,
+    UsageError,
+)
 from seedvr_cli.values.events import Crashed, Finished, Received, Skipped, Started
 
 GATEWAY = "https://gateway.example"
@@ -241,3 +249,21 @@ def test_what_may_not_be_submitted_is_looked_up_in_chunks(house, monkeypatch, re
     (paid,) = [outcome for outcome in outcomes if outcome.item.index == 991]
     assert (paid.error, len(paid.files)) == (None, 1)
     assert len(asked) < 150
+
+
+def test_a_ledger_that_fails_while_chunks_are_looked_up_ends_no_run(house, monkeypatch):
+    """Where the look at a whole chunk fails, each of its items has an outcome all the same, and the run goes on."""
+
+    async def fail(*_: object, **__: object) -> None:
+        raise LedgerError("the disk is gone")
+
+    monkeypatch.setattr(Ledger, "paid_keys", fail)
+    gateway = ScriptedGateway(submits=[RequestRefused("HTTP 400")])
+
+    async def run():
+        async with house.engine(gateway, jobs=1, fail_fast=True) as engine:
+            return [event async for event in engine.run(chunks_of(prospects(house, *urls(200)), 50))]
+
+    outcomes = [event.outcome for event in asyncio.run(run()) if isinstance(event, Finished)]
+    assert len(outcomes) == 200
+    assert len(gateway.submitted) == 1

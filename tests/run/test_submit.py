@@ -58,6 +58,7 @@ def test_what_nobody_foresaw_of_a_submission_is_unknown(house, go):
     assert first.error.exit_code == 7
     assert first.charge == "unknown"
     assert "RecursionError: deep" in first.error.message
+    assert "--new" in first.error.hint
     (crash,) = [event for event in house.events if isinstance(event, Crashed)]
     assert isinstance(crash.told, Unforeseen)
     assert second.request_id == "job-2"

@@ -216,6 +216,7 @@ def test_a_job_is_asked_after_more_seldom_as_it_ages():
     """Without experience the first look comes after a second, and the pauses grow with the job up to the interval."""
     assert next_poll(0, 5) == 1
     assert [next_poll(age, 5) for age in (1, 3, 10, 20, 100)] == [0.5, 0.5, 1.5, 3, 5]
+    assert next_poll(0.001, 5) == pytest.approx(1, abs=0.01)  # a real clock has moved on a little
     assert next_poll(0, 0.25) == 0.25
 
 
