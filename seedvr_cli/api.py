@@ -97,8 +97,7 @@ class Client:
             access = Access(base_url=url, key=key, folder=state_folder())
         else:
             access, _ = find_access(self._settings, base_url=base_url, sandbox=self._sandbox)
-        jobs = self._policy("image").jobs
-        self._session = await self._stack.enter_async_context(open_session(access, jobs=jobs))
+        self._session = await self._stack.enter_async_context(open_session(access))
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -14,8 +14,8 @@ from helpers.places import DATA
 from helpers.sandbox import SandboxServer, serve
 from helpers.sources import new_url
 
-from seedvr_cli.gateway.aiohttp_transport import AiohttpTransport
 from seedvr_cli.gateway.client import Gateway
+from seedvr_cli.gateway.curl_transport import CurlTransport
 from seedvr_cli.gateway.httpx_transport import HttpxTransport
 
 
@@ -121,7 +121,7 @@ def gateway() -> Iterator[Callable[..., FakeGateway]]:
     assert [error for fake in made for error in fake.errors] == []
 
 
-@pytest.fixture(params=[HttpxTransport, AiohttpTransport])
+@pytest.fixture(params=[HttpxTransport, CurlTransport])
 def wire(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What carries requests over real connections: httpx, or aiohttp for large batches."""
+    """What carries requests over real connections: httpx, or libcurl where pycurl is installed."""
     monkeypatch.setitem(Gateway.__init__.__kwdefaults__, "connect", request.param)

@@ -55,14 +55,14 @@ FindWork = Callable[[Session], Awaitable[Workload]]
 
 
 @asynccontextmanager
-async def open_session(common: Common, *, jobs: int = 1) -> AsyncIterator[Session]:
+async def open_session(common: Common) -> AsyncIterator[Session]:
     """The ledger and the gateway that the options name; KeyMissing where there is no key for it."""
     talk = common.talk
     access, origin = find_access(
         common.settings, base_url=common.base_url, sandbox=common.sandbox, key_file=common.key_file
     )
     observe = (lambda text: talk.say(f"seedvr: {text}")) if talk.verbose else None
-    async with run.open_session(access, jobs=jobs, observe=observe) as session:
+    async with run.open_session(access, observe=observe) as session:
         if talk.verbose:
             talk.say(f"seedvr: gateway {access.name}; key from {origin}; ledger {session.ledger.path}")
         yield session
@@ -82,7 +82,7 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
     gc.enable()
     _allow_files()
     results, tally, codes = Results(form), Tally(free=common.sandbox), set[int]()
-    async with open_session(common, jobs=policy.jobs) as session:
+    async with open_session(common) as session:
         work = await find_work(session)
         engine = session.engine(policy)
         await engine.check_outputs(work.checked)

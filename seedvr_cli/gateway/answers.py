@@ -121,18 +121,18 @@ def _without_media(output: Any) -> Any:
 def read_stream(incoming: Incoming, offset: int) -> Stream:
     """A body that was asked for from `offset` on, and where it really begins."""
     headers = incoming.headers
-    encoded = headers.get("Content-Encoding", "identity").lower() not in {"", "identity"}
-    length = read_number(headers.get("Content-Length", ""))
+    encoded = headers.get("content-encoding", "identity").lower() not in {"", "identity"}
+    length = read_number(headers.get("content-length", ""))
     total = None if encoded else length
     begin = 0
     if incoming.status == 206:
-        unit, _, rest = headers.get("Content-Range", "").partition(" ")
+        unit, _, rest = headers.get("content-range", "").partition(" ")
         span, _, size = rest.partition("/")
         if unit.lower() != "bytes" or read_number(span.partition("-")[0]) != offset:
             raise RangeRefused(f"the media server answered another range than the one from byte {offset}")
         begin = offset
         total = read_number(size) if read_number(size) is not None else None if total is None else total + offset
-    etag = headers.get("ETag")
+    etag = headers.get("etag")
     strong = etag if etag and not etag.startswith("W/") and not encoded else None
     return Stream(begin, total, strong, incoming.chunks)
 

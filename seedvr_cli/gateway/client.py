@@ -6,8 +6,9 @@ is provable: `NotSent` and `Busy` were not accepted and may be sent again; all e
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -16,7 +17,6 @@ from urllib.parse import quote, urljoin, urlsplit
 from seedvr_cli import __version__
 from seedvr_cli.gateway.answers import excerpt, parse_answer, read_json, read_stream, with_texts
 from seedvr_cli.gateway.encoding import ACCEPTED
-from seedvr_cli.gateway.httpx_transport import HttpxTransport
 from seedvr_cli.gateway.transport import Incoming, Lost, Reply, Transport, Unfit, Unreachable, Unsent
 from seedvr_cli.values.answer import Answer, Stream
 from seedvr_cli.values.catalog import KEY_HEADER, STATUS_PATH
@@ -61,6 +61,18 @@ _POST_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache"
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
+def carrier() -> Transport:
+    """What carries requests: libcurl where pycurl is there (the extra `fast`), or else httpx."""
+    if sys.platform != "win32":  # whose event loop cannot wait for libcurl's sockets
+        with suppress(ImportError):
+            from seedvr_cli.gateway.curl_transport import CurlTransport
+
+            return CurlTransport()
+    from seedvr_cli.gateway.httpx_transport import HttpxTransport
+
+    return HttpxTransport()
+
+
 class Gateway:
     """A client of one gateway. The key goes to its origin alone, and only in `submit` and `poll`.
 
@@ -75,7 +87,7 @@ class Gateway:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         observe: Callable[[str], None] | None = None,
-        connect: Callable[[], Transport] = HttpxTransport,
+        connect: Callable[[], Transport] = carrier,
     ) -> None:
         self._base_url = base_url
         self._now = now
@@ -206,7 +218,7 @@ class Gateway:
             url = self._media_url(url)
             async with self._media.open(url, headers, seconds=MEDIA_SECONDS) as incoming:
                 self._report("GET", url, incoming.status)
-                place = incoming.headers.get("Location") if incoming.status in REDIRECTING else None
+                place = incoming.headers.get("location") if incoming.status in REDIRECTING else None
                 if place is None:
                     yield incoming
                     return
@@ -250,7 +262,7 @@ class Gateway:
         """For the answers that say the request was provably not accepted."""
         status = reply.status
         message = self._describe(reply)
-        wait = retry_after(reply.headers.get("Retry-After"), self._now(), reply.headers.get("Date"))
+        wait = retry_after(reply.headers.get("retry-after"), self._now(), reply.headers.get("date"))
         if status == 429 or (status == 503 and wait is not None):
             raise Busy(message, wait)
         if status in {401, 403}:

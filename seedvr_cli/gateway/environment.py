@@ -1,6 +1,7 @@
 """Which variable of the environment keeps requests from being sent, in one line for the user."""
 
 import os
+import ssl
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
@@ -11,11 +12,27 @@ PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-def proxy_trouble() -> str | None:
+def certificates() -> tuple[str | None, str | None]:
+    """Whom to trust: a file of certificates, or a folder; what the environment names, or else certifi's file."""
+    file, folder = map(os.environ.get, CERTIFICATES)
+    if file or folder:
+        return file or None, None if file else folder
+    import certifi
+
+    return certifi.where(), None
+
+
+def load_certificates() -> ssl.SSLContext:
+    """Loads them, which takes a while; OSError where they are none."""
+    file, folder = certificates()
+    return ssl.create_default_context(cafile=file, capath=folder)
+
+
+def proxy_trouble(*, knows_socks: bool = False) -> str | None:
     """What is wrong with the proxies that the environment names; None where nothing is seen to be."""
     for name in PROXIES:
         for spelling in (name.lower(), name):
-            problem = _problem(os.environ.get(spelling))
+            problem = _problem(os.environ.get(spelling), knows_socks=knows_socks)
             if problem:
                 return f"{spelling}: {problem}"
     return None
@@ -38,7 +55,7 @@ def trouble(error: Exception) -> str:
     return f"the environment's network settings cannot be used: {redact(str(error))}"
 
 
-def _problem(value: str | None) -> str | None:
+def _problem(value: str | None, *, knows_socks: bool) -> str | None:
     if not value:
         return None
     try:
@@ -50,6 +67,6 @@ def _problem(value: str | None) -> str | None:
     shown = f"{parts.scheme}://{host or ''}"
     if parts.scheme not in PROXY_SCHEMES or not host:
         return f"{shown!r} is no address of a proxy (http://HOST:PORT or socks5://HOST:PORT)"
-    if parts.scheme.startswith("socks") and find_spec("socksio") is None:
+    if parts.scheme.startswith("socks") and not knows_socks and find_spec("socksio") is None:
         return "a SOCKS proxy needs one package more: pip install 'seedvr-cli[socks]'"
     return None

@@ -1,8 +1,9 @@
 """A transport over httpx: many clients of one connection each, as one with many gets slow with their number."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ import httpx
 
 from seedvr_cli.gateway.answers import read_number
 from seedvr_cli.gateway.encoding import unpacked
-from seedvr_cli.gateway.environment import proxy_trouble, trouble
+from seedvr_cli.gateway.environment import load_certificates, proxy_trouble, trouble
 from seedvr_cli.gateway.transport import (
     CONNECT_SECONDS,
     IDLE_SECONDS,
@@ -22,6 +23,7 @@ from seedvr_cli.gateway.transport import (
     Unfit,
     Unreachable,
     Unsent,
+    idle,
 )
 from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.urls import is_loopback
@@ -43,11 +45,13 @@ class HttpxTransport:
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._transport = transport
         self._clients: dict[str, _Clients] = {}
+        self._tidying: asyncio.Task[None] | None = None
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for clients in self._clients.values():
-            await clients.aclose()
+        if self._tidying is not None:
+            self._tidying.cancel()
+        await self._close_clients()
 
     def prepare(self, url: str) -> None:
         """Make a client for such a URL; Unfit says what in the environment keeps it from being made."""
@@ -62,7 +66,7 @@ class HttpxTransport:
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, seconds: float, largest: int
     ) -> Reply:
         """Send a request once; its whole answer."""
-        with self._pool(url).lend() as client:
+        with self._lend(url) as client:
             request = _request(client, method, url, headers, body, seconds=seconds)
             with _translated():
                 response = await client.send(request, stream=True)
@@ -75,7 +79,7 @@ class HttpxTransport:
     @asynccontextmanager
     async def open(self, url: str, headers: Mapping[str, str], *, seconds: float) -> AsyncIterator[Incoming]:
         """GET a body that is streamed."""
-        with self._pool(url).lend() as client:
+        with self._lend(url) as client:
             request = _request(client, "GET", url, headers, None, seconds=seconds)
             with _translated():
                 response = await client.send(request, stream=True)
@@ -83,6 +87,20 @@ class HttpxTransport:
                 yield Incoming(response.status_code, response.headers, _chunks(response, seconds))
             finally:
                 await response.aclose()
+
+    def _lend(self, url: str) -> AbstractContextManager[httpx.AsyncClient]:
+        if self._tidying is None or self._tidying.done():
+            self._tidying = asyncio.create_task(self._tidy())
+        return self._pool(url).lend()
+
+    async def _tidy(self) -> None:
+        await idle(lambda: any(clients.are_busy for clients in self._clients.values()))
+        await self._close_clients()
+
+    async def _close_clients(self) -> None:
+        old, self._clients = self._clients, {}
+        for clients in old.values():
+            await clients.aclose()
 
     def _pool(self, url: str) -> "_Clients":
         """Clients for such a URL: those for this machine use no proxy, and certificates only where they need them."""
@@ -105,7 +123,7 @@ def _is_local(url: str) -> bool:
 @cache
 def tls() -> ssl.SSLContext:
     """Loading the certificates takes a while: once for all transports, and not for a gateway on this machine."""
-    return httpx.create_ssl_context()
+    return load_certificates()
 
 
 class _Clients:
@@ -129,6 +147,10 @@ class _Clients:
             yield self._clients[number]
         finally:
             self._busy[number] -= 1
+
+    @property
+    def are_busy(self) -> bool:
+        return any(self._busy)
 
     def warm(self) -> None:
         """Have a client, so that what keeps one from being made shows."""

@@ -1,6 +1,7 @@
 """What the gateway asks of an HTTP library: one request, one reply, and on failure whether it was ever sent."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -31,7 +32,7 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer. The names of `headers` are found in any case."""
+    """A whole answer. The names of `headers` are found in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,11 +46,19 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """An answer whose body is still to come, with any Content-Encoding undone."""
+    """An answer whose body is still to come, with any Content-Encoding undone; its `headers` as in a Reply."""
 
     status: int
     headers: Mapping[str, str]
     chunks: AsyncIterator[bytes]
+
+
+async def idle(is_busy: Callable[[], bool]) -> None:
+    """Returns once nothing was busy for a while: connections that are kept any longer only cost file handles."""
+    quiet = 0
+    while quiet < 2:
+        await asyncio.sleep(IDLE_SECONDS)
+        quiet = 0 if is_busy() else quiet + 1
 
 
 class Transport(Protocol):

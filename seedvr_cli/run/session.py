@@ -4,13 +4,9 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from urllib.request import getproxies
 
 from seedvr_cli.gateway.client import Gateway
-from seedvr_cli.gateway.httpx_transport import HttpxTransport
-from seedvr_cli.gateway.transport import Transport
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.run.engine import Engine
 from seedvr_cli.run.policy import Clock, Policy
@@ -18,10 +14,7 @@ from seedvr_cli.settings.file import find_base_url
 from seedvr_cli.settings.folders import state_folder
 from seedvr_cli.settings.key import find_key
 from seedvr_cli.settings.profile import Settings
-from seedvr_cli.values.urls import SANDBOX_NAME, is_local_gateway
-
-# Jobs in flight from which on the faster transport is worth its loading.
-MANY_JOBS = 64
+from seedvr_cli.values.urls import SANDBOX_NAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,31 +58,21 @@ class Session:
 
 @asynccontextmanager
 async def open_session(
-    access: Access, *, jobs: int = 1, observe: Callable[[str], None] | None = None
+    access: Access, *, observe: Callable[[str], None] | None = None
 ) -> AsyncIterator[Session]:  # fmt: skip
     """The ledger and the gateway; the sandbox is started where it is asked for.
 
-    `jobs` is how many will be in flight; `observe` is told of every exchange. Raises LedgerError, and UsageError
-    where the environment names a proxy or certificates that cannot be used.
+    `observe` is told of every exchange. Raises LedgerError, and UsageError where the environment names a proxy or
+    certificates that cannot be used.
     """
     async with AsyncExitStack() as stack:
         url = access.base_url
         if url is None:
             url = await stack.enter_async_context(_sandbox(access.folder))
         ledger = await stack.enter_async_context(Ledger(access.folder))
-        connect = _carrier(many=jobs >= MANY_JOBS, is_local=is_local_gateway(access.base_url))
-        gateway = await stack.enter_async_context(Gateway(url, access.key, observe=observe, connect=connect))
+        gateway = await stack.enter_async_context(Gateway(url, access.key, observe=observe))
         gateway.prepare()  # nothing is claimed before it can be sent
         yield Session(access, gateway, ledger)
-
-
-def _carrier(*, many: bool, is_local: bool) -> Callable[[], Transport]:
-    """What carries requests: httpx, or for a large batch aiohttp, where it is there and no proxy is in the way."""
-    if many and find_spec("aiohttp") is not None and (is_local or not getproxies()):
-        from seedvr_cli.gateway.aiohttp_transport import AiohttpTransport
-
-        return AiohttpTransport
-    return HttpxTransport
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ PUBLIC = [
     "upscale",
 ]
 # Modules that have an effect on nothing when they are imported.
-EVERYTHING = "cli.app api run.session sandbox.server render.live gateway.aiohttp_transport gateway.httpx_transport"
+EVERYTHING = "cli.app api run.session sandbox.server render.live gateway.curl_transport gateway.httpx_transport"
 
 
 def python(code: str) -> str:

@@ -31,7 +31,7 @@ BENCHMARKS = {
     "loop": batch.loop,
 }
 # What these need beside the core: the package's extras, and what rivals are written with.
-EXTRAS = {"batch": (("fast",), ("requests",)), "polling": (("fast",), ())}
+EXTRAS = {"batch": (("fast",), ("aiohttp", "requests")), "polling": (("fast",), ("aiohttp",))}
 
 
 def main(names: list[str]) -> int:

@@ -7,27 +7,25 @@ import sqlite3
 import subprocess
 
 import pytest
+from helpers.command import CARRIERS
 from helpers.sources import urls, write
 from helpers.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
 
-# Jobs in flight: few go over httpx, many over aiohttp.
-CARRIERS = pytest.mark.parametrize("jobs", ["8", "64"], ids=["httpx", "aiohttp"])
-
 
 @CARRIERS
-def test_requests_slow_down_together_after_a_429(jobs, run, work, sandbox_server):
+def test_requests_slow_down_together_after_a_429(carrier, run, work, sandbox_server):
     """A batch against a rate limit gets through, each source accepted once."""
     server = sandbox_server("--instant", "--latency", "0s", "--rate-limit", "20")
     sources = urls(30)
-    done = run("image", "--from", write(work / "l", sources), "-j", jobs, to=server)
+    done = run("image", "--from", write(work / "l", sources), "-j", "16", to=server, inject=carrier)
     assert done.rc == 0, done.stderr
     assert set(server.by_source().values()) == {1}
 
 
 @CARRIERS
-def test_the_gateway_may_go_away_and_come_back(jobs, start, work, sandbox_server, run, tmp_path):
+def test_the_gateway_may_go_away_and_come_back(carrier, start, work, sandbox_server, run, tmp_path):
     """A gateway that is killed and started again in the middle costs no job: the same command finishes the batch."""
     sources = urls(120)
     batch = write(work / "list.txt", sources)
@@ -35,8 +33,8 @@ def test_the_gateway_may_go_away_and_come_back(jobs, start, work, sandbox_server
     flags = ("--instant", "--latency", "0.2s", "--folder", folder)
     first = sandbox_server(*flags)
     port = first.url.rpartition(":")[2]
-    command = ("image", "--from", batch, "-j", jobs, "-q")
-    process = start(*command, to=first, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command = ("image", "--from", batch, "-j", "16", "-q")
+    process = start(*command, to=first, inject=carrier, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_for(lambda: len(list((folder / "jobs").glob("*.json"))) > 30)
     first.process.send_signal(signal.SIGKILL)
     first.process.wait(PATIENCE)
@@ -48,7 +46,7 @@ def test_the_gateway_may_go_away_and_come_back(jobs, start, work, sandbox_server
     accepted = second.by_source()
     assert set(accepted.values()) == {1}
     unknown = {line.split("\t")[4] for line in run("status", "--unknown", to=second).lines}
-    assert len(unknown) <= int(jobs)
+    assert len(unknown) <= 16
     delivered = {
         f"https://example.com/{sources[0].split('/')[3]}/{name.replace('-upscaled', '')}" for name in again.lines
     }
@@ -82,13 +80,14 @@ def test_a_full_disk_loses_and_pays_nothing(run, tmp_path, sandbox):
         subprocess.run(["umount", "-l", disk], check=True)
 
 
-def test_what_is_paid_is_recorded_though_file_handles_run_out(run, work, sandbox_server):
+@CARRIERS
+def test_what_is_paid_is_recorded_though_file_handles_run_out(carrier, run, work, sandbox_server):
     """With more connections than file handles the ledger cannot be written: what was accepted is kept all the same."""
     server = sandbox_server("--instant", "--latency", "0.3s")
     sources = urls(150)
     batch = write(work / "list.txt", sources)
     few = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
-    first = run("image", "--from", batch, "-j", "128", to=server, inject=few)
+    first = run("image", "--from", batch, "-j", "128", to=server, inject=carrier + few)
     assert "unable to open database file" in first.stderr
     assert 0 < server.accepted() < 150
     assert run("status", "--unknown", to=server).lines == []
@@ -137,17 +136,18 @@ def test_a_corrupt_ledger_is_set_aside_and_never_replaced(run, home, sandbox):
 
 
 @CARRIERS
-def test_an_interrupt_keeps_the_ledger_whole(jobs, start, run, work, sandbox_server):
+def test_an_interrupt_keeps_the_ledger_whole(carrier, start, run, work, sandbox_server):
     """After Ctrl-C in the middle of a batch no outcome is unknown, and the command that is printed does the rest."""
     server = sandbox_server("--instant", "--latency", "0.3s")
     sources = urls(60)
     batch = write(work / "list.txt", sources)
-    process = start("image", "--from", batch, "-j", jobs, to=server, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = start("image", "--from", batch, "-j", "16", to=server, inject=carrier, **streams)
     wait_for(lambda: server.accepted() >= 16)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
-    assert f"go on with: seedvr image --from {batch} -j {jobs} " in errors.decode().splitlines()[-1]
+    assert f"go on with: seedvr image --from {batch} -j 16 " in errors.decode().splitlines()[-1]
     again = run("image", "--from", batch, to=server)
     assert (again.rc, len(again.lines)) == (0, 60)
     assert set(server.by_source().values()) == {1}

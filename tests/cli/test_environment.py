@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 from fakes.gateway import Reply
+from helpers.command import CARRIERS, OVER_HTTPX
 from helpers.sources import new_url
 
 # The value of a variable that keeps requests from being sent, and what the line says of it.
@@ -22,7 +23,8 @@ WRONG = {
 def test_nothing_is_claimed_that_could_not_be_sent(run, what):
     """One line names the variable, the exit code is 2, and the ledger has no job, known or unknown."""
     env, name = WRONG[what]
-    done = run("image", new_url(), new_url("b.png"), "--base-url", "https://gateway.invalid", env=env)
+    inject = OVER_HTTPX if name == "NO_PROXY" else ""  # libcurl understands both
+    done = run("image", new_url(), new_url("b.png"), "--base-url", "https://gateway.invalid", env=env, inject=inject)
     assert (done.rc, done.stdout) == (2, ""), done.stderr
     assert done.stderr.count("\n") == 1
     assert name in done.stderr
@@ -46,7 +48,7 @@ def test_the_sandbox_needs_no_proxy(run, photo):
 
 def test_a_socks_proxy_without_its_package_says_what_to_install(run):
     """A SOCKS proxy whose package is missing is one line with the command that installs it."""
-    hide = "import sys; sys.modules['socksio'] = None\nimport importlib.util as u; f = u.find_spec\n"
+    hide = OVER_HTTPX + "sys.modules['socksio'] = None\nimport importlib.util as u; f = u.find_spec\n"
     hide += "u.find_spec = lambda name, *a: None if name == 'socksio' else f(name, *a)\n"
     done = run("image", new_url(), "--base-url", "https://gateway.invalid", env={"ALL_PROXY": "socks5://127.0.0.1:1"},
                inject=hide)  # fmt: skip
@@ -54,11 +56,12 @@ def test_a_socks_proxy_without_its_package_says_what_to_install(run):
     assert "pip install 'seedvr-cli[socks]'" in done.stderr
 
 
-def test_a_socks_proxy_is_used(run):
+@CARRIERS
+def test_a_socks_proxy_is_used(carrier, run):
     """With its package a SOCKS proxy is asked; one that is not there leaves nothing submitted."""
+    impatient = carrier + "import seedvr_cli.run.submit\nseedvr_cli.run.submit.SUBMIT_PATIENCE = 0.2\n"
     done = run("image", new_url(), "--base-url", "https://gateway.invalid", "--timeout", "1s",
-               env={"ALL_PROXY": "socks5://127.0.0.1:1"},
-               inject="import seedvr_cli.run.submit\nseedvr_cli.run.submit.SUBMIT_PATIENCE = 0.2\n")  # fmt: skip
+               env={"ALL_PROXY": "socks5://127.0.0.1:1"}, inject=impatient)  # fmt: skip
     assert done.rc == 5, done.stderr
     assert run("status", "--base-url", "https://gateway.invalid").stdout == ""
 

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from fakes.odd import OddAnswers
+from helpers.command import OVER_HTTPX
 from helpers.sandbox import serve
 from helpers.sources import urls, write
 from helpers.waiting import PATIENCE, wait_for
@@ -164,7 +165,8 @@ def test_sigkill_at_random_instants_pays_for_nothing_twice(start, run, work, gat
 
     Half of the time three processes are at it.
     """
-    dice = random.Random(2)
+    dice, carriers = random.Random(2), (OVER_HTTPX, "")
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     fake = gateway()
     fake.script = odd = OddAnswers(fake, random.Random(3), share=0.15)
     sources = urls(KILLS * 3)
@@ -174,10 +176,7 @@ def test_sigkill_at_random_instants_pays_for_nothing_twice(start, run, work, gat
     while kills < KILLS:
         jobs = "2" if kills < KILLS - 10 else "16" if kills < KILLS - 3 else "64"
         count = 3 if kills % 2 else 1
-        processes = [
-            start(*command, "-j", jobs, to=fake, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            for _ in range(count)
-        ]
+        processes = [start(*command, "-j", jobs, to=fake, inject=dice.choice(carriers), **silent) for _ in range(count)]
         before = fake.accepted().total()
         wait_for(lambda: fake.accepted().total() > before or all(p.poll() is not None for p in processes))  # noqa: B023
         for process in processes:

@@ -5,16 +5,18 @@ import time
 
 import pytest
 from fakes.gateway import Reply
+from helpers.command import CARRIERS
 
 pytestmark = pytest.mark.slow
 
 
+@CARRIERS
 @pytest.mark.parametrize("status", [408, 307, 499])
-def test_an_ambiguous_answer_is_paid_for_once(run, sandbox_server, url, status):
+def test_an_ambiguous_answer_is_paid_for_once(status, carrier, run, sandbox_server, url):
     """A gateway that accepts and answers what says nothing gets the submission once, whatever is run after that."""
     server = sandbox_server("--instant", "--latency", "0s", "--fault", f"ambiguous={status}")
     for _ in range(2):
-        done = run("image", url, to=server)
+        done = run("image", url, to=server, inject=carrier)
         assert (done.rc, done.stdout) == (7, "")
         assert f"HTTP {status}" in done.stderr
     assert server.accepted(url) == 1
@@ -31,10 +33,11 @@ def test_an_expired_url_is_paid_for(run, sandbox_server, url):
     assert server.accepted(url) == 1
 
 
-def test_a_rest_from_another_byte_is_begun_again(run, sandbox_server, work, url):
+@CARRIERS
+def test_a_rest_from_another_byte_is_begun_again(carrier, run, sandbox_server, work, url):
     """A download that breaks, and whose rest is answered from the file's beginning, is delivered whole."""
     server = sandbox_server("--latency", "0s", "--fault", "cut-media", "--fault", "moved-range")
-    done = run("image", url, to=server)
+    done = run("image", url, to=server, inject=carrier)
     assert done.rc == 0, done.stderr
     (work / "photo-upscaled.png").rename(work / "first.png")
     assert run("image", url, to=server).rc == 0
@@ -48,11 +51,12 @@ def test_envelopes_are_polled_again(run, sandbox_server, url):
     assert (done.rc, done.stdout) == (0, "photo-upscaled.png\n")
 
 
-def test_an_answer_that_drips_keeps_the_timeout(run, sandbox_server, url):
+@CARRIERS
+def test_an_answer_that_drips_keeps_the_timeout(carrier, run, sandbox_server, url):
     """A poll that would take half a minute does not keep the command longer than --timeout and two seconds."""
     server = sandbox_server("--instant", "--latency", "0s", "--fault", "slow-poll")
     began = time.monotonic()
-    done = run("image", url, "--timeout", "1s", "--json", to=server)
+    done = run("image", url, "--timeout", "1s", "--json", to=server, inject=carrier)
     assert done.rc in {5, 6}
     assert done.object["charge"] == "maybe"
     assert time.monotonic() - began < 20  # of the thirty that a poll may take

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 URL = "https://example.com/source"
 # What asks the network, draws, keeps and measures: nothing that --help could need.
-HEAVY = {"httpx", "httpcore", "h11", "anyio", "aiohttp", "rich", "sqlite3", "PIL", "tomlkit", "av", "obstore"}
+HEAVY = {"httpx", "httpcore", "h11", "anyio", "pycurl", "rich", "sqlite3", "PIL", "tomlkit", "av", "obstore"}
 COMMANDS = ("image", "video", "status", "download", "config", "sandbox")
 
 

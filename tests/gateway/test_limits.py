@@ -7,15 +7,16 @@ from contextlib import asynccontextmanager
 import pytest
 from fakes.loopback import BODY, http, loopback, over_loopback, poll, saying, submit
 from fakes.transport import KEY, fetched, media, read_all, request
+from helpers.waiting import PATIENCE
 
-from seedvr_cli.gateway import aiohttp_transport, client, httpx_transport
-from seedvr_cli.gateway.aiohttp_transport import AiohttpTransport
+from seedvr_cli.gateway import client, curl_transport, httpx_transport, transport
 from seedvr_cli.gateway.client import Gateway
+from seedvr_cli.gateway.curl_transport import CurlTransport
 from seedvr_cli.gateway.httpx_transport import LONG_BODY, HttpxTransport
 from seedvr_cli.gateway.transport import Unsent
 from seedvr_cli.values.errors import DeliveryError, NetworkError, NotSent, OutcomeUnknown
 
-TRANSPORTS = pytest.mark.parametrize("make", [HttpxTransport, AiohttpTransport])
+TRANSPORTS = pytest.mark.parametrize("make", [HttpxTransport, CurlTransport])
 
 
 @asynccontextmanager
@@ -33,7 +34,7 @@ async def opened(make):
 
 def test_no_more_connections_than_are_allowed(wire, monkeypatch):
     """Requests beyond the limit wait for a connection, and are answered all the same."""
-    for module in (aiohttp_transport, httpx_transport):
+    for module in (curl_transport, httpx_transport):
         monkeypatch.setattr(module, "LARGEST", 2)
     names = [f"job_{number}" for number in range(6)]
 
@@ -55,6 +56,45 @@ def test_no_more_connections_than_are_allowed(wire, monkeypatch):
             return [answer.request_id for answer in answers], len(connections)
 
     assert asyncio.run(run()) == (names, 2)
+
+
+def test_idle_connections_are_closed(wire, monkeypatch):
+    """Connections that nobody uses any more are let go of, and the next request makes a new one."""
+    monkeypatch.setattr(transport, "IDLE_SECONDS", 0.01)
+    ended = asyncio.Queue()
+
+    async def handle(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(http(b'{"request_id": "job_1", "status": "QUEUED"}', "200 OK", Content_Length=43))
+        ended.put_nowait(await reader.read())  # until the other side lets go
+
+    async def run():
+        async with loopback(handle) as url, Gateway(url, KEY) as gateway:
+            for _ in range(2):
+                await gateway.poll("job_1")
+                async with asyncio.timeout(PATIENCE):
+                    assert await ended.get() == b""
+
+    asyncio.run(run())
+
+
+def test_connections_are_lent_on_and_on(wire):
+    """Many readers, each of whom asks again as soon as its last byte has come, all get their bytes."""
+    body = b"picture"
+
+    async def handle(reader, writer):
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(http(body, "200 OK", Content_Length=len(body)))
+
+    async def run():
+        async with loopback(handle) as url, Gateway(url, KEY) as gateway:
+
+            async def read(count):
+                return [(await read_all(gateway, f"{url}/a"))[1] for _ in range(count)]
+
+            return await asyncio.gather(*(read(20) for _ in range(30)))
+
+    assert asyncio.run(run()) == [[body] * 20] * 30
 
 
 # Sizes.
@@ -85,6 +125,54 @@ def test_an_answer_that_carries_the_result_may_be_large(wire, monkeypatch):
     then = saying(http(content, "200 OK", Content_Length=len(content)))
     result, _ = over_loopback(then, lambda gateway: gateway.submit(request("3b-image", sync=True)))
     assert len(result.media_url[0]) > 4000
+
+
+def test_a_long_body_waits_for_its_reader(wire, monkeypatch):
+    """What nobody takes is not fetched into memory, and a reader that takes its time is no silent server."""
+    monkeypatch.setattr(client, "MEDIA_SECONDS", 0.05)
+    piece, count, sent = bytes(1 << 20), 64, []
+
+    async def then(_reader, writer):
+        writer.write(http(b"", "200 OK", Content_Length=len(piece) * count))
+        for number in range(count):
+            writer.write(piece)
+            await writer.drain()
+            sent.append(number)
+
+    async def run(gateway):
+        async with gateway.fetch(f"{gateway._base_url}/output.png") as stream:
+            chunks = aiter(stream.chunks)
+            size = len(await anext(chunks))
+            loop = asyncio.get_running_loop()
+            until = loop.time() + 0.2
+            while loop.time() < until:  # noqa: ASYNC110 - time has to pass
+                await asyncio.sleep(0)
+            halfway = len(sent)
+            async for chunk in chunks:
+                size += len(chunk)
+            return halfway, size
+
+    (halfway, size), _ = over_loopback(then, run)
+    assert halfway < count // 2
+    assert size == len(piece) * count
+
+
+@TRANSPORTS
+def test_a_long_submission_is_sent_at_once(make):
+    """No server is asked first whether it wants a long body: what it answered to that would be one answer too many."""
+    body, heads = b" " * (2 << 20), []
+
+    async def handle(reader, writer):
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        await reader.readexactly(len(body))
+        writer.write(http(BODY, Content_Length=len(BODY)))
+
+    async def run():
+        async with loopback(handle) as url, opened(make) as carrier:
+            return await carrier.exchange("POST", url, {}, body, seconds=PATIENCE, largest=1000)
+
+    assert asyncio.run(run()).content == BODY
+    assert b"expect" not in heads[0].lower()
 
 
 # Lengths of time.
@@ -118,7 +206,7 @@ def test_a_poll_takes_no_longer_than_it_may(wire):
 
 def test_a_server_that_is_silent_where_tls_begins_submitted_nothing(wire, monkeypatch):
     """A connection counts from when it is safe: a server that takes it and says nothing was sent nothing."""
-    for module in (aiohttp_transport, httpx_transport):
+    for module in (curl_transport, httpx_transport):
         monkeypatch.setattr(module, "CONNECT_SECONDS", 0.05)
     heard = []
 
@@ -223,7 +311,7 @@ def test_a_transport_that_was_not_used_is_closed_in_peace():
         async with Gateway("https://gateway.example", KEY, connect=make):
             pass
 
-    for make in (HttpxTransport, AiohttpTransport):
+    for make in (HttpxTransport, CurlTransport):
         asyncio.run(run(make))
 
 

@@ -7,8 +7,8 @@ from fakes.loopback import http, loopback
 from fakes.transport import ACCEPTED, KEY, answer, call, request
 
 from seedvr_cli.gateway import httpx_transport
-from seedvr_cli.gateway.aiohttp_transport import AiohttpTransport
 from seedvr_cli.gateway.client import Gateway
+from seedvr_cli.gateway.curl_transport import CurlTransport
 from seedvr_cli.gateway.environment import CERTIFICATES, PROXIES
 from seedvr_cli.gateway.httpx_transport import HttpxTransport
 from seedvr_cli.gateway.transport import Unfit
@@ -29,11 +29,11 @@ def _no_network_settings(monkeypatch):
     httpx_transport.tls.cache_clear()
 
 
-def prepare(base, times=1):
+def prepare(base, times=1, **how):
     """Prepare a gateway there; the error or None."""
 
     async def run():
-        async with Gateway(base, KEY) as client:
+        async with Gateway(base, KEY, **how) as client:
             for _ in range(times):
                 client.prepare()
 
@@ -51,7 +51,7 @@ def test_an_ordinary_environment_is_fit(base, wire):
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
-def test_a_proxy_that_is_none_is_a_usage_error(name, monkeypatch):
+def test_a_proxy_that_is_none_is_a_usage_error(name, monkeypatch, wire):
     """A proxy that cannot be used is named before anything is submitted, with the exit code of bad usage."""
     monkeypatch.setenv(name, "ftp://me:secret@proxy.example")
     error = prepare(HOSTED)
@@ -87,21 +87,21 @@ def test_exceptions_from_the_proxy_that_cannot_be_read_are_a_usage_error(monkeyp
     """What httpx cannot make sense of in NO_PROXY is said with the variable's name, and is no traceback."""
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", "fd00::/8")
-    error = prepare(HOSTED)
+    error = prepare(HOSTED, connect=HttpxTransport)
     assert error.message.startswith("NO_PROXY: 'fd00::/8' cannot be read")
 
 
 def test_a_transport_says_what_it_is_unfit_for(monkeypatch):
-    """Plain http needs no certificates, and https does; httpx looks at proxies, and aiohttp knows none."""
+    """Plain http needs no certificates, and https does; proxies have to be some, whatever asks them."""
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/at/all.pem")
-    for make in (HttpxTransport, AiohttpTransport):
+    for make in (HttpxTransport, CurlTransport):
         make().prepare("http://gateway.example")
         with pytest.raises(Unfit, match="SSL_CERT_FILE"):
             make().prepare("HTTPS://gateway.example")
     monkeypatch.setenv("HTTPS_PROXY", "gopher://proxy.example")
-    AiohttpTransport().prepare("http://gateway.example")
-    with pytest.raises(Unfit, match="HTTPS_PROXY"):
-        HttpxTransport().prepare("http://gateway.example")
+    for make in (HttpxTransport, CurlTransport):
+        with pytest.raises(Unfit, match="HTTPS_PROXY"):
+            make().prepare("http://gateway.example")
 
 
 def test_what_is_prepared_sends_nothing(wire):

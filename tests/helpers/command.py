@@ -23,6 +23,10 @@ _FOREIGN = re.compile(
     r"SEEDVR_.*|PIXAZO_.*|.*_proxy|NO_COLOR|FORCE_COLOR|SSL_CERT_.*|PYTHONDONTWRITEBYTECODE|COLUMNS", re.IGNORECASE
 )
 
+# What a command runs first, so that it is installed without the extra `fast`, and with it.
+OVER_HTTPX = "import sys\nsys.modules['pycurl'] = None\n"
+CARRIERS = pytest.mark.parametrize("carrier", [OVER_HTTPX, ""], ids=["httpx", "curl"])
+
 
 def clean_environment(home: Path, env: Mapping[str, str | None] | None = None) -> dict[str, str]:
     """This process's environment without settings of seedvr, at home in `home`; `env` adds, None removes."""
