@@ -75,7 +75,7 @@ def run(arguments: list[str]) -> int:
     except TyperException as error:
         return _refuse(error)
     except SeedvrError as error:
-        from seedvr_cli.render.human import error_line
+        from seedvr_cli.render.talk import error_line
 
         _say(error_line(error))
         return error.exit_code

@@ -209,7 +209,7 @@ def setting_words(context: typer.Context, incomplete: str) -> list[str]:
 def request_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """The latest jobs of the ledger with their status and source; read only, and without waiting for a writer."""
     from seedvr_cli.ledger.glance import latest_jobs
-    from seedvr_cli.render.human import clean
+    from seedvr_cli.render.talk import clean
     from seedvr_cli.settings.folders import state_folder
 
     chosen = context.params.get("request_ids") or ()

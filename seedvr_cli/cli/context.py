@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from seedvr_cli.render.reporter import Talk
+from seedvr_cli.render.talk import Talk
 from seedvr_cli.settings.file import find_base_url, load
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import UsageError

@@ -9,7 +9,7 @@ from seedvr_cli import __version__
 
 def log_crash(error: Exception, arguments: Sequence[str]) -> str:
     """Keep the traceback; the line for the user, which says where it is."""
-    from seedvr_cli.render.human import clean
+    from seedvr_cli.render.talk import clean
     from seedvr_cli.values.redaction import redact
 
     head = clean(f"seedvr: unforeseen error: {type(error).__name__}: {error}".splitlines()[0])

@@ -23,8 +23,9 @@ def tell_delivered(common: "Common", prospects: "Sequence[Prospect]") -> bool:
     if len(prospects) > MOST_SOURCES or not is_there(folder):
         return False
     from seedvr_cli.ledger.glance import delivered_files
-    from seedvr_cli.render.human import clean, name_of
+    from seedvr_cli.render.human import name_of
     from seedvr_cli.render.results import shown, write_line
+    from seedvr_cli.render.talk import clean
     from seedvr_cli.run.skim import tell_apart
 
     known = delivered_files(folder, [one.key for one in prospects])

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 
 from seedvr_cli.plan.lists import Form
-from seedvr_cli.render.human import clean
+from seedvr_cli.render.talk import clean
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.items import Outcome, Purchase
 

@@ -37,7 +37,7 @@ def status(
 
 async def _ask(common: "Common", ids: Sequence[str]) -> int:
     from seedvr_cli.cli.session import open_session
-    from seedvr_cli.render.human import error_line
+    from seedvr_cli.render.talk import error_line
     from seedvr_cli.run.ask import ask, check_home
     from seedvr_cli.settings.folders import state_folder
     from seedvr_cli.values.errors import JobFailed, OutcomeUnknown, worst_exit_code

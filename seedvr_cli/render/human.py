@@ -1,29 +1,14 @@
 """Sentences for people: one line an outcome, one line a run."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from seedvr_cli.render.talk import clean, error_line
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.catalog import COMPLETED
-from seedvr_cli.values.errors import SeedvrError
 from seedvr_cli.values.items import Attachment, Item, Outcome
 from seedvr_cli.values.job import File
 from seedvr_cli.values.money import show_usd
 from seedvr_cli.values.schedule import show_duration
-
-# Control characters, and those that turn the direction of text around.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
-def clean(text: str) -> str:
-    """Text from outside, made fit for a terminal's line."""
-    return _CONTROL.sub("", text.replace("\n", " ").replace("\t", " ")).encode("utf-8", "replace").decode()
-
-
-def error_line(error: SeedvrError, where: str | None = None) -> str:
-    """`seedvr: WHERE: what is wrong; what to do`."""
-    text = f"seedvr: {where}: {error.message}" if where else f"seedvr: {error.message}"
-    return clean(f"{text}; {error.hint}" if error.hint else text)
 
 
 def outcome_line(outcome: Outcome, *, free: bool = False) -> str:

@@ -18,9 +18,10 @@ from rich.control import Control
 from rich.segment import ControlType, Segment
 from rich.text import Text
 
-from seedvr_cli.render.human import clean, outcome_line, summary_line
-from seedvr_cli.render.reporter import MANY_JOBS, Talk
+from seedvr_cli.render.human import outcome_line, summary_line
+from seedvr_cli.render.reporter import MANY_JOBS
 from seedvr_cli.render.rows import Row, Rows
+from seedvr_cli.render.talk import Talk, clean
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.errors import NotSubmitted
 from seedvr_cli.values.events import Changed, Event, Finished, Notice, Received, Started

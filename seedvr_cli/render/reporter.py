@@ -1,13 +1,11 @@
 """Standard error: what is going on, for the way in which somebody, or nobody, is watching."""
 
-import os
-import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Protocol
 
-from seedvr_cli.render.human import clean, name_of, outcome_line, summary_line
+from seedvr_cli.render.human import name_of, outcome_line, summary_line
+from seedvr_cli.render.talk import Talk
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.errors import NotSubmitted
 from seedvr_cli.values.events import NO_ANSWER, Changed, Event, Finished, Notice, Started
@@ -33,36 +31,6 @@ class Reporter(Protocol):
 
     def close(self) -> None:
         """The run is over, whichever way."""
-
-
-class Talk:
-    """Lines on standard error."""
-
-    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
-        self.quiet = quiet
-        self.verbose = verbose
-        # The live display puts its own in its place.
-        self.write: Callable[[str], None] = _print_line
-
-    def say(self, text: str) -> None:
-        """A line unless -q."""
-        if not self.quiet:
-            self.error(text)
-
-    def error(self, text: str) -> None:
-        """A line in any case."""
-        self.write(clean(text))
-
-
-def _print_line(text: str) -> None:
-    """A standard error that cannot be written to is dropped, and the run goes on."""
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        with suppress(OSError, ValueError):
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, sys.stderr.fileno())
-            os.close(null)
 
 
 class Careful:

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from seedvr_cli.render import machine
-from seedvr_cli.render.human import clean
+from seedvr_cli.render.talk import clean
 from seedvr_cli.values.errors import OutputLost
 from seedvr_cli.values.items import Outcome
 
@@ -53,6 +52,8 @@ class Results:
         job = outcome.job
         match self._form:
             case "json":
+                from seedvr_cli.render import machine
+
                 return [machine.line(machine.outcome_object(outcome))]
             case "ids":
                 return [clean(job.request_id)] if job and job.request_id and outcome.error is None else []

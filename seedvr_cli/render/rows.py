@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from seedvr_cli.render.human import clean
+from seedvr_cli.render.talk import clean
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.catalog import COMPLETED
 from seedvr_cli.values.items import Item

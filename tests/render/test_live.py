@@ -8,7 +8,7 @@ from helpers.rows import row
 from rich.console import Console
 
 from seedvr_cli.render.live import LiveReporter
-from seedvr_cli.render.reporter import Talk
+from seedvr_cli.render.talk import Talk
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.events import Started
 
