@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from seedvr_cli.download.flush import Disk
+from seedvr_cli.download.disk import Disk
 from seedvr_cli.values.errors import DeliveryError
 from seedvr_cli.values.job import File
 from seedvr_cli.values.media import EXTENSIONS, HEAD_BYTES, Size, is_whole, measure, sniff

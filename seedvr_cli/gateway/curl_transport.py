@@ -2,9 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import cached_property
 from urllib.parse import urlsplit
 
 import pycurl
@@ -44,6 +43,7 @@ class CurlTransport:
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(LARGEST)
         self._curls: list[pycurl.Curl] = []  # those that carry nothing
+        self._ways: dict[str, Sequence[tuple[int, str]]] = {}
         self._multi: AsyncCurlMulti | None = None
         self._tidying: asyncio.Task[None] | None = None
 
@@ -105,7 +105,9 @@ class CurlTransport:
         curl = self._curls.pop() if self._curls else _curl()
         transfer = _Transfer(curl, seconds, largest)
         try:
-            self._address(curl, url)
+            curl.setopt(pycurl.URL, url)
+            for option, value in self._way_to(url):
+                curl.setopt(option, value)
             curl.setopt(pycurl.HTTPHEADER, [*map(_header, headers.items()), "Expect:"])
             if method == "POST":
                 curl.setopt(pycurl.POSTFIELDS, body or b"")
@@ -122,28 +124,26 @@ class CurlTransport:
             # Not before pycurl, which is told first, has let go of it: it would take the next request for this one.
             transfer.ended.add_done_callback(lambda _: self._curls.append(curl))
 
-    def _address(self, curl: pycurl.Curl, url: str) -> None:
-        """Where it goes, to the letter; and what is on this machine, past all proxies."""
-        parts = urlsplit(url)
-        if not parts.hostname:
-            raise Unsent(f"{url[:200]!r} names no server")
-        curl.setopt(pycurl.URL, url)
-        exceptions = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-        curl.setopt(pycurl.NOPROXY, "*" if is_loopback(parts.hostname) else exceptions)
-        if parts.scheme == "https":
-            for option, path in self._certificates:
-                curl.setopt(option, path)
-
-    @cached_property
-    def _certificates(self) -> list[tuple[int, str]]:
-        file, folder = certificates()
-        options = (
-            (pycurl.CAINFO, file),
-            (pycurl.PROXY_CAINFO, file),
-            (pycurl.CAPATH, folder),
-            (pycurl.PROXY_CAPATH, folder),
-        )
-        return [(option, path) for option, path in options if path]
+    def _way_to(self, url: str) -> Sequence[tuple[int, str]]:
+        """Which proxies and certificates there are on the way to the URL's server: past all proxies on this machine."""
+        path = url.find("/", len("https://"))
+        server = url if path < 0 else url[:path]
+        way = self._ways.get(server)
+        if way is None:
+            host = urlsplit(url).hostname
+            if not host:
+                raise Unsent(f"{url[:200]!r} names no server")
+            exceptions = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+            file, folder = certificates() if url.lower().startswith("https") else (None, None)
+            options = (
+                (pycurl.NOPROXY, "*" if is_loopback(host) else exceptions),
+                (pycurl.CAINFO, file),
+                (pycurl.PROXY_CAINFO, file),
+                (pycurl.CAPATH, folder),
+                (pycurl.PROXY_CAPATH, folder),
+            )
+            way = self._ways[server] = [(option, value) for option, value in options if value is not None]
+        return way
 
     def _connections(self) -> AsyncCurlMulti:
         if self._multi is None:

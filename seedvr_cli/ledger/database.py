@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from seedvr_cli.ledger.file import Prepare, open_database, translate
+from seedvr_cli.ledger.file import BUSY_SECONDS, Prepare, open_database, translate
 from seedvr_cli.values.errors import LedgerError
 
 # Operations in one transaction: enough to spread the flush, few enough to let other processes in.
@@ -90,7 +90,7 @@ class Database:
         try:
             self._check_file()
             if any(waiting.is_write for waiting in group):
-                await self._in_thread(lambda: connection.execute("BEGIN IMMEDIATE"))
+                await self._begin(connection)
                 results = [waiting.operation(connection) for waiting in group]
                 await self._in_thread(lambda: connection.execute("COMMIT"))
             else:
@@ -112,6 +112,19 @@ class Database:
         for waiting, result in zip(group, results, strict=True):
             if not waiting.future.done():
                 waiting.future.set_result(result)
+
+    async def _begin(self, connection: sqlite3.Connection) -> None:
+        """Take the lock of all writers: at once where it is free, else in a thread, which waits for it."""
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+        if not connection.in_transaction:
+            await self._in_thread(lambda: connection.execute("BEGIN IMMEDIATE"))
 
     def _check_file(self) -> None:
         """LedgerError where the open file is no longer the one that other runs find: what it records is lost."""

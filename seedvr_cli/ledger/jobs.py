@@ -122,12 +122,14 @@ class Ledger:
             fields |= {"completed_at": stamp(answer.completed_at) or self._now(), "error": answer.error}
 
         def operation(connection: sqlite3.Connection) -> Job:
-            known = read_job(connection, job.id)
-            if known.state == "completed" and state != "completed":
-                return known
-            if known.submitted_at is None:
+            query = "SELECT submitted_at, ended_at FROM jobs WHERE id = ? AND (state != 'completed' OR ? = 'completed')"
+            stamps = connection.execute(query, (job.id, state)).fetchone()
+            if stamps is None:
+                return read_job(connection, job.id)
+            submitted_at, ended_at = stamps
+            if submitted_at is None:
                 fields["submitted_at"] = self._now()
-            if state != "running" and known.ended_at is None:
+            if state != "running" and ended_at is None:
                 fields["ended_at"] = self._now()
             return update_job(connection, job.id, **fields)
 

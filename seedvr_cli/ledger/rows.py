@@ -96,7 +96,8 @@ def read_job(connection: sqlite3.Connection, job: int) -> Job:
     return job_of(row)
 
 
-def job_of(row: Mapping[str, Any]) -> Job:
+def job_of(record: sqlite3.Row) -> Job:
+    row = dict(zip(record.keys(), record, strict=True))  # a Row looks for a name from its first column on
     return Job(
         id=row["id"],
         key=row["key"],

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable
 
-from seedvr_cli.download.flush import Disk
+from seedvr_cli.download.disk import Disk
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.run.budget import Budget, Reservation

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 from PIL import Image
 
+from seedvr_cli.download.disk import Disk
 from seedvr_cli.download.download import fetch_file
-from seedvr_cli.download.flush import Disk
 from seedvr_cli.download.partial import Destination, Hooks
 from seedvr_cli.values.answer import Stream
 from seedvr_cli.values.errors import DeliveryError, NetworkError

@@ -9,7 +9,7 @@ import pytest
 from helpers.machine import descriptors
 from helpers.waiting import PATIENCE
 
-from seedvr_cli.download.flush import Disk
+from seedvr_cli.download.disk import Disk
 
 
 def test_a_flush_that_cannot_be_begun_fails_and_the_next_one_works(tmp_path, monkeypatch):
