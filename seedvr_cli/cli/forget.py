@@ -34,7 +34,7 @@ def forget(
 
 def _forget(common: "Common", sources: Sequence[str]) -> None:
     from seedvr_cli.ledger.glance import forget_jobs, listed_jobs
-    from seedvr_cli.plan.planner import attach
+    from seedvr_cli.plan.attach import attach
     from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
     from seedvr_cli.settings.folders import state_folder

@@ -1,5 +1,6 @@
 """What a run would cost beside what the ledger has: printed by --dry-run, and asked about before much is spent."""
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -112,11 +113,9 @@ def _chunks(prospects: Iterable[Prospect]) -> Iterator[list[Prospect]]:
 
 
 def _as_text(prospect: Prospect, base: str) -> str:
-    from seedvr_cli.render import machine
-
     request = prospect.item().request
     headers = "".join(f" {name}: {value}" for name, value in request.headers.items())
-    return f"POST {base}{request.endpoint.path}{headers}\t{machine.line(request.body)}"
+    return f"POST {base}{request.endpoint.path}{headers}\t{json.dumps(request.body)}"
 
 
 def _as_json(quote: _Quote, base: str) -> str:

@@ -71,7 +71,6 @@ def _list(common: "Common", *, only_unknown: bool) -> int:
 
 def _listing(common: "Common") -> "Callable[[Sequence[Outcome]], None]":
     """What prints outcomes, some at a time."""
-    from seedvr_cli.render import machine
     from seedvr_cli.render.human import Table, job_rows
     from seedvr_cli.render.results import write_line
 
@@ -80,6 +79,8 @@ def _listing(common: "Common") -> "Callable[[Sequence[Outcome]], None]":
     def show(outcomes: "Sequence[Outcome]") -> None:
         lines: Iterable[str]
         if common.json:
+            from seedvr_cli.render import machine
+
             lines = (machine.line(machine.outcome_object(outcome)) for outcome in outcomes)
         else:
             lines = table.lines(job_rows(outcome for outcome in outcomes if outcome.known))

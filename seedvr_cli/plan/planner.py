@@ -12,8 +12,7 @@ from seedvr_cli.plan.sources import LONGEST_URL, expand, plain_source
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.values.catalog import Endpoint, check
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.items import Attachment, Purchase
-from seedvr_cli.values.job import Job
+from seedvr_cli.values.items import Purchase
 from seedvr_cli.values.naming import Output, parse_output, safe_name
 from seedvr_cli.values.options import option_name, read, read_item
 from seedvr_cli.values.request import (
@@ -208,17 +207,6 @@ def check_output_folder(output: Output) -> None:
     """UsageError where results could not be written, before anything is paid."""
     if output.kind != "stdout":
         check_folder(output.folder)
-
-
-def attach(index: int, job: Job, output: str | None) -> Attachment:
-    """An item for a job of the ledger: it goes where -o says, else where the command that paid for it meant it to."""
-    chosen = parse_output(output if output is not None else job.output, job.params)
-    return Attachment(index=index, request_id=job.request_id, output=chosen, job=job)
-
-
-def attach_stranger(index: int, request_id: str, output: str | None) -> Attachment:
-    """An item for a job that another machine or program submitted: all we have is its id."""
-    return Attachment(index=index, request_id=request_id, output=parse_output(output, {}))
 
 
 def check_folder(folder: str) -> None:

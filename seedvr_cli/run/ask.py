@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seedvr_cli.ledger.glance import gateways_of
-from seedvr_cli.plan.planner import attach, attach_stranger
+from seedvr_cli.plan.attach import attach, attach_stranger
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import ERROR, FAILED
 from seedvr_cli.values.errors import OutcomeUnknown, SeedvrError, UsageError

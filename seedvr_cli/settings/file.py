@@ -2,8 +2,6 @@
 
 import os
 import stat
-import tempfile
-import tomllib
 from contextlib import suppress
 from typing import Any
 
@@ -72,21 +70,27 @@ def store(profile: str, name: str, value: Any) -> str:
 def _read(path: str) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
-            return tomllib.loads(file.read().decode("utf-8-sig"))
+            content = file.read()
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    import tomllib  # late: many have no file
+
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}", hint="mend it by hand; 'seedvr config path' prints where it is") from error
     except RecursionError as error:
         raise UsageError(f"{path}: it is nested too deep") from error
     except ValueError as error:
         raise UsageError(f"{path}: it has a number of thousands of digits") from error
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
 
 
 def _write(path: str, text: str) -> None:
     """Whole or not at all; through a link of a dotfile manager, not over it."""
+    import tempfile
+
     target = os.path.realpath(path)
     temporary = None
     try:

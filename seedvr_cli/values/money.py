@@ -1,7 +1,5 @@
 """Amounts of money: whole millionths of a US dollar, so that sums and caps are exact."""
 
-from decimal import Decimal, InvalidOperation
-
 MICROS_PER_USD = 1_000_000
 # Dollars; more is a slip of the finger, and cannot be counted exactly.
 LARGEST_AMOUNT = 10**9
@@ -9,6 +7,8 @@ LARGEST_AMOUNT = 10**9
 
 def parse_usd(text: str) -> int:
     """Millionths of a dollar from `0.05` or `$0.05`; ValueError for anything else, below zero, or beyond all money."""
+    from decimal import Decimal, InvalidOperation
+
     try:
         amount = Decimal(text.strip().removeprefix("$"))
     except InvalidOperation as error:
@@ -25,6 +25,5 @@ def as_usd(micros: int) -> float:
 
 def show_usd(micros: int) -> str:
     """`$0.001`, `$1.95`, `$12.00`: at least two decimals, and no more than are needed."""
-    text = f"{Decimal(micros) / MICROS_PER_USD:f}"
-    whole, _, cents = text.partition(".")
-    return f"${whole}.{cents.rstrip('0').ljust(2, '0')}"
+    whole, part = divmod(abs(micros), MICROS_PER_USD)
+    return f"${'-' if micros < 0 else ''}{whole}.{f'{part:06}'.rstrip('0').ljust(2, '0')}"

@@ -1,5 +1,6 @@
 """Batches: thousands of jobs, a list of a million lines, a loop of a thousand processes, and how often is polled."""
 
+import itertools
 import json
 import os
 import re
@@ -13,6 +14,8 @@ from measure import Bench, Figure
 JOBS = 5000
 IN_FLIGHT = 512
 LATENCY = 0.5
+FEW_JOBS = 500
+LONG_JOBS = 100_000
 # The shell loop is slow, and every one of its jobs costs the same.
 SHELL_JOBS = 500
 LINES = 1_000_000
@@ -90,15 +93,16 @@ media=$(printf %s "$answer" | sed 's/.*"media_url": *\\["\\([^"]*\\)".*/\\1/')
 curl -s -o "$3/$id.png" "$media"
 """
 PREFILL = """\
-import os, sqlite3, sys, time
-from seedvr_cli.values.catalog import ENDPOINTS
+import os, sys
 from seedvr_cli.ledger.file import open_database
-from seedvr_cli.ledger.rows import SCHEMA, SCHEMA_VERSION
-from seedvr_cli.plan.planner import Planner, Wishes
+from seedvr_cli.ledger.migrations import migrate
+from seedvr_cli.plan.planner import Planner
+from seedvr_cli.plan.wishes import Wishes
+from seedvr_cli.values.catalog import ENDPOINTS
 
 url, count, home, out = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
-recipe = Planner(Wishes(ENDPOINTS["7b-image"], {}, output=out + "/"), url).recipe({})
-database = open_database(os.path.join(home, "state", "ledger.sqlite3"), SCHEMA, SCHEMA_VERSION)
+planner = Planner(Wishes(ENDPOINTS["7b-image"], {}, output=out + "/"), url)
+database = open_database(os.path.join(home, "state", "ledger.sqlite3"), migrate)
 database.execute("PRAGMA synchronous = OFF")
 database.execute("BEGIN")
 os.makedirs(out)
@@ -112,10 +116,11 @@ for number in range(count):
     source = f"https://example.com/{number:07}.png"
     path = os.path.join(out, f"{number:07}-upscaled.png")
     os.link(model, path)
+    (prospect,) = planner.word(source)
     database.execute("INSERT INTO jobs (id, key, gateway, endpoint, source, name, params, price, profile, state,"
         " status, request_id, media_url) VALUES (?, ?, ?, '7b-image', ?, ?, '{}', 1000, 'default', 'completed',"
         " 'COMPLETED', ?, '[\\"u\\"]')",
-        (number + 1, recipe.key(source), url, source, source[-11:], str(number)))
+        (number + 1, prospect.key, url, source, source[-11:], str(number)))
     database.execute("INSERT INTO deliveries VALUES (?, 0, ?, 'r', 0, NULL, 100, 's', ?, 'image/png', 1, 1, 1)",
         (number + 1, path, facts.st_mtime_ns))
 database.execute("COMMIT")
@@ -147,12 +152,60 @@ def throughput(bench: Bench) -> Iterator[Figure]:
         command = f"seq {SHELL_JOBS} | xargs -P 64 -n 1 sh {shell} {url} {LATENCY} {folder}"
         rivals.append(("xargs and curl", SHELL_JOBS, bench.spend("sh", "-c", command)))
     rate, cost = JOBS / ours.seconds, ours.processor / JOBS * 1000
-    yield Figure(f"{JOBS} jobs, {IN_FLIGHT} in flight: {rate:.0f} jobs/s", "at least 400 jobs/s", rate >= 400)
-    yield Figure(f"processor time: {cost:.2f} ms a job", "at most 2 ms", cost <= 2)
+    yield Figure(f"{JOBS} jobs, {IN_FLIGHT} in flight: {rate:.0f} jobs/s, {cost:.2f} ms of the processor each")
     for name, count, spent in rivals:
         other, other_cost = count / spent.seconds, spent.processor / count * 1000
-        yield Figure(f"{rate / other:.2f}x the rate and {cost / other_cost:.2f}x the processor time of {name}"
-                     f" ({other:.0f} jobs/s, {other_cost:.2f} ms)")  # fmt: skip
+        is_judged = spent is rivals[0][2]
+        yield Figure(f"{rate / other:.2f}x the rate of {name} ({other:.0f} jobs/s)",
+                     "0.85x", rate / other >= 0.85 if is_judged else None)  # fmt: skip
+        yield Figure(f"{cost / other_cost:.2f}x the processor time of {name} ({other_cost:.2f} ms)",
+                     "1.25x", cost / other_cost <= 1.25 if is_judged else None)  # fmt: skip
+
+
+def small_batch(bench: Bench) -> Iterator[Figure]:
+    """Milliseconds of the processor a job where few are in flight, start-up and all."""
+    with _sandbox(bench, "--latency", f"{LATENCY}s") as (url, _):
+        sources = _list(bench, "few.txt", (f"https://example.com/few-{number}.png" for number in range(FEW_JOBS)))
+        spent = bench.spend(
+            bench.seedvr, "image", "--from", sources, "--base-url", url, "-j", "16",
+            "--poll-interval", str(LATENCY), "-o", "few/", "-q",
+        )  # fmt: skip
+    cost = spent.processor / FEW_JOBS * 1000
+    yield Figure(f"{FEW_JOBS} jobs, 16 in flight: {cost:.1f} ms of the processor each", "4 ms", cost <= 4)
+
+
+def long_run(bench: Bench) -> Iterator[Figure]:
+    """Many jobs through one process: its memory, and its rate at the end."""
+    with _sandbox(bench, "--latency", "0.05s") as (url, _):
+        sources = _list(bench, "long.txt", (f"https://example.com/long-{number}.png" for number in range(LONG_JOBS)))
+        words = ("image", "--from", sources, "--base-url", url, "-j", str(IN_FLIGHT), "--poll-interval", "0.1", "-q")
+        process = subprocess.Popen(
+            [bench.seedvr, *words, "-o", "long/"], env=bench.environ, cwd=bench.folder, stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        marks = []  # the instant and the bytes resident at each tenth
+        for number, _ in enumerate(process.stdout, start=1):
+            if number % (LONG_JOBS // 10) == 0:
+                marks.append((time.monotonic(), _resident(process.pid)))
+        if process.wait() or len(marks) != 10:
+            raise RuntimeError(f"seedvr ended with {process.returncode}, {len(marks)} tenths done")
+    tenths = [(end - begin) for (begin, _), (end, _) in itertools.pairwise(marks)]
+    growth = (marks[-2][1] - marks[0][1]) / 2**20  # at the very end it is ending
+    yield Figure(f"{LONG_JOBS} jobs of 50 ms: {growth:+.1f} MB from the first tenth to the ninth, of "
+                 f"{marks[-2][1] / 2**20:.0f} MB", "at most 2 MB", growth <= 2)  # fmt: skip
+    slower = mean(tenths[-2:]) / mean(tenths[:2])
+    first, last = (LONG_JOBS / 10 / seconds for seconds in (tenths[0], tenths[-1]))
+    text = f"{first:.0f} jobs/s in the second tenth, {last:.0f} in the last; {slower:.2f}x the time"
+    yield Figure(text, "1.15x", slower <= 1.15)
+
+
+def _resident(process: int) -> int:
+    """Bytes that it has in memory; 0 where this system does not tell."""
+    try:
+        with open(f"/proc/{process}/statm", encoding="utf-8") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+    except OSError:
+        return 0
 
 
 def polling(bench: Bench) -> Iterator[Figure]:

@@ -88,11 +88,15 @@ def test_a_dry_run_loads_no_network(kind, loads):
     assert packages(modules) & HEAVY == set()
 
 
-def test_reading_the_config_does_not_load_its_writer(loads):
-    """The config file is read by the standard library; the one that keeps comments is for writing."""
-    modules, _ = loads("config", "list")
+def test_reading_the_config_does_not_load_its_writer(tmp_path, loads):
+    """The config file, where there is one, is read by the standard library; what keeps comments is for writing."""
+    assert "tomllib" not in packages(loads("config", "list")[0])
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.toml").write_text("[default]\njson = true\n")
+    modules, done = imported(tmp_path, "-m", "seedvr_cli", "config", "list")
+    assert "json" in done.stdout
     assert "tomllib" in packages(modules)
-    assert packages(modules) & HEAVY == set()
+    assert packages(modules) & HEAVY - packages(loaded_by_python(tmp_path)) == set()
 
 
 def test_listing_jobs_loads_no_network(loads):

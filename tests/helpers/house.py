@@ -11,7 +11,8 @@ from fakes.clock import VirtualClock
 from fakes.scripted import ScriptedGateway
 
 from seedvr_cli.ledger.jobs import Ledger
-from seedvr_cli.plan.planner import Planner, attach, attach_stranger
+from seedvr_cli.plan.attach import attach, attach_stranger
+from seedvr_cli.plan.planner import Planner
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.run.engine import Engine, in_one_chunk
 from seedvr_cli.run.policy import Policy
