@@ -84,15 +84,18 @@ class _Watch:
         return self._progress.job.status if self._progress.job else None
 
     async def _first_wait(self) -> float:
-        return 0.0 if self._progress.is_attached else await self._pause()
+        """Of many, each a little later than the others, which parts them for good."""
+        if self._progress.is_attached:
+            return 0.0
+        pause, run = await self._pause(), self._run
+        return pause if run.crowd == 1 else spread(pause, run.policy.poll_interval, self._clock.jitter())
 
     async def _pause(self) -> float:
         """Seconds until the next look at a job that goes on."""
         run = self._run
         durations = await run.expectations.of(self._item.endpoint)
         age, interval = self._clock.monotonic() - self._began, run.policy.poll_interval
-        pause = next_poll(age, interval, durations, crowd=run.crowd)
-        return pause if run.crowd == 1 else spread(pause, interval, self._clock.jitter())
+        return next_poll(age, interval, durations, crowd=run.crowd)
 
     async def _look(self, request_id: str) -> float:
         """One poll; the seconds until the next."""

@@ -50,7 +50,7 @@ EXTRAS = {
 }
 # What is measured in memory as well as on disk, where there is such a folder.
 MEMORY = "/dev/shm"
-IN_MEMORY = {"batch"}
+IN_MEMORY = {"batch", "batch-16"}
 
 
 def main(names: list[str]) -> int:
