@@ -83,11 +83,14 @@ def test_the_oldest_python_is_the_first_that_is_named(metadata):
     assert metadata["Requires-Python"] == f">=3.{min(map(int, named))}"
 
 
+FLOOR = r"[\w-]+(\[\w+\])?>=\d[\d.]*(,<[\d.]+)?(; python_version < '[\d.]+')?"
+
+
 @pytest.mark.parametrize("line", DECLARED)
 def test_a_dependency_has_a_reason_and_a_floor(line):
     """Above each dependency a comment says why it is there, and its lowest version is given, but for our own extras."""
     assert re.search(rf'(?m)^ *# \w.*\n *"{re.escape(line)}",', PYPROJECT)
-    assert line.startswith(f"{PROJECT['name']}[") or re.fullmatch(r"[\w-]+>=\d[\d.]*(,<[\d.]+)?", line)
+    assert line.startswith(f"{PROJECT['name']}[") or re.fullmatch(FLOOR, line)
 
 
 def test_the_builder_of_the_tests_is_the_builder_of_the_wheel():

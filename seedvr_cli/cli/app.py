@@ -26,6 +26,7 @@ COMMANDS = {
     "download": "seedvr_cli.cli.download",
     "spend": "seedvr_cli.cli.spend",
     "forget": "seedvr_cli.cli.forget",
+    "ledger": "seedvr_cli.cli.ledger",
     "config": "seedvr_cli.cli.config",
     "sandbox": "seedvr_cli.cli.sandbox",
     "completion": "seedvr_cli.cli.completion",

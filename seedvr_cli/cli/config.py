@@ -107,11 +107,14 @@ def list_(
     from seedvr_cli.settings.file import load
     from seedvr_cli.settings.key import find_key, mask
     from seedvr_cli.values.errors import KeyMissing
+    from seedvr_cli.values.redaction import redact
 
     settings = load(profile)
     values = dict(settings.written)
     if "api-key" in values:
         values["api-key"] = mask(settings.values["api-key"])
+    if "ledger-url" in values:
+        values["ledger-url"] = redact(str(values["ledger-url"]))
     if json:
         write_line(machine.line(values))
         return

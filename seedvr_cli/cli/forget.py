@@ -9,6 +9,7 @@ from seedvr_cli.cli.groups import LedgerOptions, command
 
 if TYPE_CHECKING:
     from seedvr_cli.cli.context import Common
+    from seedvr_cli.values.job import Job
 
 
 @command
@@ -32,6 +33,24 @@ def forget(
     _forget(common, sources or ())
 
 
+def _set_free(common: "Common", jobs: "Sequence[Job]") -> None:
+    """Where machines share a ledger, there first: the others go by that."""
+    from seedvr_cli.settings.ledger_url import find_ledger_url
+
+    url = find_ledger_url(common.settings)
+    if url is None or common.sandbox or not jobs:
+        return
+    import asyncio
+
+    from seedvr_cli.ledger.shared import find_board, set_free
+
+    async def settle() -> None:
+        async with find_board(url) as board:
+            await set_free(board, [job.key for job in jobs])
+
+    asyncio.run(settle())
+
+
 def _forget(common: "Common", sources: Sequence[str]) -> None:
     from seedvr_cli.ledger.glance import forget_jobs, listed_jobs
     from seedvr_cli.plan.attach import attach
@@ -48,6 +67,7 @@ def _forget(common: "Common", sources: Sequence[str]) -> None:
         raise UsageError(f"forget: no submission of {min(missing)} is without an answer",
                          hint="'seedvr status --unknown' lists them")  # fmt: skip
     chosen = [job for job in unknown if not sources or job.source in sources]
+    _set_free(common, chosen)
     forget_jobs(folder, chosen)
     for job in chosen:
         outcome = Outcome(item=attach(1, job, None), job=job, resumed=True)

@@ -63,6 +63,8 @@ async def open_session(common: Common) -> AsyncIterator[Session]:
     )
     observe = (lambda text: talk.say(f"seedvr: {text}")) if talk.verbose else None
     async with run.open_session(access, observe=observe) as session:
+        if session.ledger.shared_name is not None:
+            talk.say(f"seedvr: claims stand in {session.ledger.shared_name}")
         if talk.verbose:
             talk.say(f"seedvr: gateway {access.name}; key from {origin}; ledger {session.ledger.path}")
         yield session

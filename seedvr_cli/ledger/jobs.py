@@ -44,6 +44,11 @@ class Ledger:
     `now` gives seconds since 1970. Raises LedgerError where the file cannot be opened, read or written, or is damaged.
     """
 
+    # What is shared with other machines, for people; None where nothing is.
+    shared_name: str | None = None
+    # Seconds that submissions under way get where a run is ended.
+    last_seconds = 2.0
+
     def __init__(self, folder: str, *, now: Callable[[], float] = now) -> None:
         self._now = now
         self.path = ledger_path(folder)

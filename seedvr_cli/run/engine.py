@@ -19,9 +19,6 @@ from seedvr_cli.values.errors import BadLine, Interrupted, LedgerError, SeedvrEr
 from seedvr_cli.values.events import Crashed, Event, Finished, Skipped
 from seedvr_cli.values.items import Item, Outcome
 
-# Seconds that requests under way get to be recorded when the user interrupts.
-LAST_SECONDS = 2.0
-
 
 class Engine:
     """One run. `name` is the gateway's identity in the ledger; `spool` is a folder for results on standard output."""
@@ -146,7 +143,7 @@ class Engine:
             task.cancel()
         posts = set(self._state.posts)
         if posts:
-            await asyncio.wait(posts, timeout=LAST_SECONDS)
+            await asyncio.wait(posts, timeout=self._ledger.last_seconds)
         for post in posts:
             post.cancel()
         await asyncio.gather(*tasks, *posts, return_exceptions=True)

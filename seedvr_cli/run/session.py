@@ -13,17 +13,19 @@ from seedvr_cli.run.policy import Clock, Policy
 from seedvr_cli.settings.file import find_base_url
 from seedvr_cli.settings.folders import state_folder
 from seedvr_cli.settings.key import find_key
+from seedvr_cli.settings.ledger_url import find_ledger_url
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.urls import SANDBOX_NAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Which gateway (`base_url` None: the sandbox), with which key, and the folder of the ledger."""
+    """Which gateway (`base_url` None: the sandbox), with which key, the folder of the ledger, and the shared one."""
 
     base_url: str | None
     key: str
     folder: str
+    ledger_url: str | None = None
 
     @property
     def name(self) -> str:
@@ -39,7 +41,8 @@ def find_access(
     if sandbox:
         return Access(base_url=None, key="sandbox", folder=folder), "the sandbox, which needs none"
     key, origin = find_key(settings, key_file)
-    return Access(base_url=find_base_url(settings, base_url), key=key, folder=folder), origin
+    url, shared = find_base_url(settings, base_url), find_ledger_url(settings)
+    return Access(base_url=url, key=key, folder=folder, ledger_url=shared), origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,19 @@ async def open_session(
         url = access.base_url
         if url is None:
             url = await stack.enter_async_context(_sandbox(access.folder))
-        ledger = await stack.enter_async_context(Ledger(access.folder))
+        ledger = await stack.enter_async_context(_ledger(access))
         gateway = await stack.enter_async_context(Gateway(url, access.key, observe=observe))
         gateway.prepare()  # nothing is claimed before it can be sent
         yield Session(access, gateway, ledger)
+
+
+def _ledger(access: Access) -> Ledger:
+    """This machine's; with a board in front of it where machines share one. The sandbox costs nothing."""
+    if access.ledger_url is None or access.base_url is None:
+        return Ledger(access.folder)
+    from seedvr_cli.ledger.shared import SharedLedger, find_board
+
+    return SharedLedger(access.folder, find_board(access.ledger_url))
 
 
 @asynccontextmanager

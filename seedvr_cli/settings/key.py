@@ -72,6 +72,14 @@ def _key_in(text: str) -> str:
 
 
 def _run_key_command(command: str) -> str:
+    try:
+        return output_of(command)
+    except ValueError as error:
+        raise KeyMissing(f"api_key_command{error}") from error
+
+
+def output_of(command: str) -> str:
+    """What a command prints that a setting names, such as a password manager's; ValueError says how it failed."""
     import subprocess
 
     try:
@@ -85,7 +93,7 @@ def _run_key_command(command: str) -> str:
             timeout=KEY_COMMAND_SECONDS,
         )
     except subprocess.CalledProcessError as error:
-        raise KeyMissing(f"api_key_command ended with exit code {error.returncode}") from error
+        raise ValueError(f" ended with exit code {error.returncode}") from error
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
-        raise KeyMissing(f"api_key_command: {error}") from error
+        raise ValueError(f": {error}") from error
     return done.stdout

@@ -28,5 +28,7 @@ def _key(value: Any) -> str:
 SETTINGS: Mapping[str, Option] = {
     "api-key": Option("api-key", _key),
     "api-key-command": Option("api-key-command", parse_text),
+    "ledger-url": Option("ledger-url", parse_text),
+    "ledger-url-command": Option("ledger-url-command", parse_text),
     **{name: option for name, option in OPTIONS.items() if option.is_stored},
 }

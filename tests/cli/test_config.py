@@ -280,6 +280,10 @@ progress = "plain"
 [quiet]
 api-key = "stored-key"
 quiet = true
+
+[shared]
+ledger-url = "postgresql://me@db.example/jobs"
+ledger-url-command = "pass show ledger"
 """
 
 

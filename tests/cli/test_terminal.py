@@ -120,7 +120,7 @@ def test_the_second_ctrl_c_ends_at_once(live, gateway):
     """A submission that hangs holds up the first Ctrl-C, and not the second; the cursor is back and the code is 130."""
     answer = threading.Event()
     fake = gateway(lambda _: answer.wait(PATIENCE * 2) and None)
-    patient = "import seedvr_cli.run.engine; seedvr_cli.run.engine.LAST_SECONDS = 600.0"
+    patient = "import seedvr_cli.ledger.jobs; seedvr_cli.ledger.jobs.Ledger.last_seconds = 600.0"
     try:
         screen = live("image", new_url("photo-00.jpg"), to=fake, inject=patient)
         screen.wait_for(row("photo-00.jpg", "7b-image", "submitting"))

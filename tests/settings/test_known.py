@@ -11,6 +11,8 @@ from seedvr_cli.values.options import as_stored
 VALUES = {
     "api-key": ([("abcdefgh12345678", "abcdefgh12345678"), (" abc \n", "abc")], ["", "a b", "ä", "a\x1bb", "\n"]),
     "api-key-command": ([("pass show seedvr", "pass show seedvr")], ["", 3]),
+    "ledger-url": ([("postgresql://me@db.example/x", "postgresql://me@db.example/x")], ["", 3]),
+    "ledger-url-command": ([("pass show ledger", "pass show ledger")], ["", 3]),
     "model": ([("7b", "7b"), ("3b", "3b")], ["5b", "", 7]),
     "scale": ([("2", 2), ("2.5", 2.5), (8, 8), ("2.0", "2.0")], ["9", "0.5", "x", "", True]),
     "width": ([("800", 800), (256, 256)], ["100", "5000", "800.5"]),

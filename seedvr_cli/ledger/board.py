@@ -1,0 +1,90 @@
+"""The promise across machines: a board of records that are written by compare-and-set alone.
+
+What is paid for is shared and stands here; what lies on a disk is one machine's, and stays in its own ledger. A record
+has one of these states, and is never deleted:
+
+    submitting  its run may have the POST in the air; the run's lease over, the outcome is unknown
+    running     accepted, the gateway works on it         completed, failed, error   terminal
+    unknown     the answer was lost                       free      it was not sent, or the user has settled it
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, Self
+
+# Seconds for which a run is alive after its last beat, by the board's own clock; and between two beats.
+LEASE_SECONDS = 60.0
+BEAT_SECONDS = 20.0
+
+BoardState = Literal["submitting", "running", "completed", "failed", "error", "unknown", "free"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What all machines know of a key.
+
+    `rev` counts the writes, 0 before the first; `run` has written it last as an owner; `claim` is a fresh name for each
+    attempt to submit; `price` in millionths of a dollar; `facts` what else is known of the job, as JSON.
+    """
+
+    key: str
+    state: BoardState
+    run: str
+    claim: str
+    gateway: str
+    price: int
+    request_id: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    rev: int = 0
+
+
+class Board(Protocol):
+    """Raises LedgerError where it cannot be asked: nobody goes on without it, and nobody claims without it."""
+
+    @property
+    def name(self) -> str:
+        """For people, without a password."""
+        ...
+
+    @property
+    def id(self) -> str:
+        """Which board this is, whatever it is reached by; known once it is open."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def look(self, keys: Sequence[str]) -> Mapping[str, Record]:
+        """The records of these keys; keys that nobody ever claimed have none."""
+        ...
+
+    async def post(self, record: Record) -> Record | None:
+        """Write it over the revision `record.rev`; as it stands then, or None where another was faster.
+
+        It is durable when this returns. Where the answer was lost on the way, the claim tells whether it was ours.
+        """
+        ...
+
+    async def beat(self, run: str) -> None:
+        """The run is alive for `LEASE_SECONDS` from now."""
+        ...
+
+    async def rest(self, run: str) -> None:
+        """The run has ended."""
+        ...
+
+    async def is_alive(self, run: str) -> bool:
+        """Whether its lease holds."""
+        ...
+
+    async def count(self) -> Mapping[str, int]:
+        """How many records there are, by their state."""
+        ...
+
+    async def draw(self, gateway: str, amount: int, cap: int) -> bool:
+        """Take so many millionths of a dollar from what may be spent today (UTC, by the board's clock).
+
+        A negative amount gives back what was drawn.
+        """
+        ...

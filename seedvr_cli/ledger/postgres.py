@@ -1,0 +1,314 @@
+"""A board in PostgreSQL, over one connection that is made anew where it breaks.
+
+Records that are written at the same time share a statement, in the order of their keys: two machines that write the
+same ones in different orders would wait for each other for ever. Nothing is kept in the session, so that a pooler in
+transaction mode may stand between.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, LiteralString, Self, TypeVar
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from seedvr_cli.ledger.board import LEASE_SECONDS, Record
+from seedvr_cli.values.errors import LedgerError, UsageError
+from seedvr_cli.values.redaction import redact
+from seedvr_cli.values.urls import is_loopback
+
+VERSION = 1
+# Seconds for which a server that is away is asked again, and between two attempts.
+PATIENCE = 15.0
+PAUSE = 0.5
+# Seconds to make a connection.
+CONNECT_SECONDS = 10
+# Records that share a statement.
+LARGEST_GROUP = 256
+# What a connection must be where others could listen.
+_SAFE_MODES = frozenset({"require", "verify-ca", "verify-full"})
+
+_TABLES: LiteralString = """
+CREATE TABLE IF NOT EXISTS seedvr_meta (version int NOT NULL, id text NOT NULL);
+CREATE TABLE IF NOT EXISTS seedvr_board (
+  key text PRIMARY KEY, rev bigint NOT NULL, state text NOT NULL, run text NOT NULL, claim text NOT NULL,
+  gateway text NOT NULL, price bigint NOT NULL, request_id text, facts jsonb NOT NULL,
+  changed timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE INDEX IF NOT EXISTS seedvr_board_request ON seedvr_board (request_id);
+CREATE TABLE IF NOT EXISTS seedvr_runs (run text PRIMARY KEY, until timestamptz NOT NULL);
+CREATE TABLE IF NOT EXISTS seedvr_days (
+  gateway text, day date, spent bigint NOT NULL, PRIMARY KEY (gateway, day));
+INSERT INTO seedvr_meta SELECT 1, gen_random_uuid()::text WHERE NOT EXISTS (SELECT 1 FROM seedvr_meta)
+"""
+# Any number that all who make the tables agree on.
+_LOCK: LiteralString = "SELECT pg_advisory_xact_lock(7331786)"
+_COLUMNS: LiteralString = "key, rev, state, run, claim, gateway, price, request_id, facts"
+_NEW: LiteralString = (
+    "unnest(%(key)s::text[], %(rev)s::bigint[], %(state)s::text[], %(run)s::text[], %(claim)s::text[],"
+    " %(gateway)s::text[], %(price)s::bigint[], %(request_id)s::text[], %(facts)s::text[])"
+    " AS n (key, rev, state, run, claim, gateway, price, request_id, facts)"
+)
+# Durable when it is answered, whatever the server's or the pooler's default is: nothing is kept in a session.
+_DURABLE: LiteralString = "(SELECT set_config('synchronous_commit', 'on', true) AS word) AS durable"
+_INSERT: LiteralString = (  # of our own words alone, as are the other statements
+    f"INSERT INTO seedvr_board ({_COLUMNS})"  # noqa: S608
+    " SELECT n.key, 1, n.state, n.run, n.claim, n.gateway, n.price, n.request_id,"
+    f" n.facts::jsonb FROM {_NEW} CROSS JOIN {_DURABLE} WHERE durable.word = 'on'"
+    " ORDER BY n.key ON CONFLICT (key) DO NOTHING RETURNING key"
+)
+_UPDATE: LiteralString = (
+    f"WITH n AS (SELECT n.* FROM {_NEW} CROSS JOIN {_DURABLE} WHERE durable.word = 'on'),"  # noqa: S608
+    " held AS (SELECT b.key FROM seedvr_board b JOIN n ON n.key = b.key AND n.rev = b.rev ORDER BY b.key"
+    " FOR UPDATE OF b)"
+    " UPDATE seedvr_board b SET rev = b.rev + 1, state = n.state, run = n.run, claim = n.claim, price = n.price,"
+    " request_id = n.request_id, facts = n.facts::jsonb, changed = clock_timestamp()"
+    " FROM n JOIN held ON held.key = n.key WHERE b.key = n.key AND b.rev = n.rev RETURNING b.key"
+)
+_LOOK: LiteralString = f"SELECT {_COLUMNS} FROM seedvr_board WHERE key = ANY(%s)"  # noqa: S608
+_DRAW: LiteralString = (
+    "INSERT INTO seedvr_days AS d (gateway, day, spent)"
+    " SELECT %(gateway)s, (clock_timestamp() AT TIME ZONE 'UTC')::date, greatest(%(amount)s, 0)"
+    " WHERE %(amount)s <= %(cap)s"
+    " ON CONFLICT (gateway, day) DO UPDATE SET spent = greatest(d.spent + %(amount)s, 0)"
+    " WHERE %(amount)s < 0 OR d.spent + %(amount)s <= %(cap)s RETURNING spent"
+)
+_BEAT: LiteralString = (
+    "INSERT INTO seedvr_runs VALUES (%s, clock_timestamp() + make_interval(secs => %s))"
+    " ON CONFLICT (run) DO UPDATE SET until = excluded.until"
+)
+
+T = TypeVar("T")
+Connection = psycopg.AsyncConnection[Any]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    record: Record
+    future: "asyncio.Future[Record | None]"
+
+
+class PostgresBoard:
+    """See `Board`. `url` is what libpq takes (`postgresql://USER@HOST/DATABASE`), with its variables and files."""
+
+    def __init__(self, url: str) -> None:
+        self._conninfo, self.name = _checked(url)
+        self.id = ""
+        self._connection: Connection | None = None
+        self._asking = asyncio.Lock()
+        self._waiting: list[_Waiting] = []
+        self._server: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._ask(self._prepare)
+        except BaseException:
+            await self._drop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._server is not None:
+            await self._server
+        await self._drop()
+
+    async def look(self, keys: Sequence[str]) -> Mapping[str, Record]:
+        """See `Board`."""
+
+        async def operation(connection: Connection) -> Mapping[str, Record]:
+            rows = await connection.execute(_LOOK, [list(keys)])
+            return {row[0]: _record(row) for row in await rows.fetchall()}
+
+        return await self._ask(operation)
+
+    async def post(self, record: Record) -> Record | None:
+        """See `Board`."""
+        future: asyncio.Future[Record | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(record, future))
+        if self._server is None:
+            self._server = asyncio.create_task(self._serve())
+        return await asyncio.shield(future)
+
+    async def beat(self, run: str) -> None:
+        """See `Board`."""
+        await self._execute(_BEAT, [run, LEASE_SECONDS])
+
+    async def rest(self, run: str) -> None:
+        """See `Board`."""
+        await self._execute("DELETE FROM seedvr_runs WHERE run = %s", [run])
+
+    async def is_alive(self, run: str) -> bool:
+        """See `Board`."""
+        query: LiteralString = "SELECT 1 FROM seedvr_runs WHERE run = %s AND until > clock_timestamp()"
+        return bool(await self._execute(query, [run]))
+
+    async def draw(self, gateway: str, amount: int, cap: int) -> bool:
+        """See `Board`."""
+        return bool(await self._execute(_DRAW, {"gateway": gateway, "amount": amount, "cap": cap}))
+
+    async def count(self) -> Mapping[str, int]:
+        """See `Board`."""
+        rows = await self._execute("SELECT state, count(*) FROM seedvr_board GROUP BY state ORDER BY state", [])
+        return dict(rows)
+
+    # Below.
+
+    async def _execute(self, query: LiteralString, values: Any) -> list[Any]:
+        async def operation(connection: Connection) -> list[Any]:
+            cursor = await connection.execute(query, values)
+            return await cursor.fetchall() if cursor.description else []
+
+        return await self._ask(operation)
+
+    async def _serve(self) -> None:
+        """Write what waits, a group at a time; a key stands once in a group."""
+        while self._waiting:
+            group: dict[str, _Waiting] = {}
+            later: list[_Waiting] = []
+            for waiting in self._waiting:
+                is_next = waiting.record.key not in group and len(group) < LARGEST_GROUP
+                if is_next:
+                    group[waiting.record.key] = waiting
+                else:
+                    later.append(waiting)
+            self._waiting = later
+            try:
+                won = await self._post_all([waiting.record for waiting in group.values()])
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+                for waiting in group.values():
+                    if not waiting.future.done():
+                        waiting.future.set_exception(error)
+                        waiting.future.exception()  # who was cancelled meanwhile does not ask
+                continue
+            for key, waiting in group.items():
+                if not waiting.future.done():
+                    record = waiting.record
+                    waiting.future.set_result(replace(record, rev=record.rev + 1) if key in won else None)
+        self._server = None
+
+    async def _post_all(self, records: Sequence[Record]) -> set[str]:
+        """The keys of those that were written, now or by an attempt whose answer was lost."""
+        is_again = False
+
+        async def operation(connection: Connection) -> set[str]:
+            nonlocal is_again
+            won: set[str] = set()
+            left = list(records)
+            if is_again:
+                found = await connection.execute(_LOOK, [[record.key for record in left]])
+                there = {row[0]: _record(row) for row in await found.fetchall()}
+                won = {record.key for record in left if _is_ours(record, there.get(record.key))}
+                left = [record for record in left if record.key not in won]
+            is_again = True
+            for query, group in (
+                (_INSERT, [record for record in left if not record.rev]),
+                (_UPDATE, [record for record in left if record.rev]),
+            ):
+                if group:
+                    rows = await connection.execute(query, _columns(sorted(group, key=lambda record: record.key)))
+                    won |= {row[0] for row in await rows.fetchall()}
+            return won
+
+        return await self._ask(operation)
+
+    async def _ask(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
+        """Ask the server, over another connection where one broke; LedgerError where it stays away."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE
+        async with self._asking:
+            while True:
+                try:
+                    connection = self._connection or await self._connect()
+                    return await operation(connection)
+                except psycopg.OperationalError as error:
+                    await self._drop()
+                    if loop.time() + PAUSE > until:
+                        raise self._failure(error) from error
+                    await asyncio.sleep(PAUSE)
+                except psycopg.Error as error:
+                    raise self._failure(error) from error
+                except asyncio.CancelledError:
+                    await self._drop()  # an answer may be on its way
+                    raise
+
+    async def _connect(self) -> Connection:
+        connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=None)
+        self._connection = connection
+        return connection
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error, OSError):
+                await connection.close()
+
+    async def _prepare(self, connection: Connection) -> None:
+        """The tables, made where there are none: many machines may begin at once, and some may not make tables."""
+        found = await (await connection.execute("SELECT to_regclass('seedvr_meta') IS NOT NULL")).fetchone()
+        if not found or not found[0]:
+            async with connection.transaction():
+                await connection.execute(_LOCK)
+                await connection.execute(_TABLES)
+        meta = await (await connection.execute("SELECT version, id FROM seedvr_meta")).fetchone()
+        if meta is None or meta[0] > VERSION:
+            raise LedgerError(f"{self.name} was made by a newer seedvr", hint="update seedvr")
+        self.id = str(meta[1])
+
+    def _failure(self, error: psycopg.Error) -> LedgerError:
+        text = " ".join(redact(str(error)).split())
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            return LedgerError(
+                f"{self.name}: {text}",
+                hint="somebody who may make tables there runs 'seedvr ledger init' once, and grants the rest",
+            )
+        hint = "the same command goes on when it is there again"
+        return LedgerError(f"{self.name} cannot be used: {text}", hint=hint)
+
+
+def _checked(url: str) -> tuple[str, str]:
+    """What libpq gets, and a name for people; UsageError where it is no such URL, or all would go in the clear."""
+    try:
+        parts = urlsplit(url)
+        scheme, hostname = parts.scheme, parts.hostname
+    except ValueError:
+        scheme, hostname = "", None
+    if scheme not in {"postgresql", "postgres"}:  # psycopg's own error would show the password
+        raise UsageError("the ledger's URL is not one of postgresql://USER@HOST/DATABASE")
+    try:
+        facts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise UsageError("the ledger's URL cannot be read: postgresql://USER@HOST/DATABASE") from error
+    hosts = str(facts.get("host") or hostname or "").split(",")
+    mode = facts.get("sslmode")
+    if not all(not host or host.startswith(("/", "@")) or is_loopback(host) for host in hosts):
+        if mode is not None and mode not in _SAFE_MODES:
+            raise UsageError(f"the ledger's URL: sslmode={mode} would send it all in the clear",
+                             hint="sslmode=verify-full, or require")  # fmt: skip
+        facts.setdefault("sslmode", "require")
+    facts.setdefault("connect_timeout", CONNECT_SECONDS)
+    facts.setdefault("application_name", "seedvr")
+    place = f"{hosts[0] or 'localhost'}/{facts.get('dbname', '')}"
+    return make_conninfo("", **facts), f"the shared ledger {place}"
+
+
+def _is_ours(record: Record, there: Record | None) -> bool:
+    """Whether what stands there is what an attempt of ours wrote, whose answer was lost."""
+    return there is not None and (there.claim, there.state, there.rev) == (record.claim, record.state, record.rev + 1)
+
+
+def _columns(records: Sequence[Record]) -> Mapping[str, list[Any]]:
+    names = ("key", "rev", "state", "run", "claim", "gateway", "price", "request_id")
+    columns: dict[str, list[Any]] = {name: [getattr(record, name) for record in records] for name in names}
+    columns["facts"] = [json.dumps(dict(record.facts)).replace("\\u0000", "") for record in records]
+    return columns
+
+
+def _record(row: Sequence[Any]) -> Record:
+    key, rev, state, run, claim, gateway, price, request_id, facts = row
+    return Record(
+        key=key, state=state, run=run, claim=claim, gateway=gateway, price=price, request_id=request_id, facts=facts,
+        rev=rev,
+    )  # fmt: skip

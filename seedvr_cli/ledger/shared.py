@@ -1,0 +1,392 @@
+"""A ledger that shares its claims with other machines: the board is asked first, and told after.
+
+Each submission is claimed on the board before it is claimed here; what another machine has paid for is brought home as
+a record of our own. What the board could not be told is told again until it was.
+"""
+
+import asyncio
+import sqlite3
+import uuid
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any, Self
+
+from seedvr_cli.ledger.board import BEAT_SECONDS, Board, BoardState, Record
+from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.ledger.rows import insert_job, job_of, stamp
+from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
+from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.errors import LedgerError, NotSubmitted, StillRunning, UsageError
+from seedvr_cli.values.job import Draft, Job
+from seedvr_cli.values.schedule import iso, parse_timestamp
+
+# Seconds that the end of a run waits for the board to be told what it was not told yet.
+LAST_SECONDS = 10.0
+# Millionths of a dollar that are drawn from the day's cap at a time, so that not every claim asks for money.
+PORTION = 50_000
+# What may be spent where nobody has set a cap: the day is counted all the same, for those who have.
+NO_CAP = 1 << 62
+
+# Jobs that are told of at a time, and which are: what was sent by a run that goes on, it tells by itself.
+PAGE = 500
+_COUNTS = "state IN ('running', 'completed', 'failed', 'unknown') AND gateway != 'sandbox'"
+
+# What a state that may have cost something says to who asks for the same.
+_VERDICTS: Mapping[str, type[Unanswered | Paid | Failed]] = {
+    "unknown": Unanswered,
+    "running": Paid,
+    "completed": Paid,
+    "failed": Failed,
+}
+# Terminal states, and that of a job that the gateway works on.
+_ENDS = frozenset({"completed", "failed", "error"})
+_TRAVELS = _ENDS | {"running"}
+
+
+def find_board(url: str) -> Board:
+    """The board at that URL; UsageError where there is no such kind, or its library is not installed."""
+    try:
+        from seedvr_cli.ledger.postgres import PostgresBoard
+    except ImportError as error:
+        hint = "pip install 'seedvr-cli[postgres]'"
+        raise UsageError("a shared ledger in PostgreSQL needs one package more", hint=hint) from error
+    return PostgresBoard(url)
+
+
+class SharedLedger(Ledger):
+    """`Ledger`, with a board in front of it."""
+
+    last_seconds = 20.0
+
+    def __init__(self, folder: str, board: Board, *, is_pushing: bool = False, **how: Any) -> None:
+        super().__init__(folder, **how)
+        self._is_pushing = is_pushing
+        self.board = board
+        self.shared_name = board.name
+        # By the number of the job here, what the board has of it.
+        self._records: dict[int, Record] = {}
+        # By key, what the board is still to be told.
+        self._owed: dict[str, Record] = {}
+        # What was drawn from a gateway's day, and is not spent.
+        self._purse: dict[str, int] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._beating: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.board.__aenter__()
+        try:
+            await super().__aenter__()
+            if not self._is_pushing:
+                await self._check_pushed()
+        except BaseException:
+            await self.board.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *how: object) -> None:
+        try:
+            if self._beating is not None:
+                self._beating.cancel()
+                await self._settle_board()
+        finally:
+            try:
+                await super().__aexit__(*how)
+            finally:
+                await self.board.__aexit__(*how)
+
+    async def ask(self, draft: Draft, terms: Terms) -> Verdict:
+        """Whether `draft` might be submitted now; what other machines have of it is brought home."""
+        verdict = await super().ask(draft, replace(terms, day_cap=None))
+        if not isinstance(verdict, Free):
+            return verdict
+        known = (await self.board.look([draft.key])).get(draft.key)
+        return Free() if known is None else await self._judge_record(known, draft, terms)
+
+    async def claim(self, draft: Draft, terms: Terms) -> Verdict:
+        """Ask to submit `draft`: on the board in one trip where nobody was there, and then here."""
+        local = replace(terms, day_cap=None)
+        verdict = await super().ask(draft, local)
+        if not isinstance(verdict, Free):
+            return verdict
+        await self._begin_beating()
+        price, rev = draft.price or 0, 0
+        if not await self._draw(draft.gateway, price, NO_CAP if terms.day_cap is None else terms.day_cap):
+            return OverDay()
+        while True:
+            posted = await self.board.post(self._claim_of(draft, rev))
+            if posted is not None:
+                break
+            known = (await self.board.look([draft.key])).get(draft.key)
+            verdict = Free() if known is None else await self._judge_record(known, draft, terms)
+            if not isinstance(verdict, Free):
+                self._give_back(draft.gateway, price)
+                return verdict
+            rev = known.rev if known else 0
+        try:
+            verdict = await super().claim(draft, replace(local, again=True))
+        except LedgerError:
+            await self._tell(replace(posted, state="free"))
+            self._give_back(draft.gateway, price)
+            raise
+        assert isinstance(verdict, Claimed)
+        self._records[verdict.job.id] = posted
+        return verdict
+
+    async def hold(self, job: Job) -> None:
+        """Record that the POST was provably not accepted; while it waits, another machine may have the job."""
+        await super().hold(job)
+        await self._change(job, "free")
+
+    async def resume(self, job: Job) -> None:
+        """Record that the POST of a held job is about to be in the air again; NotSubmitted where another has it now."""
+        record = self._records[job.id]
+        async with self._turn(record.key):
+            self._owed.pop(record.key, None)
+            posted = await self.board.post(replace(record, state="submitting", run=self._lock.run))
+        if posted is None:
+            reason = StillRunning("another machine has the job now", hint="the same command again asks again")
+            raise NotSubmitted(reason)
+        self._records[job.id] = posted
+        await super().resume(job)
+
+    async def release(self, job: Job) -> None:
+        """Forget a job that the gateway provably did not accept."""
+        await super().release(job)
+        await self._change(job, "free")
+        self._give_back(job.gateway, job.price or 0)
+
+    async def lose(self, job: Job, message: str) -> Job:
+        """Record that the outcome of the submission is unknown."""
+        lost = await super().lose(job, message)
+        await self._change(lost, "unknown")
+        return lost
+
+    async def record(self, job: Job, answer: Answer) -> Job:
+        """Record the gateway's answer here, and then on the board what travels: its id, and its end."""
+        recorded = await super().record(job, answer)
+        known = self._records.get(job.id)
+        if known is not None and recorded.state in _TRAVELS and known.state != recorded.state:
+            await self._change(recorded, recorded.state)  # type: ignore[arg-type]
+            if recorded.state == "error" and known.run == self._lock.run:
+                self._give_back(job.gateway, job.price or 0)  # which is not charged
+        return recorded
+
+    async def push(self) -> int:
+        """Have all that this machine has paid for on the board; how many records that were not there."""
+        last = pushed = 0
+        while jobs := await self._jobs(f"id > ? AND {_COUNTS} ORDER BY id LIMIT {PAGE}", (last,)):
+            last = jobs[-1].id
+            posts = [self.board.post(self._record_of(job)) for job in jobs]
+            pushed += sum(posted is not None for posted in await asyncio.gather(*posts))
+        with open(self._boards, "a", encoding="utf-8") as file:
+            file.write(f"{self.board.id}\n")
+        return pushed
+
+    # Below.
+
+    @property
+    def _boards(self) -> str:
+        """The file that says which boards know what this ledger has."""
+        return f"{self.path}.boards"
+
+    async def _check_pushed(self) -> None:
+        """LedgerError where this machine has paid for what the board has never heard of: others would pay again."""
+        try:
+            with open(self._boards, encoding="utf-8") as file:
+                if self.board.id in file.read().split():
+                    return
+        except FileNotFoundError:
+            pass
+        if await self._jobs(f"{_COUNTS} LIMIT 1", ()):
+            raise LedgerError(
+                f"{self.board.name} does not know yet what this machine has paid for",
+                hint="run 'seedvr ledger push' once",
+            )
+        await self.push()
+
+    def _record_of(self, job: Job) -> Record:
+        """A job from before there was a board."""
+        state: BoardState = job.state if job.state in _TRAVELS else "unknown"  # type: ignore[assignment]
+        claim = self._claim_of(job, 0)
+        return replace(claim, state=state, request_id=job.request_id, facts={**claim.facts, **_facts_of(job)})
+
+    def _claim_of(self, draft: Draft, rev: int) -> Record:
+        return Record(
+            key=draft.key,
+            state="submitting",
+            run=self._lock.take(),
+            claim=uuid.uuid4().hex,
+            gateway=draft.gateway,
+            price=draft.price or 0,
+            facts={"endpoint": draft.endpoint, "source": draft.source, "name": draft.name, "profile": draft.profile,
+                   "params": dict(draft.params), "key_name": draft.key_name},
+            rev=rev,
+        )  # fmt: skip
+
+    async def _judge_record(self, known: Record, draft: Draft, terms: Terms) -> Verdict:
+        """What a record of the board says to `draft`; what a dead run left is settled."""
+        if known.state == "submitting" and known.run != self._lock.run and not await self.board.is_alive(known.run):
+            words = "the run of another machine ended while the submission was under way"
+            settled = await self.board.post(replace(known, state="unknown", facts={**known.facts, "error": words}))
+            if settled is None:
+                return Held(_job_of(known, draft))  # it moves: to be asked again
+            known = settled
+        if known.state == "submitting":
+            return Held(_job_of(known, draft))
+        verdict = _VERDICTS.get(known.state)
+        if verdict is None or terms.again or (verdict is Failed and terms.after_failure):
+            return Free()
+        return verdict(await self._bring_home(known, draft))
+
+    async def _bring_home(self, known: Record, draft: Draft) -> Job:
+        """The record as one of our own ledger."""
+
+        def operation(connection: sqlite3.Connection) -> Job:
+            query = "SELECT * FROM jobs WHERE key = ? AND gateway = ? AND request_id IS ? ORDER BY id DESC LIMIT 1"
+            row = connection.execute(query, (known.key, known.gateway, known.request_id)).fetchone()
+            if row is not None and row["state"] == known.state:
+                return job_of(row)
+            job = _job_of(known, draft)
+            own = replace(draft, price=known.price)
+            return insert_job(
+                connection, own, job.state, None, status=job.status, request_id=job.request_id, error=job.error,
+                created_at=stamp(job.created_at), completed_at=stamp(job.completed_at),
+            )  # fmt: skip
+
+        job = await self._write(operation)
+        self._records[job.id] = known
+        return job
+
+    async def _change(self, job: Job, state: BoardState) -> None:
+        """Another state of a job of ours."""
+        known = self._records.get(job.id)
+        if known is not None:
+            self._records[job.id] = await self._tell(
+                replace(known, state=state, request_id=job.request_id, facts={**known.facts, **_facts_of(job)})
+            )
+
+    async def _tell(self, record: Record) -> Record:
+        """Have it on the board, now or later; where another has written meanwhile, its claim says whose it is."""
+        async with self._turn(record.key):
+            return await self._tell_now(record)
+
+    async def _tell_now(self, record: Record) -> Record:
+        try:
+            while True:
+                posted = await self.board.post(record)
+                if posted is not None:
+                    self._owed.pop(record.key, None)
+                    return posted
+                known = (await self.board.look([record.key])).get(record.key)
+                if known is None or known.claim != record.claim or known.state in _ENDS:
+                    self._owed.pop(record.key, None)
+                    return known or record
+                record = replace(record, rev=known.rev)  # our lease was over, and it was taken for lost
+        except LedgerError:
+            self._owed[record.key] = record
+            return record
+
+    async def _pay_debts(self) -> None:
+        """Tell the board what it was not told yet."""
+        for key in list(self._owed):
+            async with self._turn(key):
+                if record := self._owed.get(key):
+                    await self._tell_now(record)
+
+    @asynccontextmanager
+    async def _turn(self, key: str) -> AsyncIterator[None]:
+        """One write of a record of ours after the other: a late one must not go over a later one."""
+        lock = self._turns.setdefault(key, asyncio.Lock())
+        async with lock:
+            yield
+        if not lock.locked():
+            self._turns.pop(key, None)
+
+    async def _draw(self, gateway: str, amount: int, cap: int) -> bool:
+        """Money for a claim, out of a portion that was drawn from the day's cap, or of another."""
+        while self._purse.get(gateway, 0) < amount:
+            missing = amount - self._purse.get(gateway, 0)
+            for wanted in (max(missing, PORTION), missing):
+                if await self.board.draw(gateway, wanted, cap):
+                    self._purse[gateway] = self._purse.get(gateway, 0) + wanted
+                    break
+            else:
+                return False
+        self._purse[gateway] -= amount
+        return True
+
+    def _give_back(self, gateway: str, amount: int) -> None:
+        self._purse[gateway] = self._purse.get(gateway, 0) + amount
+
+    async def _begin_beating(self) -> None:
+        """The first claim needs a lease that holds; from then on it is renewed."""
+        if self._beating is None:
+            await self.board.beat(self._lock.take())
+            self._beating = asyncio.create_task(self._beat())
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            with suppress(LedgerError):
+                await self.board.beat(self._lock.run)
+                await self._pay_debts()
+
+    async def _settle_board(self) -> None:
+        """At a clean end: what was not sent is free, what was being sent is unknown, and money that is left is back."""
+        query = "SELECT id, state FROM jobs WHERE run = ? AND state IN ('reserved', 'submitting')"
+        rows = await self._read(lambda connection: connection.execute(query, (self._lock.run,)).fetchall())
+        for row in rows:
+            if (known := self._records.get(row["id"])) is not None:
+                await self._tell(replace(known, state="free" if row["state"] == "reserved" else "unknown"))
+        with suppress(LedgerError, TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                await self._pay_debts()
+                for gateway, amount in self._purse.items():
+                    if amount:
+                        await self.board.draw(gateway, -amount, 0)
+                await self.board.rest(self._lock.run)
+        if self._owed:
+            raise LedgerError(
+                f"{self.board.name} was not told what became of {len(self._owed)} jobs; this machine's ledger has them",
+                hint="'seedvr ledger push' tells it, once it is to be had again",
+            )
+
+
+async def set_free(board: Board, keys: Iterable[str]) -> None:
+    """The user has settled what was never answered: any machine may submit it again."""
+    for key, record in (await board.look(list(keys))).items():
+        if record.state == "unknown" and await board.post(replace(record, state="free")) is None:
+            raise LedgerError(f"another machine has just changed what {board.name} has of {key}",
+                              hint="the same command again looks again")  # fmt: skip
+
+
+def _facts_of(job: Job) -> Mapping[str, Any]:
+    """What other machines are to know of a job beside its id."""
+    stamps = {"created_at": job.created_at, "completed_at": job.completed_at}
+    facts: dict[str, Any] = {name: iso(instant) for name, instant in stamps.items() if instant}
+    return {**facts, "status": job.status, "error": job.error}
+
+
+def _job_of(known: Record, draft: Draft) -> Job:
+    """A job of another machine, in the words of our own ledger, before it has a number there."""
+    facts = known.facts
+    return Job(
+        id=0,
+        key=known.key,
+        key_name=draft.key_name,
+        gateway=known.gateway,
+        endpoint=draft.endpoint,
+        source=draft.source,
+        name=draft.name,
+        params=draft.params,
+        output=draft.output,
+        price=known.price,
+        profile=draft.profile,
+        state="forgotten" if known.state == "free" else known.state,
+        status=facts.get("status"),
+        request_id=known.request_id,
+        error=facts.get("error"),
+        created_at=parse_timestamp(facts.get("created_at")),
+        completed_at=parse_timestamp(facts.get("completed_at")),
+    )

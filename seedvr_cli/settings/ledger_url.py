@@ -1,0 +1,34 @@
+"""Where the ledger is that machines share, if there is one."""
+
+import os
+from urllib.parse import unquote, urlsplit
+
+from seedvr_cli.settings.key import output_of, seen_keys
+from seedvr_cli.settings.profile import Settings
+from seedvr_cli.values.errors import UsageError
+
+VARIABLE = "SEEDVR_LEDGER_URL"
+
+
+def find_ledger_url(settings: Settings) -> str | None:
+    """SEEDVR_LEDGER_URL, else the profile's, else what its command prints; None for this machine's ledger alone.
+
+    No other variable: a DATABASE_URL is another program's.
+    """
+    url = os.environ.get(VARIABLE) or settings.values.get("ledger-url")
+    if not url and (command := settings.values.get("ledger-url-command")):
+        try:
+            url = output_of(command).strip()
+        except ValueError as error:
+            raise UsageError(f"ledger_url_command{error}") from error
+        if not url:
+            raise UsageError("ledger_url_command printed nothing")
+    if not url:
+        return None
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        password = None
+    if password:
+        seen_keys.update({password, unquote(password)})
+    return str(url).strip()

@@ -1,0 +1,220 @@
+"""Machines that share a ledger, over the real command: homes of their own, one board, one gateway."""
+
+import random
+import signal
+import subprocess
+import threading
+from dataclasses import replace
+
+import psycopg
+import pytest
+from fakes.gateway import Reply
+from fakes.odd import OddAnswers
+from helpers.command import Bench
+from helpers.postgres import postgres
+from helpers.sources import new_url, urls, write
+from helpers.waiting import PATIENCE, wait_for
+
+pytestmark = pytest.mark.slow
+
+KILLS = 30
+
+
+@pytest.fixture(scope="module")
+def server():
+    """PostgreSQL."""
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture
+def board(server):
+    """The environment of machines that share a ledger."""
+    return {"SEEDVR_LEDGER_URL": server.database()}
+
+
+@pytest.fixture
+def machines(tmp_path, board):
+    """Three machines: their folders, and the command on each."""
+    made = []
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        made.append(Bench(tmp_path / name))
+    yield made
+    for bench in made:
+        bench.close()
+
+
+def board_states(board):
+    """The states of all records."""
+    with psycopg.connect(board["SEEDVR_LEDGER_URL"]) as connection:
+        return [row[0] for row in connection.execute("SELECT state FROM seedvr_board").fetchall()]
+
+
+def test_four_commands_on_three_machines_pay_once(machines, board, sandbox):
+    """The same list on several machines is paid for once, and each machine has all of the results."""
+    sources = urls(8)
+    for bench in machines:
+        done = bench.run("image", "--from", write(bench.work / "list", sources), to=sandbox, env=board)
+        assert (done.rc, len(done.lines)) == (0, 8), done.stderr
+        assert "seedvr: claims stand in the shared ledger" in done.stderr
+    assert [sandbox.accepted(source) for source in sources] == [1] * 8
+
+
+def test_machines_at_the_same_time_pay_once(machines, board, sandbox_server):
+    """While one machine waits for a job, the others attach to it."""
+    server = sandbox_server("--instant", "--latency", "0.5s")
+    sources = urls(40)
+    processes = [
+        bench.start("image", "--from", write(bench.work / "list", sources), "-q", to=server, env=board)
+        for bench in machines
+    ]
+    for process in processes:
+        out, errors = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, len(out.splitlines())) == (0, 40), errors.decode()
+    assert set(server.by_source().values()) == {1}
+    assert server.accepted() == 40
+
+
+def test_a_machine_that_dies_with_a_post_in_the_air(machines, board, gateway, url):
+    """What a dead machine was sending is unknown to the others when its lease is over, until somebody settles it."""
+    held, fake = threading.Event(), gateway()
+    fake.script = lambda heard: (
+        replace(fake.accept(heard.source), held=held) if heard.method == "POST" and not fake.accepted() else None
+    )
+    short = "import seedvr_cli.ledger.postgres as p\np.LEASE_SECONDS = 1.0\n"
+    first, second, third = machines
+    process = first.start("image", url, "-q", to=fake, env=board, inject=short)
+    wait_for(fake.posts)
+    process.kill()
+    process.wait(PATIENCE)
+    held.set()
+    done = second.run("image", url, "--timeout", "20s", "--json", to=fake, env=board)
+    assert (done.rc, done.object["charge"]) == (7, "unknown"), done.stderr
+    assert third.run("image", url, to=fake, env=board).rc == 7
+    assert len(fake.posts()) == 1
+    assert len(third.run("status", "--unknown", to=fake).lines) == 1
+    assert third.run("forget", "--all", "--base-url", fake.url, env=board).rc == 0
+    done = third.run("image", url, to=fake, env=board)
+    assert done.rc == 0, done.stderr
+    assert len(fake.posts()) == 2
+
+
+def test_a_ledger_from_before_is_pushed(machines, board, sandbox, url):
+    """A machine that has paid before says what to do; after that the others attach to what it has paid for."""
+    first, second, _ = machines
+    assert first.run("image", url, to=sandbox).rc == 0
+    refused = first.run("image", new_url(), to=sandbox, env=board)
+    assert refused.rc == 1
+    assert "seedvr ledger push" in refused.stderr
+    pushed = first.run("ledger", "push", env=board)
+    assert (pushed.rc, "1 job" in pushed.stderr) == (0, True), pushed.stderr
+    assert first.run("image", url, to=sandbox, env=board).rc == 0
+    assert second.run("image", url, to=sandbox, env=board).rc == 0
+    assert sandbox.accepted(url) == 1
+
+
+def test_the_shared_ledger_is_shown(bench, board, sandbox, url):
+    """`ledger init` makes it, `ledger status` says which it is and what it has; without one that is said."""
+    assert bench.run("ledger", "init", env=board).rc == 0
+    assert bench.run("image", url, to=sandbox, env=board).rc == 0
+    shown = bench.run("ledger", "status", env=board).lines
+    assert shown[1].startswith("shared\tthe shared ledger ")
+    assert shown[2:] == ["completed\t1"]
+    assert bench.run("ledger", "status", "--json", env=board).object["jobs"] == {"completed": 1}
+    assert bench.run("ledger", "status").lines[1] == "shared\t-"
+    alone = bench.run("ledger", "push")
+    assert (alone.rc, "SEEDVR_LEDGER_URL" in alone.stderr) == (2, True)
+
+
+def test_the_url_comes_from_the_profile_or_a_command(bench, board, sandbox, url):
+    """The profile may have the URL, or a command that prints it; a password is not shown."""
+    address = board["SEEDVR_LEDGER_URL"]
+    for name, value in (("ledger-url", address), ("ledger-url-command", f"echo '{address}'")):
+        assert bench.run("config", "set", name, value).rc == 0
+        assert "claims stand in" in bench.run("image", f"{url}?{name}", to=sandbox).stderr
+        assert bench.run("config", "unset", name).rc == 0
+    bench.run("config", "set", "ledger-url", "postgresql://me:hunter2@db.example/x")
+    assert "hunter2" not in bench.run("config", "list").stdout
+    bench.run("config", "unset", "ledger-url")
+    bench.run("config", "set", "ledger-url-command", "exit 3")
+    done = bench.run("image", url, to=sandbox)
+    assert (done.rc, sandbox.accepted(url)) == (2, 0)
+    assert "ledger_url_command ended with exit code 3" in done.stderr
+
+
+def test_without_its_package_a_shared_ledger_says_what_to_install(run, board, sandbox, url):
+    """A shared ledger is never silently left out: nothing is sent, and the line has the command that helps."""
+    hide = "import sys\nsys.modules['psycopg'] = None\n"
+    done = run("image", url, to=sandbox, env=board, inject=hide)
+    assert (done.rc, sandbox.accepted(url)) == (2, 0)
+    assert "pip install 'seedvr-cli[postgres]'" in done.stderr
+
+
+def test_a_server_that_is_away_pays_nothing(run, sandbox, url):
+    """Where the shared ledger is not to be had, nothing is sent, and the local one does not stand in for it."""
+    env = {"SEEDVR_LEDGER_URL": "postgresql://me:secret@127.0.0.1:1/none"}
+    impatient = "import seedvr_cli.ledger.postgres as p\np.PATIENCE = 0.1\n"
+    done = run("image", url, to=sandbox, env=env, inject=impatient)
+    assert (done.rc, done.stdout, sandbox.accepted(url)) == (1, "", 0)
+    assert "the shared ledger 127.0.0.1/none cannot be used" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_machine_that_was_stopped_past_its_lease_sends_nothing_more(machines, board, gateway, url):
+    """A held submission whose machine slept while another took it over is refused its POST when it wakes."""
+    fake = gateway()
+    wait = Reply(429, b"", {"Retry-After": "2"})
+    fake.script = lambda heard: wait if heard.method == "POST" and len(fake.posts()) == 1 else None
+    first, second, _ = machines
+    process = first.start("image", url, "--timeout", "60s", to=fake, env=board)
+    wait_for(lambda: fake.posts() and board_states(board) == ["free"])
+    process.send_signal(signal.SIGSTOP)
+    try:
+        done = second.run("image", url, to=fake, env=board)
+        assert done.rc == 0, done.stderr
+    finally:
+        process.send_signal(signal.SIGCONT)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert "another machine has the job now" in errors.decode()
+    assert len(fake.posts()) == 2
+
+
+def test_sigkill_at_random_instants_on_three_machines_pays_for_nothing_twice(machines, board, gateway):
+    """Machines with one list and one board, killed over and over: nothing is accepted twice, the rest is delivered."""
+    dice = random.Random(5)
+    fake = gateway()
+    fake.script = odd = OddAnswers(fake, random.Random(6), share=0.1)
+    sources = urls(KILLS * 8)
+    short = "import seedvr_cli.ledger.postgres as p\np.LEASE_SECONDS = 1.0\n"
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    kills = 0
+    lists = [write(bench.work / "list.txt", sources) for bench in machines]
+    while kills < KILLS:
+        processes = [
+            bench.start(
+                "image", "--from", lines, "-o", "out/", "-q", "-j", "2", to=fake, env=board, inject=short, **silent
+            )
+            for bench, lines in zip(machines, lists, strict=True)
+        ]
+        before = fake.accepted().total()
+        wait_for(lambda: fake.accepted().total() > before or all(p.poll() is not None for p in processes))  # noqa: B023
+        for process in processes:
+            try:
+                process.wait(dice.uniform(0, 0.2))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills += 1
+            process.wait(PATIENCE)
+        if before == fake.accepted().total():
+            break
+    odd.share = 0.0
+    last = [
+        bench.run("image", "--from", lines, "-o", "out/", "-q", to=fake, env=board, inject=short)
+        for bench, lines in zip(machines, lists, strict=True)
+    ]
+    assert kills >= KILLS, "the lists were through before they were killed often enough"
+    assert all(done.rc in {0, 7} for done in last), [done.stderr for done in last]
+    assert set(fake.accepted().values()) == {1}
+    unknown = {line.split("\t")[4] for line in machines[0].run("status", "--unknown", to=fake).lines}
+    assert set(sources) - unknown <= set(fake.accepted())

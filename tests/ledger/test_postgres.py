@@ -1,0 +1,332 @@
+"""The board in PostgreSQL: a real server, real connections that are cut."""
+
+import asyncio
+import subprocess
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import psycopg
+import pytest
+from helpers.postgres import name_of
+
+from seedvr_cli.ledger import postgres as module
+from seedvr_cli.ledger.board import Record
+from seedvr_cli.ledger.postgres import PostgresBoard
+from seedvr_cli.ledger.shared import find_board
+from seedvr_cli.values.errors import LedgerError, UsageError
+
+pytestmark = pytest.mark.slow
+
+
+def record(key="key", **more):
+    facts = {"state": "submitting", "run": "run", "claim": f"claim of {key}", "gateway": "g", "price": 1000, **more}
+    return Record(key=key, **facts)
+
+
+def over(url, work, count=1):
+    """What `work(*boards)` comes to, each board over a connection of its own."""
+
+    async def inside():
+        async with AsyncExitStack() as stack:
+            boards = [await stack.enter_async_context(PostgresBoard(url)) for _ in range(count)]
+            return await work(*boards)
+
+    return asyncio.run(inside())
+
+
+def test_a_record_is_written_over_the_revision_that_was_seen(database):
+    """Who comes second is told so; what stands there is what was written, with one revision more."""
+
+    async def work(a, b):
+        first = await a.post(record(facts={"name": "ä\u0000", "params": {"scale": 2}}))
+        assert first.rev == 1
+        assert await b.post(record(claim="another")) is None
+        assert await b.post(replace(first, rev=0)) is None
+        second = await b.post(replace(first, state="running", request_id="job_1"))
+        assert await a.post(replace(first, state="free")) is None
+        assert await a.look(["key", "none"]) == {"key": replace(second, facts={"name": "ä", "params": {"scale": 2}})}
+        assert await a.count() == {"running": 1}
+        return a.id, b.id
+
+    first, second = over(database, work, 2)
+    assert first == second
+
+
+def test_many_claims_at_once_are_won_once(database):
+    """Whatever the order in which machines ask for the same keys, each has one winner, and nobody waits for ever."""
+    keys = [f"key-{number:03}" for number in range(300)]
+
+    async def work(*boards):
+        async def claim(board, turned):
+            order = list(reversed(keys)) if turned else keys
+            won = await asyncio.gather(*(board.post(record(key)) for key in order))
+            return sum(one is not None for one in won)
+
+        return await asyncio.gather(*(claim(board, number % 2) for number, board in enumerate(boards)))
+
+    assert sum(over(database, work, 6)) == len(keys)
+
+
+def test_many_changes_at_once_wait_for_each_other_in_order(database):
+    """Machines that change the same records in different orders end, and each revision is written once."""
+    keys = [f"key-{number:03}" for number in range(100)]
+
+    async def work(*boards):
+        first = await asyncio.gather(*(boards[0].post(record(key)) for key in keys))
+
+        async def change(board, turned):
+            order = list(reversed(first)) if turned else first
+            return await asyncio.gather(*(board.post(replace(one, state="running")) for one in order))
+
+        done = await asyncio.gather(*(change(board, number % 2) for number, board in enumerate(boards)))
+        return sum(one is not None for changes in done for one in changes)
+
+    assert over(database, work, 6) == len(keys)
+
+
+def test_a_lease_is_the_servers(database, monkeypatch):
+    """A run is alive from its beat until its lease is over, or until it rests."""
+
+    async def work(a, b):
+        assert not await b.is_alive("run")
+        await a.beat("run")
+        assert await b.is_alive("run")
+        await a.rest("run")
+        assert not await b.is_alive("run")
+        monkeypatch.setattr(module, "LEASE_SECONDS", 0.0)
+        await a.beat("run")
+        assert not await b.is_alive("run")
+
+    over(database, work, 2)
+
+
+def test_a_day_is_drawn_on_exactly(database):
+    """Eight at once draw no more than there is, and what is given back can be drawn again."""
+
+    async def work(*boards):
+        drawn = await asyncio.gather(*(board.draw("g", 700, 10_000) for board in boards for _ in range(10)))
+        assert sum(drawn) == 14
+        assert await boards[0].draw("g", -700, 0)
+        assert await boards[1].draw("g", 900, 10_000)
+        assert not await boards[1].draw("g", 900, 10_000)
+        assert not await boards[1].draw("h", 900, 800)
+
+    over(database, work, 8)
+
+
+def test_connections_that_are_cut_lose_and_double_no_claim(database, server):
+    """While the server ends our connections again and again, every key is won once, and by who was told so."""
+    keys = [f"key-{number:03}" for number in range(400)]
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'seedvr'"
+
+    async def work(*boards):
+        async def claim(board, name):
+            won = []
+            for key in keys:
+                posted = await board.post(record(key, claim=f"{name} {key}"))
+                if posted is not None:
+                    won.append(key)
+            return name, won
+
+        async def cutting():
+            for _ in range(10):
+                await asyncio.to_thread(server.do, cut)
+
+        *claims, _ = await asyncio.gather(*(claim(board, f"b{n}") for n, board in enumerate(boards)), cutting())
+        there = await boards[0].look(keys)
+        return claims, there
+
+    claims, there = over(database, work, 3)
+    assert sorted(key for _, won in claims for key in won) == keys
+    assert all(there[key].claim == f"{name} {key}" for name, won in claims for key in won)
+
+
+def test_an_answer_that_was_lost_is_known_by_its_claim(database, monkeypatch):
+    """A claim that was carried out, and whose answer was lost, is ours when it is asked for again; another's is not."""
+
+    async def work(a, b):
+        await b.post(record("theirs", claim="another"))
+        real = psycopg.AsyncConnection.execute
+        lost = []
+
+        async def losing(self, query, *args, **how):
+            cursor = await real(self, query, *args, **how)
+            if query == module._INSERT and not lost:
+                lost.append(query)
+                raise psycopg.OperationalError("the answer was lost")
+            return cursor
+
+        monkeypatch.setattr(psycopg.AsyncConnection, "execute", losing)
+        ours, theirs = await asyncio.gather(a.post(record("ours")), a.post(record("theirs")))
+        assert lost
+        assert ours.rev == 1
+        assert theirs is None
+
+    over(database, work, 2)
+
+
+def test_a_pooler_may_stand_between(database, server, requires, tmp_path):
+    """Behind PgBouncer, which shares few connections among all, every key is won once, and leases and caps hold."""
+    keys = [f"key-{number:03}" for number in range(200)]
+
+    async def work(*boards):
+        async def claim(board):
+            return sum(one is not None for one in await asyncio.gather(*(board.post(record(key)) for key in keys)))
+
+        won = await asyncio.gather(*map(claim, boards))
+        await boards[0].beat("run")
+        assert await boards[1].is_alive("run")
+        drawn = await asyncio.gather(*(board.draw("g", 700, 10_000) for board in boards for _ in range(10)))
+        return sum(won), sum(drawn)
+
+    with server.pooled(database, requires("pgbouncer"), tmp_path) as url:
+        assert over(url, work, 8) == (len(keys), 14)
+
+
+def test_what_is_won_is_durable(database, server):
+    """A record is on the server's disk when its writer hears of it, whatever the server does by default."""
+    server.do(f"ALTER DATABASE {name_of(database)} SET synchronous_commit = off")
+
+    async def work(board):
+        seen = []
+
+        async def watch(connection):
+            cursor = await connection.execute(
+                module._INSERT.replace("RETURNING key", "RETURNING current_setting('synchronous_commit')"),
+                module._columns([record()]),
+            )
+            seen.extend(row[0] for row in await cursor.fetchall())
+
+        await board._ask(watch)
+        return seen
+
+    assert over(database, work) == ["on"]
+
+
+def test_eight_first_starts_at_once(server):
+    """Machines that begin together on an empty database all begin."""
+    for _ in range(3):
+        url = server.database()
+
+        async def work(url=url):
+            async def begin():
+                async with PostgresBoard(url) as board:
+                    return board.id
+
+            return await asyncio.gather(*(begin() for _ in range(8)))
+
+        assert len(set(asyncio.run(work()))) == 1
+
+
+def test_who_may_make_no_tables_works_on_those_that_are_there(server, database):
+    """A run without rights says who has to make the tables; after that it works with the rights it needs."""
+    server.do("CREATE ROLE worker LOGIN")
+    server.do("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database)
+    as_worker = database.replace("postgres:", "worker:")
+
+    async def nothing(board):
+        return await board.post(record())
+
+    with pytest.raises(LedgerError) as caught:
+        over(as_worker, nothing)
+    assert "seedvr ledger init" in caught.value.hint
+    over(database, nothing)
+    tables = "seedvr_meta, seedvr_board, seedvr_runs, seedvr_days"
+    server.do(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO worker", database)
+
+    async def work(board):
+        assert await board.post(record("other"))
+        await board.beat("run")
+        await board.rest("run")
+        assert await board.draw("g", 1, 2)
+
+    over(as_worker, work)
+
+
+def test_a_board_of_a_newer_seedvr_is_refused(server, database):
+    """What a newer version has made is left alone."""
+
+    async def nothing(_):
+        pass
+
+    over(database, nothing)
+    server.do("UPDATE seedvr_meta SET version = 99", database)
+    with pytest.raises(LedgerError, match="newer seedvr"):
+        over(database, nothing)
+
+
+def test_a_server_that_stays_away_is_told_in_time(database, monkeypatch):
+    """Nobody waits for ever: after some attempts the board cannot be used, in one line without a password."""
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(module, "PAUSE", 0.02)
+
+    async def nothing(_):
+        pytest.fail("nobody is there")
+
+    with pytest.raises(LedgerError) as caught:
+        over("postgresql://me:secret@127.0.0.1:1/none", nothing)
+    assert "cannot be used" in caught.value.message
+    assert "secret" not in str(caught.value) + str(caught.value.hint)
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://me:secret@db.example/x",
+        "me:secret@db.example",
+        "postgresql://me:secret@db.example/x?sslmode=disable",
+        "postgresql://me:secret@db.example/x?sslmode=prefer",
+        "postgresql://me:secret@[::1/x",
+        "postgresql://me:secret@db.example/x?no_such=1",
+    ],
+)
+def test_a_url_that_cannot_be_used_is_a_usage_error(url):
+    """Another database, one that is asked in the clear, or no URL at all: one line, and no password in it."""
+    with pytest.raises(UsageError) as caught:
+        find_board(url)
+    assert "secret" not in caught.value.message + str(caught.value.hint)
+    assert caught.value.exit_code == 2
+
+
+def test_another_machine_is_asked_over_tls():
+    """Where others could listen, TLS is asked for; on this machine it need not be."""
+    assert "sslmode=require" in module._checked("postgresql://me@db.example/x")[0]
+    assert "sslmode=verify-full" in module._checked("postgresql://me@db.example/x?sslmode=verify-full")[0]
+    for url in ("postgresql://me@127.0.0.1/x", "postgresql:///x?host=/run/postgresql", "postgres://localhost/x"):
+        assert "sslmode" not in module._checked(url)[0]
+    assert module._checked("postgresql://me:secret@db.example:5433/x")[1] == "the shared ledger db.example/x"
+
+
+RACE = """
+import asyncio, random, sys
+from seedvr_cli.ledger.board import Record
+from seedvr_cli.ledger.postgres import PostgresBoard
+
+async def main(url, name, count):
+    keys = [f"key-{number}" for number in range(count)]
+    random.Random(name).shuffle(keys)
+    async with PostgresBoard(url) as board:
+        async def claim(key):
+            record = Record(key=key, state="submitting", run=name, claim=name + key, gateway="g", price=1)
+            return await board.post(record) is not None
+        for begin in range(0, count, 64):
+            won = await asyncio.gather(*map(claim, keys[begin:begin + 64]))
+            print("\\n".join(key for key, one in zip(keys[begin:begin + 64], won) if one))
+
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+"""
+
+
+def test_eight_processes_race_for_two_thousand_keys(database):
+    """Each key is won by one process, in whatever order they ask."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACE, database, f"p{number}", "2000"], stdout=subprocess.PIPE, text=True
+        )
+        for number in range(8)
+    ]
+    won = [key for process in processes for key in process.communicate()[0].split()]
+    assert all(process.returncode == 0 for process in processes)
+    assert len(won) == len(set(won)) == 2000
