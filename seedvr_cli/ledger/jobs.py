@@ -140,6 +140,10 @@ class Ledger:
 
         return await self._write(operation)
 
+    async def is_watched_elsewhere(self, job: Job) -> bool:  # noqa: ARG002 - nobody is elsewhere, where nothing is shared
+        """Whether a live run of another machine asks the gateway after the job."""
+        return False
+
     async def adopt(self, request_id: str, gateway: str, profile: str) -> Job:
         """Record a job that another machine or program submitted, so that its delivery can be resumed."""
         draft = Draft(

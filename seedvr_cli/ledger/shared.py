@@ -172,6 +172,17 @@ class SharedLedger(Ledger):
                 self._give_back(job.gateway, job.price or 0)  # which is not charged
         return recorded
 
+    async def is_watched_elsewhere(self, job: Job) -> bool:
+        """Whether a live run of another machine asks the gateway after the job."""
+        known = self._records.get(job.id)
+        if known is None or known.run == self._lock.run:
+            return False
+        there = (await self.board.look([known.key])).get(known.key)
+        if there is None:
+            return False
+        self._records[job.id] = there
+        return there.state == "running" and await self.board.is_alive(there.run)
+
     async def push(self) -> int:
         """Have all that this machine has paid for on the board; how many records that were not there."""
         last = pushed = 0

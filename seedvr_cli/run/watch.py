@@ -4,7 +4,15 @@ from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import COMPLETED, ERROR, TERMINAL
-from seedvr_cli.values.errors import Busy, GatewayError, NetworkError, OutcomeUnknown, RequestRefused, StillRunning
+from seedvr_cli.values.errors import (
+    Busy,
+    GatewayError,
+    LedgerError,
+    NetworkError,
+    OutcomeUnknown,
+    RequestRefused,
+    StillRunning,
+)
 from seedvr_cli.values.events import NO_ANSWER, Changed
 from seedvr_cli.values.items import Attachment, Item
 from seedvr_cli.values.job import failure
@@ -17,6 +25,8 @@ MISSING_ANSWERS = 3
 NEW_SECONDS = 60.0
 # Failures in a row from which on the network is to blame that nothing was heard, and not one slow answer.
 PROVEN_FAILURES = 2
+# Seconds for which another machine's polls are as good as ours.
+ELSEWHERE_SECONDS = 60.0
 # Seconds that the last look may wait for its turn, and then take: `--timeout` is overrun by no more.
 LAST_TURN_SECONDS = 0.5
 LAST_LOOK_SECONDS = 1.4
@@ -49,6 +59,8 @@ class _Watch:
         self._failing_since: float | None = None
         self._failures: list[NetworkError | GatewayError] = []
         self._missing = 0
+        # The instant of the last answer.
+        self._heard = run.clock.monotonic()
         # The instant of the submission, by the clock of deadlines.
         begun = job.submitted_at if job and progress.is_attached else None
         age = max(0.0, (run.clock.now() - begun).total_seconds()) if begun else 0.0
@@ -100,6 +112,8 @@ class _Watch:
     async def _look(self, request_id: str) -> float:
         """One poll; the seconds until the next."""
         clock, interval = self._clock, self._run.policy.poll_interval
+        if await self._is_watched_elsewhere():
+            return await self._pause()
         left = max(self._deadline - clock.monotonic(), LAST_LOOK_SECONDS)
         try:
             answer = await self._run.gateway.poll(request_id, seconds=left)
@@ -113,9 +127,20 @@ class _Watch:
             self._was_missing(error)
             return interval
         self._run.reached()
+        self._heard = clock.monotonic()
         await self._learn(request_id, answer)
         self._needs_answer = False
         return interval if self._is_settled else await self._pause()
+
+    async def _is_watched_elsewhere(self) -> bool:
+        """Whether another machine asks after the job, and tells where we look; now and then we ask all the same."""
+        job = self._progress.job
+        if job is None or self._needs_answer or self._clock.monotonic() - self._heard >= ELSEWHERE_SECONDS:
+            return False
+        try:
+            return await self._run.ledger.is_watched_elsewhere(job)
+        except LedgerError:
+            return False
 
     def _failed(self, error: NetworkError | GatewayError) -> None:
         """Raises it where nothing else has come for too long, or the job is known well enough to go on without."""

@@ -8,12 +8,14 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-from fakes.gateway import Reply
+from fakes.gateway import STATUS_PATH, Reply
 from fakes.odd import OddAnswers
-from helpers.command import Bench
+from helpers.command import KEY, Bench
 from helpers.postgres import postgres
 from helpers.sources import new_url, urls, write
 from helpers.waiting import PATIENCE, wait_for
+
+from seedvr_cli.values.catalog import KEY_HEADER
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +76,31 @@ def test_machines_at_the_same_time_pay_once(machines, board, sandbox_server):
         assert (process.returncode, len(out.splitlines())) == (0, 40), errors.decode()
     assert set(server.by_source().values()) == {1}
     assert server.accepted() == 40
+
+
+def test_one_machine_asks_the_gateway(machines, board, gateway, url):
+    """Machines that attach to a job look at the shared ledger while the one that has it asks the gateway."""
+    fake, done = gateway(), threading.Event()
+    fake.script = lambda heard: (
+        fake.view(heard, "PROCESSING") if heard.path.startswith(STATUS_PATH) and not done.is_set() else None
+    )
+
+    def polls(key):
+        return [one for one in fake.polls() if one.headers[KEY_HEADER.lower()] == key]
+
+    keys = [f"{KEY}-{number}" for number in range(2)]
+    first = machines[0].start("image", url, "-q", to=fake, key=keys[0], env=board)
+    wait_for(lambda: len(polls(keys[0])) > 2)
+    second = machines[1].start("image", url, "-q", to=fake, key=keys[1], env=board)
+    wait_for(lambda: polls(keys[1]))
+    before = len(polls(keys[0]))
+    wait_for(lambda: len(polls(keys[0])) > before + 10)
+    assert len(polls(keys[1])) == 1
+    done.set()
+    for process in (first, second):
+        out, errors = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, out) == (0, b"photo-upscaled.png\n"), errors.decode()
+    assert fake.accepted().total() == 1
 
 
 def test_a_machine_that_dies_with_a_post_in_the_air(machines, board, gateway, url):
