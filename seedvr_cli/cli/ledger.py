@@ -92,5 +92,5 @@ async def _push(board: "Board") -> int:
     from seedvr_cli.ledger.shared import SharedLedger
     from seedvr_cli.settings.folders import state_folder
 
-    async with SharedLedger(state_folder(), board, is_pushing=True) as shared:
+    async with SharedLedger(state_folder(), board) as shared:
         return await shared.push()

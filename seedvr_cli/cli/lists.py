@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 from seedvr_cli.cli.context import Common
 from seedvr_cli.cli.failed_file import Failures
@@ -20,6 +20,9 @@ from seedvr_cli.run.policy import Policy
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.request import Source
 from seedvr_cli.values.urls import is_plain_url
+
+if TYPE_CHECKING:
+    from seedvr_cli.run.session import Session
 
 # Lines that are looked up in the ledger together.
 CHUNK = 500
@@ -69,9 +72,10 @@ def upscale_lists(
     total = _check(prospects(only_files=True, only_check=True), common)
     if money.dry_run:
         return print_requests(common, _right(prospects(), common), policy)
-    from seedvr_cli.cli.session import Workload, run_work
+    from seedvr_cli.cli.session import Workload, prepare_claims, run_work
 
-    async def find_work(_: Any) -> Workload:
+    async def find_work(session: "Session") -> Workload:
+        await prepare_claims(common, session)
         if "-" not in lists:
             ask_before(common, prospects(only_files=True), policy, yes=money.yes)
         return Workload(_chunks(prospects(), is_stream=bool(streams)), None if streams else total)

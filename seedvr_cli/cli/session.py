@@ -63,11 +63,16 @@ async def open_session(common: Common) -> AsyncIterator[Session]:
     )
     observe = (lambda text: talk.say(f"seedvr: {text}")) if talk.verbose else None
     async with run.open_session(access, observe=observe) as session:
-        if session.ledger.shared_name is not None:
-            talk.say(f"seedvr: claims stand in {session.ledger.shared_name}")
         if talk.verbose:
             talk.say(f"seedvr: gateway {access.name}; key from {origin}; ledger {session.ledger.path}")
         yield session
+
+
+async def prepare_claims(common: Common, session: Session) -> None:
+    """For who submits: the ledger that machines share, if there is one, is told of and has to be there."""
+    if session.ledger.shared_name is not None:
+        common.talk.say(f"seedvr: claims stand in {session.ledger.shared_name}")
+    await session.ledger.prepare()
 
 
 def run_work(

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from seedvr_cli.cli.context import Common
 from seedvr_cli.cli.delivered import tell_delivered
@@ -22,6 +22,9 @@ from seedvr_cli.run.policy import make_policy as policy_of
 from seedvr_cli.values.catalog import Endpoint, endpoints_of
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.request import choose_endpoint
+
+if TYPE_CHECKING:
+    from seedvr_cli.run.session import Session
 
 
 def upscale(
@@ -64,11 +67,12 @@ def upscale(
     if form == "paths" and not policy.new and tell_delivered(common, prospects):
         return 0
     from seedvr_cli.cli.failed_file import Failures
-    from seedvr_cli.cli.session import Workload, run_work
+    from seedvr_cli.cli.session import Workload, prepare_claims, run_work
 
     failures = Failures(sources.failed_file)
 
-    async def find_work(_: Any) -> Workload:
+    async def find_work(session: "Session") -> Workload:
+        await prepare_claims(common, session)
         ask_before(common, prospects, policy, yes=money.yes)
         return Workload.of(prospects)
 

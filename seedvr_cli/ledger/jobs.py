@@ -69,6 +69,9 @@ class Ledger:
             await self._database.close()
             self._lock.release()
 
+    async def prepare(self) -> None:
+        """Before anything is claimed: see that it can be. LedgerError, where what machines share is not to be had."""
+
     # What a job costs: before the POST, after it, at its end.
 
     async def ask(self, draft: Draft, terms: Terms) -> Verdict:

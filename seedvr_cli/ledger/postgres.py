@@ -100,6 +100,7 @@ class PostgresBoard:
         self._connection: Connection | None = None
         self._asking = asyncio.Lock()
         self._waiting: list[_Waiting] = []
+        self._looks: list[tuple[Sequence[str], asyncio.Future[Mapping[str, Record]]]] = []
         self._server: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -118,18 +119,17 @@ class PostgresBoard:
     async def look(self, keys: Sequence[str]) -> Mapping[str, Record]:
         """See `Board`."""
 
-        async def operation(connection: Connection) -> Mapping[str, Record]:
-            rows = await connection.execute(_LOOK, [list(keys)])
-            return {row[0]: _record(row) for row in await rows.fetchall()}
-
-        return await self._ask(operation)
+        future: asyncio.Future[Mapping[str, Record]] = asyncio.get_running_loop().create_future()
+        self._looks.append((keys, future))
+        self._begin_serving()
+        found = await asyncio.shield(future)
+        return {key: found[key] for key in keys if key in found}
 
     async def post(self, record: Record) -> Record | None:
         """See `Board`."""
         future: asyncio.Future[Record | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(record, future))
-        if self._server is None:
-            self._server = asyncio.create_task(self._serve())
+        self._begin_serving()
         return await asyncio.shield(future)
 
     async def beat(self, run: str) -> None:
@@ -163,9 +163,14 @@ class PostgresBoard:
 
         return await self._ask(operation)
 
+    def _begin_serving(self) -> None:
+        if self._server is None:
+            self._server = asyncio.create_task(self._serve())
+
     async def _serve(self) -> None:
-        """Write what waits, a group at a time; a key stands once in a group."""
-        while self._waiting:
+        """Read and write what waits, a group at a time; a key stands once among what is written together."""
+        while self._waiting or self._looks:
+            await self._serve_looks()
             group: dict[str, _Waiting] = {}
             later: list[_Waiting] = []
             for waiting in self._waiting:
@@ -175,6 +180,8 @@ class PostgresBoard:
                 else:
                     later.append(waiting)
             self._waiting = later
+            if not group:
+                continue
             try:
                 won = await self._post_all([waiting.record for waiting in group.values()])
             except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
@@ -188,6 +195,25 @@ class PostgresBoard:
                     record = waiting.record
                     waiting.future.set_result(replace(record, rev=record.rev + 1) if key in won else None)
         self._server = None
+
+    async def _serve_looks(self) -> None:
+        looks, self._looks = self._looks, []
+        if not looks:
+            return
+
+        async def operation(connection: Connection) -> Mapping[str, Record]:
+            rows = await connection.execute(_LOOK, [sorted({key for keys, _ in looks for key in keys})])
+            return {row[0]: _record(row) for row in await rows.fetchall()}
+
+        try:
+            found = await self._ask(operation)
+        except Exception as error:  # noqa: BLE001 - as for what is written
+            for _, future in looks:
+                future.set_exception(error)
+                future.exception()
+            return
+        for _, future in looks:
+            future.set_result(found)
 
     async def _post_all(self, records: Sequence[Record]) -> set[str]:
         """The keys of those that were written, now or by an attempt whose answer was lost."""

@@ -5,16 +5,18 @@ a record of our own. What the board could not be told is told again until it was
 """
 
 import asyncio
+import os
 import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 from seedvr_cli.ledger.board import BEAT_SECONDS, Board, BoardState, Record
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.rows import insert_job, job_of, stamp
+from seedvr_cli.ledger.runs import live_runs
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import LedgerError, NotSubmitted, StillRunning, UsageError
@@ -30,7 +32,10 @@ NO_CAP = 1 << 62
 
 # Jobs that are told of at a time, and which are: what was sent by a run that goes on, it tells by itself.
 PAGE = 500
-_COUNTS = "state IN ('running', 'completed', 'failed', 'unknown') AND gateway != 'sandbox'"
+_COUNTS = (
+    "state IN ('running', 'completed', 'failed', 'unknown') AND gateway != 'sandbox' AND NOT EXISTS (SELECT 1"
+    " FROM jobs later WHERE later.key = jobs.key AND later.id > jobs.id AND later.state NOT IN ('error', 'forgotten'))"
+)
 
 # What a state that may have cost something says to who asks for the same.
 _VERDICTS: Mapping[str, type[Unanswered | Paid | Failed]] = {
@@ -59,9 +64,10 @@ class SharedLedger(Ledger):
 
     last_seconds = 20.0
 
-    def __init__(self, folder: str, board: Board, *, is_pushing: bool = False, **how: Any) -> None:
+    def __init__(self, folder: str, board: Board, **how: Any) -> None:
         super().__init__(folder, **how)
-        self._is_pushing = is_pushing
+        self._is_open = self._is_ready = False
+        self._opening = asyncio.Lock()
         self.board = board
         self.shared_name = board.name
         # By the number of the job here, what the board has of it.
@@ -73,17 +79,6 @@ class SharedLedger(Ledger):
         self._turns: dict[str, asyncio.Lock] = {}
         self._beating: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        await self.board.__aenter__()
-        try:
-            await super().__aenter__()
-            if not self._is_pushing:
-                await self._check_pushed()
-        except BaseException:
-            await self.board.__aexit__()
-            raise
-        return self
-
     async def __aexit__(self, *how: object) -> None:
         try:
             if self._beating is not None:
@@ -93,13 +88,24 @@ class SharedLedger(Ledger):
             try:
                 await super().__aexit__(*how)
             finally:
-                await self.board.__aexit__(*how)
+                if self._is_open:
+                    await self.board.__aexit__(*how)
+
+    async def prepare(self) -> None:
+        """Open the board. What only polls and delivers does without, and so goes on while that is away."""
+        async with self._opening:
+            if self._is_ready:
+                return
+            await self._open_board()
+            await self._check_pushed()
+            self._is_ready = True
 
     async def ask(self, draft: Draft, terms: Terms) -> Verdict:
         """Whether `draft` might be submitted now; what other machines have of it is brought home."""
         verdict = await super().ask(draft, replace(terms, day_cap=None))
         if not isinstance(verdict, Free):
             return verdict
+        await self.prepare()
         known = (await self.board.look([draft.key])).get(draft.key)
         return Free() if known is None else await self._judge_record(known, draft, terms)
 
@@ -109,6 +115,7 @@ class SharedLedger(Ledger):
         verdict = await super().ask(draft, local)
         if not isinstance(verdict, Free):
             return verdict
+        await self.prepare()
         await self._begin_beating()
         price, rev = draft.price or 0, 0
         if not await self._draw(draft.gateway, price, NO_CAP if terms.day_cap is None else terms.day_cap):
@@ -185,30 +192,66 @@ class SharedLedger(Ledger):
 
     async def push(self) -> int:
         """Have all that this machine has paid for on the board; how many records that were not there."""
+        await self._open_board()
+        if not self._is_pushed() and live_runs(self._lock.folder):
+            raise LedgerError("another seedvr is at work with this machine's ledger, and does not tell the shared one",
+                              hint="wait for that to end, then run the same command again")  # fmt: skip
         last = pushed = 0
         while jobs := await self._jobs(f"id > ? AND {_COUNTS} ORDER BY id LIMIT {PAGE}", (last,)):
             last = jobs[-1].id
-            posts = [self.board.post(self._record_of(job)) for job in jobs]
-            pushed += sum(posted is not None for posted in await asyncio.gather(*posts))
+            pushed += sum(await asyncio.gather(*map(self._push, jobs)))
         with open(self._boards, "a", encoding="utf-8") as file:
             file.write(f"{self.board.id}\n")
+        with suppress(FileNotFoundError):
+            os.unlink(self._debts)
         return pushed
 
+    async def _push(self, job: Job) -> bool:
+        """Whether the board has learnt something of a job: that there is one, or what became of it."""
+        record = self._record_of(job)
+        if await self.board.post(record) is not None:
+            return True
+        known = (await self.board.look([job.key])).get(job.key)
+        if known is None or known.state in _ENDS or known.state == record.state:
+            return False
+        query = "SELECT run FROM jobs WHERE id = ?"
+        (run,) = await self._read(lambda connection: connection.execute(query, (job.id,)).fetchone())
+        if known.run != run and (known.request_id is None or known.request_id != job.request_id):
+            return False  # it is another's
+        facts = {**known.facts, **_facts_of(job)}
+        told = replace(known, state=record.state, request_id=job.request_id, facts=facts)
+        return await self.board.post(told) is not None
+
     # Below.
+
+    async def _open_board(self) -> None:
+        if not self._is_open:
+            await self.board.__aenter__()
+            self._is_open = True
 
     @property
     def _boards(self) -> str:
         """The file that says which boards know what this ledger has."""
         return f"{self.path}.boards"
 
-    async def _check_pushed(self) -> None:
-        """LedgerError where this machine has paid for what the board has never heard of: others would pay again."""
+    def _is_pushed(self) -> bool:
         try:
             with open(self._boards, encoding="utf-8") as file:
-                if self.board.id in file.read().split():
-                    return
+                return self.board.id in file.read().split()
         except FileNotFoundError:
-            pass
+            return False
+
+    @property
+    def _debts(self) -> str:
+        """The file that says that an earlier run could not tell the board all."""
+        return f"{self.path}.owed"
+
+    async def _check_pushed(self) -> None:
+        """LedgerError where this machine has paid for what the board has never heard of: others would pay again."""
+        if self._is_pushed():
+            if os.path.exists(self._debts):
+                await self.push()
+            return
         if await self._jobs(f"{_COUNTS} LIMIT 1", ()):
             raise LedgerError(
                 f"{self.board.name} does not know yet what this machine has paid for",
@@ -357,10 +400,12 @@ class SharedLedger(Ledger):
                     if amount:
                         await self.board.draw(gateway, -amount, 0)
                 await self.board.rest(self._lock.run)
-        if self._owed:
+        if count := len(self._owed):
+            os.close(os.open(self._debts, os.O_WRONLY | os.O_CREAT, 0o600))
+            jobs = "1 job" if count == 1 else f"{count} jobs"
             raise LedgerError(
-                f"{self.board.name} was not told what became of {len(self._owed)} jobs; this machine's ledger has them",
-                hint="'seedvr ledger push' tells it, once it is to be had again",
+                f"{self.board.name} was not told what became of {jobs}; this machine's ledger has it",
+                hint="the next run tells it, or 'seedvr ledger push'",
             )
 
 

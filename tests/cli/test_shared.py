@@ -11,7 +11,7 @@ import pytest
 from fakes.gateway import STATUS_PATH, Reply
 from fakes.odd import OddAnswers
 from helpers.command import KEY, Bench
-from helpers.postgres import postgres
+from helpers.postgres import name_of, postgres
 from helpers.sources import new_url, urls, write
 from helpers.waiting import PATIENCE, wait_for
 
@@ -186,6 +186,39 @@ def test_a_server_that_is_away_pays_nothing(run, sandbox, url):
     assert (done.rc, done.stdout, sandbox.accepted(url)) == (1, "", 0)
     assert "the shared ledger 127.0.0.1/none cannot be used" in done.stderr
     assert "secret" not in done.stderr
+
+
+def test_what_is_paid_for_is_delivered_without_the_server(run, board, sandbox, url):
+    """`download` needs no shared ledger: what this machine has paid for it fetches while that is away."""
+    submitted = run("image", url, "--no-wait", to=sandbox, env=board)
+    assert submitted.rc == 0, submitted.stderr
+    done = run("download", to=sandbox, env={"SEEDVR_LEDGER_URL": "postgresql://127.0.0.1:1/none"})
+    assert (done.rc, done.lines) == (0, ["photo-upscaled.png"]), done.stderr
+
+
+def test_a_server_that_goes_away_under_a_run(run, server, board, gateway, work):
+    """What is paid for is waited for and delivered, nothing more is claimed, and the next run tells what was left."""
+    name, sources = name_of(board["SEEDVR_LEDGER_URL"]), urls(3)
+    fake = gateway()
+
+    def script(heard):
+        if heard.method == "POST" and not fake.accepted():
+            server.do(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            server.do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'seedvr'")
+
+    fake.script = script
+    impatient = "import seedvr_cli.ledger.postgres as p\np.PATIENCE = 0.2\np.PAUSE = 0.05\n"
+    command = ("image", "--from", write(work / "list", sources), "-j", "1")
+    done = run(*command, to=fake, env=board, inject=impatient)
+    assert (done.rc, done.lines) == (1, ["picture-0-upscaled.png"]), done.stderr
+    assert "cannot be used" in done.stderr
+    assert "was not told what became of 1 job" in done.stderr
+    assert fake.accepted().total() == 1
+    server.do(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    again = run(*command, to=fake, env=board)
+    assert (again.rc, len(again.lines)) == (0, 3), again.stderr
+    assert set(fake.accepted().values()) == {1}
+    assert board_states(board) == ["completed"] * 3
 
 
 def test_a_machine_that_was_stopped_past_its_lease_sends_nothing_more(machines, board, gateway, url):

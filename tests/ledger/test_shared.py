@@ -9,6 +9,7 @@ from fakes.board import MemoryBoard
 from helpers.jobs import draft, nothing, run
 
 from seedvr_cli.ledger.board import LEASE_SECONDS
+from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.shared import PORTION, SharedLedger, set_free
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered
 from seedvr_cli.values.answer import Answer
@@ -300,15 +301,49 @@ def test_a_ledger_from_before_the_board_is_pushed_first(machine, board, tmp_path
     run(tmp_path / "a", before)
 
     async def work():
-        with pytest.raises(LedgerError) as caught:
-            async with machine("a"):
-                pytest.fail("it knows what the board does not")
+        async with machine("a") as a:
+            for _ in range(2):
+                with pytest.raises(LedgerError) as caught:
+                    await a.prepare()
         assert "seedvr ledger push" in caught.value.hint
-        async with SharedLedger(str(tmp_path / "a"), board, is_pushing=True) as a:
+        async with machine("a") as a:
             assert await a.push() == 2
         async with machine("a"), machine("b") as b:
             assert isinstance(await b.claim(draft(), ANYHOW), Paid)
             assert isinstance(await b.claim(draft("lost"), ANYHOW), Unanswered)
+
+    asyncio.run(work())
+
+
+def test_the_latest_of_a_keys_jobs_is_pushed(machine, board, tmp_path):
+    """Of what was submitted again after a failure, the board learns how it stands now, and not how it stood."""
+
+    async def before(ledger):
+        for status in ("FAILED", "COMPLETED", "ERROR"):
+            claimed = await ledger.claim(draft(), Terms(again=True))
+            await ledger.record(claimed.job, answer(status))
+
+    run(tmp_path / "a", before)
+
+    async def work():
+        async with machine("a") as a:
+            assert await a.push() == 1
+        assert board.records["key"].state == "completed"
+
+    asyncio.run(work())
+
+
+def test_a_machine_is_not_pushed_while_a_run_does_not_tell(machine, tmp_path):
+    """A run that began without the board may pay for what the board does not hear of: it is waited for."""
+
+    async def work():
+        async with Ledger(str(tmp_path / "a")) as alone:
+            await alone.claim(draft(), ANYHOW)
+            async with machine("a") as a:
+                with pytest.raises(LedgerError, match="another seedvr is at work"):
+                    await a.push()
+        async with machine("a") as a:
+            assert await a.push() == 1
 
     asyncio.run(work())
 
