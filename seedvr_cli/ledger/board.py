@@ -16,6 +16,9 @@ from typing import Any, Literal, Protocol, Self
 LEASE_SECONDS = 60.0
 BEAT_SECONDS = 20.0
 
+# Of a job, terminal states.
+ENDS = frozenset({"completed", "failed", "error"})
+
 BoardState = Literal["submitting", "running", "completed", "failed", "error", "unknown", "free"]
 
 

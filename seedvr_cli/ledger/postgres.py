@@ -98,6 +98,7 @@ class PostgresBoard:
         self._conninfo, self.name = _checked(url)
         self.id = ""
         self._connection: Connection | None = None
+        self._away_until = 0.0
         self._asking = asyncio.Lock()
         self._waiting: list[_Waiting] = []
         self._looks: list[tuple[Sequence[str], asyncio.Future[Mapping[str, Record]]]] = []
@@ -243,8 +244,9 @@ class PostgresBoard:
     async def _ask(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
         """Ask the server, over another connection where one broke; LedgerError where it stays away."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + PATIENCE
         async with self._asking:
+            # Who asks right after others have waited in vain does not wait as long again.
+            until = loop.time() + (PATIENCE if loop.time() > self._away_until else 0.0)
             while True:
                 try:
                     connection = self._connection or await self._connect()
@@ -252,6 +254,7 @@ class PostgresBoard:
                 except psycopg.OperationalError as error:
                     await self._drop()
                     if loop.time() + PAUSE > until:
+                        self._away_until = loop.time() + PATIENCE
                         raise self._failure(error) from error
                     await asyncio.sleep(PAUSE)
                 except psycopg.Error as error:

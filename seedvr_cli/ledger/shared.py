@@ -5,37 +5,27 @@ a record of our own. What the board could not be told is told again until it was
 """
 
 import asyncio
-import os
 import sqlite3
-import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from seedvr_cli.ledger.board import BEAT_SECONDS, Board, BoardState, Record
+from seedvr_cli.ledger.backlog import Backlog, facts_of, record_of
+from seedvr_cli.ledger.board import BEAT_SECONDS, ENDS, Board, BoardState, Record
 from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.ledger.purse import Purse
 from seedvr_cli.ledger.rows import insert_job, job_of, stamp
-from seedvr_cli.ledger.runs import live_runs
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import LedgerError, NotSubmitted, StillRunning, UsageError
 from seedvr_cli.values.job import Draft, Job
-from seedvr_cli.values.schedule import iso, parse_timestamp
+from seedvr_cli.values.schedule import parse_timestamp
 
 # Seconds that the end of a run waits for the board to be told what it was not told yet.
 LAST_SECONDS = 10.0
-# Millionths of a dollar that are drawn from the day's cap at a time, so that not every claim asks for money.
-PORTION = 50_000
-# What may be spent where nobody has set a cap: the day is counted all the same, for those who have.
-NO_CAP = 1 << 62
-
-# Jobs that are told of at a time, and which are: what was sent by a run that goes on, it tells by itself.
-PAGE = 500
-_COUNTS = (
-    "state IN ('running', 'completed', 'failed', 'unknown') AND gateway != 'sandbox' AND NOT EXISTS (SELECT 1"
-    " FROM jobs later WHERE later.key = jobs.key AND later.id > jobs.id AND later.state NOT IN ('error', 'forgotten'))"
-)
+# Locks for the records that are told of: which one a record takes is a matter of its key.
+LOCKS = 1024
 
 # What a state that may have cost something says to who asks for the same.
 _VERDICTS: Mapping[str, type[Unanswered | Paid | Failed]] = {
@@ -44,9 +34,8 @@ _VERDICTS: Mapping[str, type[Unanswered | Paid | Failed]] = {
     "completed": Paid,
     "failed": Failed,
 }
-# Terminal states, and that of a job that the gateway works on.
-_ENDS = frozenset({"completed", "failed", "error"})
-_TRAVELS = _ENDS | {"running"}
+# States that the board is told of as answers of the gateway.
+_ANSWERS = ENDS | {"running"}
 
 
 def find_board(url: str) -> Board:
@@ -74,9 +63,9 @@ class SharedLedger(Ledger):
         self._records: dict[int, Record] = {}
         # By key, what the board is still to be told.
         self._owed: dict[str, Record] = {}
-        # What was drawn from a gateway's day, and is not spent.
-        self._purse: dict[str, int] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._purse = Purse(board)
+        self._backlog = Backlog(self, board)
+        self._turns = [asyncio.Lock() for _ in range(LOCKS)]
         self._beating: asyncio.Task[None] | None = None
 
     async def __aexit__(self, *how: object) -> None:
@@ -97,13 +86,14 @@ class SharedLedger(Ledger):
             if self._is_ready:
                 return
             await self._open_board()
-            await self._check_pushed()
+            await self._backlog.check()
             self._is_ready = True
 
     async def ask(self, draft: Draft, terms: Terms) -> Verdict:
         """Whether `draft` might be submitted now; what other machines have of it is brought home."""
         verdict = await super().ask(draft, replace(terms, day_cap=None))
         if not isinstance(verdict, Free):
+            await self._heal(verdict)
             return verdict
         await self.prepare()
         known = (await self.board.look([draft.key])).get(draft.key)
@@ -111,30 +101,38 @@ class SharedLedger(Ledger):
 
     async def claim(self, draft: Draft, terms: Terms) -> Verdict:
         """Ask to submit `draft`: on the board in one trip where nobody was there, and then here."""
-        local = replace(terms, day_cap=None)
-        verdict = await super().ask(draft, local)
+        verdict = await super().ask(draft, replace(terms, day_cap=None))
         if not isinstance(verdict, Free):
+            await self._heal(verdict)
             return verdict
         await self.prepare()
         await self._begin_beating()
-        price, rev = draft.price or 0, 0
-        if not await self._draw(draft.gateway, price, NO_CAP if terms.day_cap is None else terms.day_cap):
+        price = draft.price or 0
+        if not await self._purse.take(draft.gateway, price, terms.day_cap):
             return OverDay()
+        claimed: Verdict = Free()
+        try:
+            claimed = await self._claim(draft, terms)
+        finally:
+            if not isinstance(claimed, Claimed):
+                self._purse.give_back(draft.gateway, price)
+        return claimed
+
+    async def _claim(self, draft: Draft, terms: Terms) -> Verdict:
+        rev = 0
         while True:
-            posted = await self.board.post(self._claim_of(draft, rev))
+            posted = await self.board.post(record_of(draft, self._lock.take(), "submitting", rev))
             if posted is not None:
                 break
             known = (await self.board.look([draft.key])).get(draft.key)
             verdict = Free() if known is None else await self._judge_record(known, draft, terms)
             if not isinstance(verdict, Free):
-                self._give_back(draft.gateway, price)
                 return verdict
             rev = known.rev if known else 0
         try:
-            verdict = await super().claim(draft, replace(local, again=True))
+            verdict = await super().claim(draft, replace(terms, again=True, day_cap=None))
         except LedgerError:
             await self._tell(replace(posted, state="free"))
-            self._give_back(draft.gateway, price)
             raise
         assert isinstance(verdict, Claimed)
         self._records[verdict.job.id] = posted
@@ -161,7 +159,7 @@ class SharedLedger(Ledger):
         """Forget a job that the gateway provably did not accept."""
         await super().release(job)
         await self._change(job, "free")
-        self._give_back(job.gateway, job.price or 0)
+        self._purse.give_back(job.gateway, job.price or 0)
 
     async def lose(self, job: Job, message: str) -> Job:
         """Record that the outcome of the submission is unknown."""
@@ -173,10 +171,10 @@ class SharedLedger(Ledger):
         """Record the gateway's answer here, and then on the board what travels: its id, and its end."""
         recorded = await super().record(job, answer)
         known = self._records.get(job.id)
-        if known is not None and recorded.state in _TRAVELS and known.state != recorded.state:
+        if known is not None and recorded.state in _ANSWERS and known.state != recorded.state:
             await self._change(recorded, recorded.state)  # type: ignore[arg-type]
             if recorded.state == "error" and known.run == self._lock.run:
-                self._give_back(job.gateway, job.price or 0)  # which is not charged
+                self._purse.give_back(job.gateway, job.price or 0)  # which is not charged
         return recorded
 
     async def is_watched_elsewhere(self, job: Job) -> bool:
@@ -191,36 +189,26 @@ class SharedLedger(Ledger):
         return there.state == "running" and await self.board.is_alive(there.run)
 
     async def push(self) -> int:
-        """Have all that this machine has paid for on the board; how many records that were not there."""
+        """Have all that this machine has paid for on the board; of how many jobs it has learnt something."""
         await self._open_board()
-        if not self._is_pushed() and live_runs(self._lock.folder):
-            raise LedgerError("another seedvr is at work with this machine's ledger, and does not tell the shared one",
-                              hint="wait for that to end, then run the same command again")  # fmt: skip
-        last = pushed = 0
-        while jobs := await self._jobs(f"id > ? AND {_COUNTS} ORDER BY id LIMIT {PAGE}", (last,)):
-            last = jobs[-1].id
-            pushed += sum(await asyncio.gather(*map(self._push, jobs)))
-        with open(self._boards, "a", encoding="utf-8") as file:
-            file.write(f"{self.board.id}\n")
-        with suppress(FileNotFoundError):
-            os.unlink(self._debts)
-        return pushed
+        return await self._backlog.push()
 
-    async def _push(self, job: Job) -> bool:
-        """Whether the board has learnt something of a job: that there is one, or what became of it."""
-        record = self._record_of(job)
-        if await self.board.post(record) is not None:
-            return True
-        known = (await self.board.look([job.key])).get(job.key)
-        if known is None or known.state in _ENDS or known.state == record.state:
-            return False
+    # For the backlog.
+
+    @property
+    def runs_folder(self) -> str:
+        """Where runs of this machine hold their locks."""
+        return self._lock.folder
+
+    async def find_jobs(self, where: str, *values: Any) -> list[Job]:
+        """Jobs of this machine."""
+        return await self._jobs(where, values)
+
+    async def run_of(self, job: Job) -> str:
+        """The run that has submitted a job; of one from elsewhere, this one."""
         query = "SELECT run FROM jobs WHERE id = ?"
-        (run,) = await self._read(lambda connection: connection.execute(query, (job.id,)).fetchone())
-        if known.run != run and (known.request_id is None or known.request_id != job.request_id):
-            return False  # it is another's
-        facts = {**known.facts, **_facts_of(job)}
-        told = replace(known, state=record.state, request_id=job.request_id, facts=facts)
-        return await self.board.post(told) is not None
+        row = await self._read(lambda connection: connection.execute(query, (job.id,)).fetchone())
+        return str(row[0]) if row and row[0] else self._lock.run
 
     # Below.
 
@@ -228,55 +216,6 @@ class SharedLedger(Ledger):
         if not self._is_open:
             await self.board.__aenter__()
             self._is_open = True
-
-    @property
-    def _boards(self) -> str:
-        """The file that says which boards know what this ledger has."""
-        return f"{self.path}.boards"
-
-    def _is_pushed(self) -> bool:
-        try:
-            with open(self._boards, encoding="utf-8") as file:
-                return self.board.id in file.read().split()
-        except FileNotFoundError:
-            return False
-
-    @property
-    def _debts(self) -> str:
-        """The file that says that an earlier run could not tell the board all."""
-        return f"{self.path}.owed"
-
-    async def _check_pushed(self) -> None:
-        """LedgerError where this machine has paid for what the board has never heard of: others would pay again."""
-        if self._is_pushed():
-            if os.path.exists(self._debts):
-                await self.push()
-            return
-        if await self._jobs(f"{_COUNTS} LIMIT 1", ()):
-            raise LedgerError(
-                f"{self.board.name} does not know yet what this machine has paid for",
-                hint="run 'seedvr ledger push' once",
-            )
-        await self.push()
-
-    def _record_of(self, job: Job) -> Record:
-        """A job from before there was a board."""
-        state: BoardState = job.state if job.state in _TRAVELS else "unknown"  # type: ignore[assignment]
-        claim = self._claim_of(job, 0)
-        return replace(claim, state=state, request_id=job.request_id, facts={**claim.facts, **_facts_of(job)})
-
-    def _claim_of(self, draft: Draft, rev: int) -> Record:
-        return Record(
-            key=draft.key,
-            state="submitting",
-            run=self._lock.take(),
-            claim=uuid.uuid4().hex,
-            gateway=draft.gateway,
-            price=draft.price or 0,
-            facts={"endpoint": draft.endpoint, "source": draft.source, "name": draft.name, "profile": draft.profile,
-                   "params": dict(draft.params), "key_name": draft.key_name},
-            rev=rev,
-        )  # fmt: skip
 
     async def _judge_record(self, known: Record, draft: Draft, terms: Terms) -> Verdict:
         """What a record of the board says to `draft`; what a dead run left is settled."""
@@ -312,12 +251,18 @@ class SharedLedger(Ledger):
         self._records[job.id] = known
         return job
 
+    async def _heal(self, verdict: Verdict) -> None:
+        """A run that was killed may have recorded here what became of a job, and not there."""
+        if self._is_ready and isinstance(verdict, Paid | Failed) and verdict.job.id not in self._records:
+            with suppress(LedgerError):
+                await self._backlog.tell(verdict.job)
+
     async def _change(self, job: Job, state: BoardState) -> None:
         """Another state of a job of ours."""
         known = self._records.get(job.id)
         if known is not None:
             self._records[job.id] = await self._tell(
-                replace(known, state=state, request_id=job.request_id, facts={**known.facts, **_facts_of(job)})
+                replace(known, state=state, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
             )
 
     async def _tell(self, record: Record) -> Record:
@@ -333,7 +278,7 @@ class SharedLedger(Ledger):
                     self._owed.pop(record.key, None)
                     return posted
                 known = (await self.board.look([record.key])).get(record.key)
-                if known is None or known.claim != record.claim or known.state in _ENDS:
+                if known is None or known.claim != record.claim or known.state in ENDS:
                     self._owed.pop(record.key, None)
                     return known or record
                 record = replace(record, rev=known.rev)  # our lease was over, and it was taken for lost
@@ -348,30 +293,9 @@ class SharedLedger(Ledger):
                 if record := self._owed.get(key):
                     await self._tell_now(record)
 
-    @asynccontextmanager
-    async def _turn(self, key: str) -> AsyncIterator[None]:
+    def _turn(self, key: str) -> asyncio.Lock:
         """One write of a record of ours after the other: a late one must not go over a later one."""
-        lock = self._turns.setdefault(key, asyncio.Lock())
-        async with lock:
-            yield
-        if not lock.locked():
-            self._turns.pop(key, None)
-
-    async def _draw(self, gateway: str, amount: int, cap: int) -> bool:
-        """Money for a claim, out of a portion that was drawn from the day's cap, or of another."""
-        while self._purse.get(gateway, 0) < amount:
-            missing = amount - self._purse.get(gateway, 0)
-            for wanted in (max(missing, PORTION), missing):
-                if await self.board.draw(gateway, wanted, cap):
-                    self._purse[gateway] = self._purse.get(gateway, 0) + wanted
-                    break
-            else:
-                return False
-        self._purse[gateway] -= amount
-        return True
-
-    def _give_back(self, gateway: str, amount: int) -> None:
-        self._purse[gateway] = self._purse.get(gateway, 0) + amount
+        return self._turns[hash(key) % LOCKS]
 
     async def _begin_beating(self) -> None:
         """The first claim needs a lease that holds; from then on it is renewed."""
@@ -396,17 +320,10 @@ class SharedLedger(Ledger):
         with suppress(LedgerError, TimeoutError):
             async with asyncio.timeout(LAST_SECONDS):
                 await self._pay_debts()
-                for gateway, amount in self._purse.items():
-                    if amount:
-                        await self.board.draw(gateway, -amount, 0)
+                await self._purse.empty()
                 await self.board.rest(self._lock.run)
-        if count := len(self._owed):
-            os.close(os.open(self._debts, os.O_WRONLY | os.O_CREAT, 0o600))
-            jobs = "1 job" if count == 1 else f"{count} jobs"
-            raise LedgerError(
-                f"{self.board.name} was not told what became of {jobs}; this machine's ledger has it",
-                hint="the next run tells it, or 'seedvr ledger push'",
-            )
+        if self._owed:
+            raise self._backlog.owe(len(self._owed))
 
 
 async def set_free(board: Board, keys: Iterable[str]) -> None:
@@ -415,13 +332,6 @@ async def set_free(board: Board, keys: Iterable[str]) -> None:
         if record.state == "unknown" and await board.post(replace(record, state="free")) is None:
             raise LedgerError(f"another machine has just changed what {board.name} has of {key}",
                               hint="the same command again looks again")  # fmt: skip
-
-
-def _facts_of(job: Job) -> Mapping[str, Any]:
-    """What other machines are to know of a job beside its id."""
-    stamps = {"created_at": job.created_at, "completed_at": job.completed_at}
-    facts: dict[str, Any] = {name: iso(instant) for name, instant in stamps.items() if instant}
-    return {**facts, "status": job.status, "error": job.error}
 
 
 def _job_of(known: Record, draft: Draft) -> Job:

@@ -16,6 +16,7 @@ import batch
 import delivery
 import download
 import laws
+import shared
 import startup
 import submit
 from installation import install
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "day": laws.day,
     "names": laws.names,
     "cap": laws.cap,
+    "shared": shared.figures,
 }
 # What these need beside the core: the package's extras, and what rivals are written with.
 FAST = (("fast",), ())
@@ -47,6 +49,7 @@ EXTRAS = {
     "batch-16": FAST,
     "polling": (("fast",), ("aiohttp",)),
     "long": FAST,
+    "shared": (("fast", "postgres"), ()),
 }
 # What is measured in memory as well as on disk, where there is such a folder.
 MEMORY = "/dev/shm"

@@ -10,7 +10,8 @@ from helpers.jobs import draft, nothing, run
 
 from seedvr_cli.ledger.board import LEASE_SECONDS
 from seedvr_cli.ledger.jobs import Ledger
-from seedvr_cli.ledger.shared import PORTION, SharedLedger, set_free
+from seedvr_cli.ledger.purse import PORTION
+from seedvr_cli.ledger.shared import SharedLedger, set_free
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import LedgerError, NotSubmitted
@@ -222,6 +223,26 @@ def test_nobody_claims_without_the_board(machine, board, tmp_path):
 
     asyncio.run(work())
     assert [job.key for job in run(tmp_path / "a", lambda ledger: ledger._jobs("1", ()))] == ["key"]
+
+
+def test_a_killed_run_is_corrected_by_the_next(machine, board):
+    """What a killed run had recorded here and not there is told when the same request is met again, by this machine."""
+
+    async def work():
+        async with killed(machine("a")) as a:
+            claimed = await a.claim(draft(), ANYHOW)
+            board.is_away = True
+            await a.record(claimed.job, answer())
+        board.is_away = False
+        board.time += LEASE_SECONDS + 1
+        async with machine("b") as b:
+            assert isinstance(await b.claim(draft(), ANYHOW), Unanswered)
+        async with machine("a") as a:
+            await a.prepare()
+            assert isinstance(await a.claim(draft(), ANYHOW), Paid)
+        assert (board.records["key"].state, board.records["key"].request_id) == ("running", "job_1")
+
+    asyncio.run(work())
 
 
 def test_what_the_board_was_never_told_is_said(machine, board):

@@ -1,0 +1,117 @@
+"""What this machine has paid for and the board does not know: from before there was one, or for want of an answer."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from seedvr_cli.ledger.board import ENDS, Board, BoardState, Record
+from seedvr_cli.ledger.runs import live_runs
+from seedvr_cli.values.errors import LedgerError
+from seedvr_cli.values.job import Draft, Job
+from seedvr_cli.values.schedule import iso
+
+if TYPE_CHECKING:
+    from seedvr_cli.ledger.shared import SharedLedger
+
+# Jobs that are told of at a time, and which are: the one that counts for a key, if it may have cost something.
+PAGE = 500
+_COUNTS = (
+    "state IN ('running', 'completed', 'failed', 'unknown') AND gateway != 'sandbox' AND NOT EXISTS (SELECT 1"
+    " FROM jobs later WHERE later.key = jobs.key AND later.id > jobs.id AND later.state NOT IN ('error', 'forgotten'))"
+)
+
+
+class Backlog:
+    """Of one ledger and one board, which is open."""
+
+    def __init__(self, ledger: "SharedLedger", board: Board) -> None:
+        self._ledger = ledger
+        self._board = board
+        # The boards that know what this ledger has, and whether an earlier run could not tell all.
+        self._boards = f"{ledger.path}.boards"
+        self._debts = f"{ledger.path}.owed"
+
+    async def check(self) -> None:
+        """LedgerError where this machine has paid for what the board has never heard of: others would pay again."""
+        if not self._is_known:
+            if await self._ledger.find_jobs(f"{_COUNTS} LIMIT 1"):
+                raise LedgerError(
+                    f"{self._board.name} does not know yet what this machine has paid for",
+                    hint="run 'seedvr ledger push' once",
+                )
+            await self.push()
+        elif os.path.exists(self._debts):
+            await self.push()
+
+    async def push(self) -> int:
+        """Have all that this machine has paid for on the board; of how many jobs it has learnt something."""
+        if not self._is_known and live_runs(self._ledger.runs_folder):
+            raise LedgerError("another seedvr is at work with this machine's ledger, and does not tell the shared one",
+                              hint="wait for that to end, then run the same command again")  # fmt: skip
+        last = pushed = 0
+        while jobs := await self._ledger.find_jobs(f"id > ? AND {_COUNTS} ORDER BY id LIMIT {PAGE}", last):
+            last = jobs[-1].id
+            pushed += sum(await asyncio.gather(*map(self.tell, jobs)))
+        with open(self._boards, "a", encoding="utf-8") as file:
+            file.write(f"{self._board.id}\n")
+        with suppress(FileNotFoundError):
+            os.unlink(self._debts)
+        return pushed
+
+    async def tell(self, job: Job) -> bool:
+        """Whether the board has learnt something of a job: that there is one, or what became of it."""
+        known = (await self._board.look([job.key])).get(job.key)
+        run = await self._ledger.run_of(job)
+        state: BoardState = job.state if job.state in ENDS or job.state == "running" else "unknown"  # type: ignore[assignment]
+        if known is None:
+            return await self._board.post(record_of(job, run, state)) is not None
+        is_ours = known.run == run or (known.request_id is not None and known.request_id == job.request_id)
+        if known.state in ENDS or known.state == state or not is_ours:
+            return False
+        told = replace(known, state=state, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
+        return await self._board.post(told) is not None
+
+    def owe(self, count: int) -> LedgerError:
+        """The board was not told what became of so many jobs: the next run does; what is said of it."""
+        os.close(os.open(self._debts, os.O_WRONLY | os.O_CREAT, 0o600))
+        jobs = "1 job" if count == 1 else f"{count} jobs"
+        return LedgerError(
+            f"{self._board.name} was not told what became of {jobs}; this machine's ledger has it",
+            hint="the next run tells it, or 'seedvr ledger push'",
+        )
+
+    @property
+    def _is_known(self) -> bool:
+        try:
+            with open(self._boards, encoding="utf-8") as file:
+                return self._board.id in file.read().split()
+        except FileNotFoundError:
+            return False
+
+
+def record_of(draft: Draft, run: str, state: BoardState, rev: int = 0) -> Record:
+    """What other machines are to know of a job, under a claim of its own."""
+    return Record(
+        key=draft.key,
+        state=state,
+        run=run,
+        claim=uuid.uuid4().hex,
+        gateway=draft.gateway,
+        price=draft.price or 0,
+        request_id=draft.request_id if isinstance(draft, Job) else None,
+        facts={"endpoint": draft.endpoint, "source": draft.source, "name": draft.name, "profile": draft.profile,
+               "params": dict(draft.params), "key_name": draft.key_name,
+               **(facts_of(draft) if isinstance(draft, Job) else {})},
+        rev=rev,
+    )  # fmt: skip
+
+
+def facts_of(job: Job) -> Mapping[str, Any]:
+    """What becomes known of a job with its answers, beside its id."""
+    stamps = {"created_at": job.created_at, "completed_at": job.completed_at}
+    facts: dict[str, Any] = {name: iso(instant) for name, instant in stamps.items() if instant}
+    return {**facts, "status": job.status, "error": job.error}
