@@ -11,6 +11,8 @@ import pytest
 from fakes.gateway import FakeGateway, Script
 from helpers.command import Bench, Done
 from helpers.places import DATA
+from helpers.postgres import Server as PostgresServer
+from helpers.postgres import postgres
 from helpers.sandbox import SandboxServer, serve
 from helpers.sources import new_url
 
@@ -104,6 +106,13 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]
     """One sandbox for all tests that need no fault: without latency, its results tiny. Sources tell tests apart."""
     with serve(tmp_path_factory.mktemp("sandbox"), "--instant", "--latency", "0s") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL, one for all tests; each asks it for a database of its own."""
+    with postgres() as running:
+        yield running
 
 
 @pytest.fixture

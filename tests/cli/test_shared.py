@@ -11,7 +11,7 @@ import pytest
 from fakes.gateway import STATUS_PATH, Reply
 from fakes.odd import OddAnswers
 from helpers.command import KEY, Bench
-from helpers.postgres import name_of, postgres
+from helpers.postgres import name_of
 from helpers.sources import new_url, urls, write
 from helpers.waiting import PATIENCE, wait_for
 
@@ -20,19 +20,14 @@ from seedvr_cli.values.catalog import KEY_HEADER
 pytestmark = pytest.mark.slow
 
 KILLS = 30
-
-
-@pytest.fixture(scope="module")
-def server():
-    """PostgreSQL."""
-    with postgres() as running:
-        yield running
+# Ends all connections of the command.
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'seedvr'"
 
 
 @pytest.fixture
-def board(server):
+def board(postgres_server):
     """The environment of machines that share a ledger."""
-    return {"SEEDVR_LEDGER_URL": server.database()}
+    return {"SEEDVR_LEDGER_URL": postgres_server.database()}
 
 
 @pytest.fixture
@@ -196,15 +191,17 @@ def test_what_is_paid_for_is_delivered_without_the_server(run, board, sandbox, u
     assert (done.rc, done.lines) == (0, ["photo-upscaled.png"]), done.stderr
 
 
-def test_a_server_that_goes_away_under_a_run(run, server, board, gateway, work):
+def test_a_server_that_goes_away_under_a_run(run, postgres_server, board, gateway, work):
     """What is paid for is waited for and delivered, nothing more is claimed, and the next run tells what was left."""
     name, sources = name_of(board["SEEDVR_LEDGER_URL"]), urls(3)
     fake = gateway()
 
     def script(heard):
         if heard.method == "POST" and not fake.accepted():
-            server.do(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-            server.do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'seedvr'")
+            postgres_server.do(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            postgres_server.do(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'seedvr'"
+            )
 
     fake.script = script
     impatient = "import seedvr_cli.ledger.postgres as p\np.PATIENCE = 0.2\np.PAUSE = 0.05\n"
@@ -214,7 +211,7 @@ def test_a_server_that_goes_away_under_a_run(run, server, board, gateway, work):
     assert "cannot be used" in done.stderr
     assert "was not told what became of 1 job" in done.stderr
     assert fake.accepted().total() == 1
-    server.do(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    postgres_server.do(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     again = run(*command, to=fake, env=board)
     assert (again.rc, len(again.lines)) == (0, 3), again.stderr
     assert set(fake.accepted().values()) == {1}

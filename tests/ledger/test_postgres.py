@@ -19,6 +19,12 @@ from seedvr_cli.values.errors import LedgerError, UsageError
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture
+def database(postgres_server):
+    """The URL of an empty database."""
+    return postgres_server.database()
+
+
 def record(key="key", **more):
     facts = {"state": "submitting", "run": "run", "claim": f"claim of {key}", "gateway": "g", "price": 1000, **more}
     return Record(key=key, **facts)
@@ -115,7 +121,7 @@ def test_a_day_is_drawn_on_exactly(database):
     over(database, work, 8)
 
 
-def test_connections_that_are_cut_lose_and_double_no_claim(database, server):
+def test_connections_that_are_cut_lose_and_double_no_claim(database, postgres_server):
     """While the server ends our connections again and again, every key is won once, and by who was told so."""
     keys = [f"key-{number:03}" for number in range(400)]
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'seedvr'"
@@ -131,7 +137,7 @@ def test_connections_that_are_cut_lose_and_double_no_claim(database, server):
 
         async def cutting():
             for _ in range(10):
-                await asyncio.to_thread(server.do, cut)
+                await asyncio.to_thread(postgres_server.do, cut)
 
         *claims, _ = await asyncio.gather(*(claim(board, f"b{n}") for n, board in enumerate(boards)), cutting())
         there = await boards[0].look(keys)
@@ -166,7 +172,7 @@ def test_an_answer_that_was_lost_is_known_by_its_claim(database, monkeypatch):
     over(database, work, 2)
 
 
-def test_a_pooler_may_stand_between(database, server, requires, tmp_path):
+def test_a_pooler_may_stand_between(database, postgres_server, requires, tmp_path):
     """Behind PgBouncer, which shares few connections among all, every key is won once, and leases and caps hold."""
     keys = [f"key-{number:03}" for number in range(200)]
 
@@ -180,13 +186,13 @@ def test_a_pooler_may_stand_between(database, server, requires, tmp_path):
         drawn = await asyncio.gather(*(board.draw("g", 700, 10_000) for board in boards for _ in range(10)))
         return sum(won), sum(drawn)
 
-    with server.pooled(database, requires("pgbouncer"), tmp_path) as url:
+    with postgres_server.pooled(database, requires("pgbouncer"), tmp_path) as url:
         assert over(url, work, 8) == (len(keys), 14)
 
 
-def test_what_is_won_is_durable(database, server):
+def test_what_is_won_is_durable(database, postgres_server):
     """A record is on the server's disk when its writer hears of it, whatever the server does by default."""
-    server.do(f"ALTER DATABASE {name_of(database)} SET synchronous_commit = off")
+    postgres_server.do(f"ALTER DATABASE {name_of(database)} SET synchronous_commit = off")
 
     async def work(board):
         seen = []
@@ -204,10 +210,10 @@ def test_what_is_won_is_durable(database, server):
     assert over(database, work) == ["on"]
 
 
-def test_eight_first_starts_at_once(server):
+def test_eight_first_starts_at_once(postgres_server):
     """Machines that begin together on an empty database all begin."""
     for _ in range(3):
-        url = server.database()
+        url = postgres_server.database()
 
         async def work(url=url):
             async def begin():
@@ -219,10 +225,10 @@ def test_eight_first_starts_at_once(server):
         assert len(set(asyncio.run(work()))) == 1
 
 
-def test_who_may_make_no_tables_works_on_those_that_are_there(server, database):
+def test_who_may_make_no_tables_works_on_those_that_are_there(postgres_server, database):
     """A run without rights says who has to make the tables; after that it works with the rights it needs."""
-    server.do("CREATE ROLE worker LOGIN")
-    server.do("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database)
+    postgres_server.do("CREATE ROLE worker LOGIN")
+    postgres_server.do("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database)
     as_worker = database.replace("postgres:", "worker:")
 
     async def nothing(board):
@@ -233,7 +239,7 @@ def test_who_may_make_no_tables_works_on_those_that_are_there(server, database):
     assert "seedvr ledger init" in caught.value.hint
     over(database, nothing)
     tables = "seedvr_meta, seedvr_board, seedvr_runs, seedvr_days"
-    server.do(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO worker", database)
+    postgres_server.do(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO worker", database)
 
     async def work(board):
         assert await board.post(record("other"))
@@ -244,14 +250,14 @@ def test_who_may_make_no_tables_works_on_those_that_are_there(server, database):
     over(as_worker, work)
 
 
-def test_a_board_of_a_newer_seedvr_is_refused(server, database):
+def test_a_board_of_a_newer_seedvr_is_refused(postgres_server, database):
     """What a newer version has made is left alone."""
 
     async def nothing(_):
         pass
 
     over(database, nothing)
-    server.do("UPDATE seedvr_meta SET version = 99", database)
+    postgres_server.do("UPDATE seedvr_meta SET version = 99", database)
     with pytest.raises(LedgerError, match="newer seedvr"):
         over(database, nothing)
 
