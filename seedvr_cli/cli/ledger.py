@@ -60,6 +60,13 @@ def status(*, json: o.Json = None, quiet: o.Quiet = None, profile: o.Profile = N
         write_line(f"{state}\t{count}")
 
 
+@ledger.command("export")
+def export(*, quiet: o.Quiet = None, profile: o.Profile = None) -> None:
+    """Print all that the shared ledger has: a JSON object a line, for a backup or a look of your own."""
+    board = _board(_common(quiet=quiet, profile=profile))
+    _run(_export(board))
+
+
 def _common(**given: object) -> "Common":
     from seedvr_cli.cli.context import Common
 
@@ -86,6 +93,20 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 async def _open(board: "Board") -> dict[str, int]:
     async with board:
         return dict(await board.count())
+
+
+async def _export(board: "Board") -> None:
+    from dataclasses import asdict
+
+    from seedvr_cli.render import machine
+    from seedvr_cli.render.results import write_line
+
+    last = ""
+    async with board:
+        while records := await board.page(last):
+            for record in records:
+                write_line(machine.line(asdict(record)))
+            last = records[-1].key
 
 
 async def _push(board: "Board") -> int:

@@ -81,6 +81,10 @@ class Board(Protocol):
         """Whether its lease holds."""
         ...
 
+    async def page(self, after: str) -> Sequence[Record]:
+        """Some of the records, in the order of their keys, from behind that key on; none at the end."""
+        ...
+
     async def count(self) -> Mapping[str, int]:
         """How many records there are, by their state."""
         ...

@@ -69,6 +69,7 @@ _UPDATE: LiteralString = (
     " FROM n JOIN held ON held.key = n.key WHERE b.key = n.key AND b.rev = n.rev RETURNING b.key"
 )
 _LOOK: LiteralString = f"SELECT {_COLUMNS} FROM seedvr_board WHERE key = ANY(%s)"  # noqa: S608
+_PAGE: LiteralString = f"SELECT {_COLUMNS} FROM seedvr_board WHERE key > %s ORDER BY key LIMIT 1000"  # noqa: S608
 _DRAW: LiteralString = (
     "INSERT INTO seedvr_days AS d (gateway, day, spent)"
     " SELECT %(gateway)s, (clock_timestamp() AT TIME ZONE 'UTC')::date, greatest(%(amount)s, 0)"
@@ -149,6 +150,10 @@ class PostgresBoard:
     async def draw(self, gateway: str, amount: int, cap: int) -> bool:
         """See `Board`."""
         return bool(await self._execute(_DRAW, {"gateway": gateway, "amount": amount, "cap": cap}))
+
+    async def page(self, after: str) -> Sequence[Record]:
+        """See `Board`."""
+        return [_record(row) for row in await self._execute(_PAGE, [after])]
 
     async def count(self) -> Mapping[str, int]:
         """See `Board`."""

@@ -329,9 +329,12 @@ class SharedLedger(Ledger):
 async def set_free(board: Board, keys: Iterable[str]) -> None:
     """The user has settled what was never answered: any machine may submit it again."""
     for key, record in (await board.look(list(keys))).items():
-        if record.state == "unknown" and await board.post(replace(record, state="free")) is None:
-            raise LedgerError(f"another machine has just changed what {board.name} has of {key}",
-                              hint="the same command again looks again")  # fmt: skip
+        if record.state not in {"unknown", "submitting"}:
+            continue
+        is_held = record.state == "submitting" and await board.is_alive(record.run)
+        if is_held or await board.post(replace(record, state="free")) is None:
+            raise LedgerError(f"another run may be at work on {record.facts.get('source') or key}",
+                              hint="the same command again, in a minute, looks again")  # fmt: skip
 
 
 def _job_of(known: Record, draft: Draft) -> Job:

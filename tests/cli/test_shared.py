@@ -137,13 +137,15 @@ def test_a_ledger_from_before_is_pushed(machines, board, sandbox, url):
 
 
 def test_the_shared_ledger_is_shown(bench, board, sandbox, url):
-    """`ledger init` makes it, `ledger status` says which it is and what it has; without one that is said."""
+    """`ledger init` makes it, `status` says which it is and what it has, `export` prints it; without one that is said."""
     assert bench.run("ledger", "init", env=board).rc == 0
     assert bench.run("image", url, to=sandbox, env=board).rc == 0
     shown = bench.run("ledger", "status", env=board).lines
     assert shown[1].startswith("shared\tthe shared ledger ")
     assert shown[2:] == ["completed\t1"]
     assert bench.run("ledger", "status", "--json", env=board).object["jobs"] == {"completed": 1}
+    (exported,) = bench.run("ledger", "export", env=board).objects
+    assert (exported["state"], exported["price"], exported["facts"]["source"]) == ("completed", 1000, url)
     assert bench.run("ledger", "status").lines[1] == "shared\t-"
     alone = bench.run("ledger", "push")
     assert (alone.rc, "SEEDVR_LEDGER_URL" in alone.stderr) == (2, True)

@@ -63,6 +63,9 @@ class MemoryBoard:
         self.spent[gateway] = max(0, spent)
         return True
 
+    async def page(self, after):
+        return [record for key, record in sorted(self.records.items()) if key > after][:3]
+
     async def count(self):
         counts: dict[str, int] = {}
         for record in self.records.values():

@@ -91,6 +91,19 @@ def test_many_changes_at_once_wait_for_each_other_in_order(database):
     assert over(database, work, 6) == len(keys)
 
 
+def test_all_records_are_read_page_by_page(database):
+    """Every record comes once, in the order of the keys."""
+
+    async def work(board):
+        await asyncio.gather(*(board.post(record(f"key-{number:04}")) for number in range(1200)))
+        keys, page = [], [record("")]
+        while page := await board.page(page[-1].key):
+            keys += [one.key for one in page]
+        return keys
+
+    assert over(database, work) == [f"key-{number:04}" for number in range(1200)]
+
+
 def test_a_lease_is_the_servers(database, monkeypatch):
     """A run is alive from its beat until its lease is over, or until it rests."""
 

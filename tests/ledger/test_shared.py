@@ -105,6 +105,21 @@ def test_what_a_dead_machine_was_sending_is_unknown_when_its_lease_is_over(machi
     asyncio.run(work())
 
 
+def test_what_may_be_in_the_air_is_not_settled(machine, board):
+    """What a run that may be alive is sending cannot be settled; when its lease is over it can."""
+
+    async def work():
+        async with killed(machine("a")) as a:
+            await a.claim(draft(), ANYHOW)
+        with pytest.raises(LedgerError, match="may be at work on https://a/key"):
+            await set_free(board, ["key"])
+        board.time += LEASE_SECONDS + 1
+        await set_free(board, ["key", "nobody's"])
+        assert board.records["key"].state == "free"
+
+    asyncio.run(work())
+
+
 def test_what_waits_on_a_dead_machine_is_free(machine, board):
     """A job that was provably not accepted, and is to be sent again, may be taken by another; then it is that one's."""
 
