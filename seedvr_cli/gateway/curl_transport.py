@@ -253,7 +253,7 @@ class _Transfer:
             return  # a proxy's, or what follows the body
         name, colon, value = line.partition(b":")
         if line.startswith(b"HTTP/"):
-            self.status, self.headers = int(line.split()[1]), {}
+            self.status, self.headers = _status(line), {}
         elif colon:
             key, text = _text(name).lower(), _text(value).strip()
             self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
@@ -308,6 +308,12 @@ def _header(header: tuple[str, str]) -> bytes:
     if "\r" in value or "\n" in value:
         raise Unsent(f"the header {name} has a line break in it")
     return (f"{name}: {value}" if value else f"{name};").encode()
+
+
+def _status(line: bytes) -> int:
+    """What libcurl, which is not strict about it, has taken for a status line."""
+    digits = line.partition(b" ")[2].lstrip()[:3]
+    return int(digits) if digits.isdigit() else 0
 
 
 def _text(line: bytes) -> str:

@@ -137,7 +137,7 @@ def test_a_ledger_from_before_is_pushed(machines, board, sandbox, url):
 
 
 def test_the_shared_ledger_is_shown(bench, board, sandbox, url):
-    """`ledger init` makes it, `status` says which it is and what it has, `export` prints it; without one that is said."""
+    """`ledger init` makes it, `status` says what it is and has, `export` prints it all; without one that is said."""
     assert bench.run("ledger", "init", env=board).rc == 0
     assert bench.run("image", url, to=sandbox, env=board).rc == 0
     shown = bench.run("ledger", "status", env=board).lines

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import socket
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ LOST_ON_THE_WIRE = {
     "closed within a chunk": saying(http(b"50\r\n" + BODY[:20], Transfer_Encoding="chunked")),
     "closed before the last chunk": saying(http(b"2\r\n{}\r\n", Transfer_Encoding="chunked")),
     "half an answer without a length": saying(http(BODY[:20])),
+    "a status line that runs on": saying(b"HTTP/1.1 200FFFF\r\nContent-Length: 2\r\n\r\n{}"),
+    "a status line with other bytes": saying(b"HTTP/1.1 202\xefAccepted\r\nContent-Length: 2\r\n\r\n{}"),
     "no HTTP": saying(b"SSH-2.0-OpenSSH_9.2\r\n"),
     "no body": saying(http(b"", Content_Length=0)),
     "204": saying(http(b"", "204 No Content")),
@@ -30,11 +33,50 @@ LOST_ON_THE_WIRE = {
 
 
 @pytest.mark.parametrize("then", LOST_ON_THE_WIRE.values(), ids=LOST_ON_THE_WIRE)
-def test_an_answer_that_is_lost_on_the_wire_is_unknown(then, wire):
+def test_an_answer_that_is_lost_on_the_wire_is_unknown(then, wire, capfd):
     """Once the gateway has read a submission, whatever breaks leaves the outcome unknown, and it is sent once."""
     error, heads = over_loopback(then, submit)
+    assert capfd.readouterr().err == ""
     assert type(error) is OutcomeUnknown
     assert len(heads) == 1
+
+
+ANSWERS = [
+    http(BODY, Content_Length=len(BODY), ETag='"a"'),
+    http(f"{len(BODY):x}\r\n".encode() + BODY + b"\r\n0\r\n\r\n", Transfer_Encoding="chunked"),
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.0 200 OK\r\n\r\n" + BODY,
+    http(b"", "429 Too Many Requests", Retry_After=1, Content_Length=0),
+    http(b"hello", "200 OK", Content_Encoding="gzip", Content_Length=5),
+]
+STRAY = [
+    b"\r\n", b"\0", b":", b"HTTP/1.1 ", b"\xff\xfe", b"x" * 70_000, b"Content-Length: 99999999999999999999\r\n",
+    b"Content-Length: -1\r\n", b"Transfer-Encoding: gzip\r\n", b"Set-Cookie: " + b"z" * 200_000 + b"\r\n",
+    b"Upgrade: h2c\r\nConnection: upgrade\r\n", b"HTTP/1.1 200 OK\r\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_the_wire_brings_was_sent_once(seed, wire, monkeypatch, capfd):
+    """Any bytes in answer to a submission are an answer, a refusal or an unknown outcome, and nothing is printed."""
+    monkeypatch.setattr(client, "SUBMIT_SECONDS", 0.05)
+    dice = random.Random(seed)
+    for _ in range(60):
+        content = bytearray(dice.choice(ANSWERS))
+        for _ in range(dice.randrange(1, 4)):
+            place = dice.randrange(len(content) + 1)
+            match dice.randrange(4):
+                case 0:
+                    content[place:place] = dice.choice(STRAY)
+                case 1:
+                    del content[place : place + dice.randrange(1, 12)]
+                case 2:
+                    content[place : place + 1] = bytes([dice.randrange(256)])
+                case _:
+                    del content[place:]
+        outcome, heads = over_loopback(saying(bytes(content)), submit)
+        assert len(heads) == 1
+        assert type(outcome) is not NotSent, content
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("first", [submit, poll])
