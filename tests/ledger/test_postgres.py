@@ -290,6 +290,32 @@ def test_a_server_that_stays_away_is_told_in_time(database, monkeypatch):
     assert "\n" not in caught.value.message
 
 
+def test_all_who_wait_hear_that_the_server_is_gone(database, postgres_server, monkeypatch):
+    """Claims and looks that were under way fail, each with the reason; who asks right after that waits no longer."""
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(module, "PAUSE", 0.02)
+
+    async def work(board):
+        postgres_server.do(f"ALTER DATABASE {name_of(database)} ALLOW_CONNECTIONS false")
+        postgres_server.do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'seedvr'")
+        asked = (board.post(record()), board.look(["key"]), board.post(record("other")), board.is_alive("run"))
+        failures = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(failure) for failure in failures] == [LedgerError] * 4
+        postgres_server.do(f"ALTER DATABASE {name_of(database)} ALLOW_CONNECTIONS true")
+        assert (await board.post(record())).rev == 1
+
+    over(database, work)
+
+
+def test_without_its_library_there_is_no_board(monkeypatch):
+    """Where psycopg is missing, the line has the command that installs it."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "seedvr_cli.ledger.postgres")
+    with pytest.raises(UsageError) as caught:
+        find_board("postgresql://db.example/x")
+    assert "pip install 'seedvr-cli[postgres]'" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     "url",
     [

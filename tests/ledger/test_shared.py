@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from fakes.board import MemoryBoard
 from helpers.jobs import draft, nothing, run
+from helpers.waiting import PATIENCE
 
+from seedvr_cli.ledger import shared
 from seedvr_cli.ledger.board import LEASE_SECONDS
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.purse import PORTION
@@ -395,6 +397,62 @@ def test_an_empty_ledger_needs_no_push(machine, board, tmp_path):
 
     asyncio.run(work())
     assert board.records == {}
+
+
+def test_one_machine_watches_a_job(machine, board):
+    """Who attaches need not ask the gateway while the run that has the job is alive; its own job everybody watches."""
+
+    async def work():
+        async with killed(machine("a")) as a, machine("b") as b:
+            claimed = await a.claim(draft(), ANYHOW)
+            job = await a.record(claimed.job, answer())
+            attached = (await b.claim(draft(), ANYHOW)).job
+            assert not await a.is_watched_elsewhere(job)
+            assert await b.is_watched_elsewhere(attached)
+            board.time += LEASE_SECONDS + 1
+            assert not await b.is_watched_elsewhere(attached)
+            await a.record(job, answer("COMPLETED"))
+            assert not await b.is_watched_elsewhere(attached)
+            del board.records["key"]
+            assert not await b.is_watched_elsewhere(attached)
+
+    asyncio.run(work())
+
+
+def test_a_claim_that_cannot_stand_here_is_given_up_there(machine, board, monkeypatch):
+    """Where this machine's own ledger fails, the claim on the board is free again, and its money is back."""
+
+    async def fails(*_):
+        raise LedgerError("the disk is full")
+
+    async def work():
+        async with machine("a") as a:
+            monkeypatch.setattr(Ledger, "claim", fails)
+            with pytest.raises(LedgerError, match="disk is full"):
+                await a.claim(draft(), ANYHOW)
+        assert board.records["key"].state == "free"
+        assert board.spent["g"] == 0
+
+    asyncio.run(work())
+
+
+def test_debts_are_paid_while_a_run_goes_on(machine, board, monkeypatch):
+    """What the board was not told it is told with the next beat that it answers."""
+    monkeypatch.setattr(shared, "BEAT_SECONDS", 0.001)
+
+    async def work():
+        async with machine("a") as a, asyncio.timeout(PATIENCE):
+            claimed = await a.claim(draft(), ANYHOW)
+            board.is_away = True
+            await a.record(claimed.job, answer())
+            beats = board.asked.count("beat")
+            while board.asked.count("beat") < beats + 3:  # noqa: ASYNC110 - a few beats in vain
+                await asyncio.sleep(0)
+            board.is_away = False
+            while board.records["key"].state != "running":  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    asyncio.run(work())
 
 
 class Weather(MemoryBoard):
