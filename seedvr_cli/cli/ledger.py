@@ -18,7 +18,7 @@ ledger = typer.Typer(no_args_is_help=True, help="The ledger that machines share 
 
 @ledger.command("init")
 def init(*, quiet: o.Quiet = None, profile: o.Profile = None) -> None:
-    """Make the tables of the shared ledger, for users who may not.
+    """Make the shared ledger: in PostgreSQL its tables, for users who may not.
 
     They need SELECT, INSERT, UPDATE and DELETE on the tables seedvr_meta, seedvr_board, seedvr_runs and seedvr_days.
     """

@@ -41,6 +41,11 @@ class Record:
     rev: int = 0
 
 
+def is_ours(record: Record, there: Record | None) -> bool:
+    """Whether what stands there is what an attempt of ours to post it wrote, whose answer was lost."""
+    return there is not None and (there.claim, there.state, there.rev) == (record.claim, record.state, record.rev + 1)
+
+
 class Board(Protocol):
     """Raises LedgerError where it cannot be asked: nobody goes on without it, and nobody claims without it."""
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from seedvr_cli.ledger.board import LEASE_SECONDS, Record
+from seedvr_cli.ledger.board import LEASE_SECONDS, Record, is_ours
 from seedvr_cli.values.errors import LedgerError, UsageError
 from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.urls import is_loopback
@@ -232,7 +232,7 @@ class PostgresBoard:
             if is_again:
                 found = await connection.execute(_LOOK, [[record.key for record in left]])
                 there = {row[0]: _record(row) for row in await found.fetchall()}
-                won = {record.key for record in left if _is_ours(record, there.get(record.key))}
+                won = {record.key for record in left if is_ours(record, there.get(record.key))}
                 left = [record for record in left if record.key not in won]
             is_again = True
             for query, group in (
@@ -310,7 +310,8 @@ def _checked(url: str) -> tuple[str, str]:
     except ValueError:
         scheme, hostname = "", None
     if scheme not in {"postgresql", "postgres"}:  # psycopg's own error would show the password
-        raise UsageError("the ledger's URL is not one of postgresql://USER@HOST/DATABASE")
+        kinds = "postgresql://USER@HOST/DATABASE, s3://BUCKET/PREFIX, gs://... or az://..."
+        raise UsageError(f"the ledger's URL is not one of {kinds}")
     try:
         facts = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
@@ -326,11 +327,6 @@ def _checked(url: str) -> tuple[str, str]:
     facts.setdefault("application_name", "seedvr")
     place = f"{hosts[0] or 'localhost'}/{facts.get('dbname', '')}"
     return make_conninfo("", **facts), f"the shared ledger {place}"
-
-
-def _is_ours(record: Record, there: Record | None) -> bool:
-    """Whether what stands there is what an attempt of ours wrote, whose answer was lost."""
-    return there is not None and (there.claim, there.state, there.rev) == (record.claim, record.state, record.rev + 1)
 
 
 def _columns(records: Sequence[Record]) -> Mapping[str, list[Any]]:

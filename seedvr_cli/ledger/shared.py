@@ -40,12 +40,19 @@ _ANSWERS = ENDS | {"running"}
 
 def find_board(url: str) -> Board:
     """The board at that URL; UsageError where there is no such kind, or its library is not installed."""
+    scheme = url.partition("://")[0]
+    kind, extra = ("an object store", "bucket") if scheme in {"s3", "gs", "az"} else ("PostgreSQL", "postgres")
     try:
+        if extra == "bucket":
+            from seedvr_cli.ledger.bucket import BucketBoard
+
+            return BucketBoard(url)
         from seedvr_cli.ledger.postgres import PostgresBoard
+
+        return PostgresBoard(url)
     except ImportError as error:
-        hint = "pip install 'seedvr-cli[postgres]'"
-        raise UsageError("a shared ledger in PostgreSQL needs one package more", hint=hint) from error
-    return PostgresBoard(url)
+        hint = f"pip install 'seedvr-cli[{extra}]'"
+        raise UsageError(f"a shared ledger in {kind} needs one package more", hint=hint) from error
 
 
 class SharedLedger(Ledger):

@@ -4,12 +4,14 @@ import random
 import signal
 import subprocess
 import threading
+import uuid
 from dataclasses import replace
 
 import psycopg
 import pytest
 from fakes.gateway import STATUS_PATH, Reply
 from fakes.odd import OddAnswers
+from helpers.bucket import BUCKET, moto
 from helpers.command import KEY, Bench
 from helpers.postgres import name_of
 from helpers.sources import new_url, urls, write
@@ -30,8 +32,23 @@ def board(postgres_server):
     return {"SEEDVR_LEDGER_URL": postgres_server.database()}
 
 
+@pytest.fixture(scope="module")
+def store():
+    """The environment that leads to an object store."""
+    with moto() as environment:
+        yield environment
+
+
+@pytest.fixture(params=["postgres", "bucket"])
+def any_board(request):
+    """The environment of machines that share a ledger, of either kind."""
+    if request.param == "postgres":
+        return request.getfixturevalue("board")
+    return {**request.getfixturevalue("store"), "SEEDVR_LEDGER_URL": f"s3://{BUCKET}/{uuid.uuid4().hex}"}
+
+
 @pytest.fixture
-def machines(tmp_path, board):
+def machines(tmp_path):
     """Three machines: their folders, and the command on each."""
     made = []
     for name in ("a", "b", "c"):
@@ -48,22 +65,22 @@ def board_states(board):
         return [row[0] for row in connection.execute("SELECT state FROM seedvr_board").fetchall()]
 
 
-def test_four_commands_on_three_machines_pay_once(machines, board, sandbox):
+def test_the_same_list_on_three_machines_is_paid_for_once(machines, any_board, sandbox):
     """The same list on several machines is paid for once, and each machine has all of the results."""
     sources = urls(8)
     for bench in machines:
-        done = bench.run("image", "--from", write(bench.work / "list", sources), to=sandbox, env=board)
+        done = bench.run("image", "--from", write(bench.work / "list", sources), to=sandbox, env=any_board)
         assert (done.rc, len(done.lines)) == (0, 8), done.stderr
         assert "seedvr: claims stand in the shared ledger" in done.stderr
     assert [sandbox.accepted(source) for source in sources] == [1] * 8
 
 
-def test_machines_at_the_same_time_pay_once(machines, board, sandbox_server):
+def test_machines_at_the_same_time_pay_once(machines, any_board, sandbox_server):
     """While one machine waits for a job, the others attach to it."""
     server = sandbox_server("--instant", "--latency", "0.5s")
     sources = urls(40)
     processes = [
-        bench.start("image", "--from", write(bench.work / "list", sources), "-q", to=server, env=board)
+        bench.start("image", "--from", write(bench.work / "list", sources), "-q", to=server, env=any_board)
         for bench in machines
     ]
     for process in processes:
@@ -98,26 +115,26 @@ def test_one_machine_asks_the_gateway(machines, board, gateway, url):
     assert fake.accepted().total() == 1
 
 
-def test_a_machine_that_dies_with_a_post_in_the_air(machines, board, gateway, url):
+def test_a_machine_that_dies_with_a_post_in_the_air(machines, any_board, gateway, url):
     """What a dead machine was sending is unknown to the others when its lease is over, until somebody settles it."""
     held, fake = threading.Event(), gateway()
     fake.script = lambda heard: (
         replace(fake.accept(heard.source), held=held) if heard.method == "POST" and not fake.accepted() else None
     )
-    short = "import seedvr_cli.ledger.postgres as p\np.LEASE_SECONDS = 1.0\n"
+    short = "import seedvr_cli.ledger.board as b\nb.LEASE_SECONDS = 2.0\n"
     first, second, third = machines
-    process = first.start("image", url, "-q", to=fake, env=board, inject=short)
+    process = first.start("image", url, "-q", to=fake, env=any_board, inject=short)
     wait_for(fake.posts)
     process.kill()
     process.wait(PATIENCE)
     held.set()
-    done = second.run("image", url, "--timeout", "20s", "--json", to=fake, env=board)
+    done = second.run("image", url, "--timeout", "20s", "--json", to=fake, env=any_board, inject=short)
     assert (done.rc, done.object["charge"]) == (7, "unknown"), done.stderr
-    assert third.run("image", url, to=fake, env=board).rc == 7
+    assert third.run("image", url, to=fake, env=any_board).rc == 7
     assert len(fake.posts()) == 1
     assert len(third.run("status", "--unknown", to=fake).lines) == 1
-    assert third.run("forget", "--all", "--base-url", fake.url, env=board).rc == 0
-    done = third.run("image", url, to=fake, env=board)
+    assert third.run("forget", "--all", "--base-url", fake.url, env=any_board).rc == 0
+    done = third.run("image", url, to=fake, env=any_board)
     assert done.rc == 0, done.stderr
     assert len(fake.posts()) == 2
 

@@ -1,0 +1,233 @@
+"""A board in an object store, for those who have a bucket and no database: one object a record, its ETag the revision.
+
+It stands on two conditions: an object is made only where there is none, and written over only where its ETag still is
+the one that was seen. A store that ignores them would let everybody win, so each is tried before it is trusted.
+"""
+
+import asyncio
+import json
+import os
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any, Self, TypeVar
+from urllib.parse import quote, unquote, urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.store import from_url
+
+from seedvr_cli.ledger.board import LEASE_SECONDS, Record, is_ours
+from seedvr_cli.values.errors import LedgerError, UsageError
+from seedvr_cli.values.redaction import redact
+from seedvr_cli.values.urls import is_loopback
+
+VERSION = 1
+# Seconds for which a store that is away is asked again.
+PATIENCE = 15.0
+# Requests at the same time: the library's own asynchronous calls may end the interpreter with a crash.
+AT_ONCE = 32
+# Variables that name another store than the hosted one.
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_RETRIES = {"max_retries": 5, "retry_timeout": timedelta(seconds=PATIENCE)}
+
+T = TypeVar("T")
+# What tells one content of an object from another: its ETag, or in Google's store its generation.
+Mark = Mapping[str, str]
+
+
+class BucketBoard:
+    """See `Board`. `url` is `s3://BUCKET/PREFIX`, `gs://...` or `az://...`; keys are where those worlds keep them."""
+
+    def __init__(self, url: str) -> None:
+        self.name = f"the shared ledger {redact(url)}"
+        self.id = ""
+        options = {"allow_http": True} if _is_plain() else {}
+        try:
+            self._store: Any = from_url(url, client_options=options, retry_config=_RETRIES)  # type: ignore[call-overload]
+        except (BaseError, ValueError) as error:
+            reason = " ".join(redact(str(error)).split())[:200]
+            raise UsageError(f"{self.name}: {reason}", hint="s3://BUCKET/PREFIX, gs://... or az://...") from error
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="board")
+        self._own = uuid.uuid4().hex
+        # By key, the revision that was seen last, and its mark.
+        self._seen: dict[str, tuple[int, Mark]] = {}
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._probe()
+            made = json.dumps({"version": VERSION, "id": uuid.uuid4().hex})
+            await self._create("meta", made)
+            there = await self._get("meta")
+            meta = json.loads(there[0]) if there else {}
+        except BaseException:
+            self._threads.shutdown(wait=False)
+            raise
+        if meta.get("version", 0) > VERSION:
+            raise LedgerError(f"{self.name} was made by a newer seedvr", hint="update seedvr")
+        self.id = str(meta.get("id"))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._threads.shutdown(wait=False)
+
+    async def look(self, keys: Sequence[str]) -> Mapping[str, Record]:
+        """See `Board`."""
+        found = await asyncio.gather(*map(self._record, keys))
+        return {record.key: record for record in found if record is not None}
+
+    async def post(self, record: Record) -> Record | None:
+        """See `Board`."""
+        posted = replace(record, rev=record.rev + 1)
+        text, path = json.dumps(asdict(posted)), _path(record.key)
+        if record.rev == 0:
+            mark = await self._create(path, text)
+        else:
+            rev, seen = self._seen.get(record.key, (0, {}))
+            if rev != record.rev:
+                there = await self._record(record.key)
+                if there is None or there.rev != record.rev:
+                    return posted if is_ours(record, there) else None
+                seen = self._seen[record.key][1]
+            mark = await self._replace(path, text, seen)
+        if mark is None:  # somebody was faster; or it was we, and the answer was lost on the way
+            return posted if is_ours(record, await self._record(record.key)) else None
+        self._seen[record.key] = posted.rev, mark
+        return posted
+
+    async def beat(self, run: str) -> None:
+        """See `Board`."""
+        await self._call(lambda: obstore.put(self._store, f"runs/{run}", b"{}"))
+
+    async def rest(self, run: str) -> None:
+        """See `Board`."""
+        await self._call(lambda: obstore.delete(self._store, f"runs/{run}"))
+
+    async def is_alive(self, run: str) -> bool:
+        """See `Board`: its last beat, by the store's clock, and what that clock says now."""
+        try:
+            beat = (await self._call(lambda: obstore.head(self._store, f"runs/{run}")))["last_modified"]
+        except FileNotFoundError:
+            return False
+        return (await self._now() - beat).total_seconds() <= LEASE_SECONDS
+
+    async def draw(self, gateway: str, amount: int, cap: int) -> bool:
+        """See `Board`."""
+        path = f"days/{quote(gateway, safe='')}/{(await self._now()):%Y-%m-%d}"
+        while True:
+            there = await self._get(path)
+            spent = (json.loads(there[0])["spent"] if there else 0) + amount
+            if amount > 0 and spent > cap:
+                return False
+            text = json.dumps({"spent": max(0, spent), "by": uuid.uuid4().hex})
+            if await (self._replace(path, text, there[1]) if there else self._create(path, text)) is not None:
+                return True
+
+    async def page(self, after: str) -> Sequence[Record]:
+        """See `Board`."""
+        offset = _path(after) if after else None
+        paths = await self._call(
+            lambda: [one["path"] for one in next(iter(obstore.list(self._store, "board", offset=offset)), [])]
+        )
+        found = await self.look([unquote(path.rpartition("/")[2]) for path in sorted(paths)])
+        return sorted(found.values(), key=lambda record: record.key)
+
+    async def count(self) -> Mapping[str, int]:
+        """See `Board`."""
+        counts: dict[str, int] = {}
+        last = ""
+        while page := await self.page(last):
+            for record in page:
+                counts[record.state] = counts.get(record.state, 0) + 1
+            last = page[-1].key
+        return dict(sorted(counts.items()))
+
+    # Below.
+
+    async def _record(self, key: str) -> Record | None:
+        there = await self._get(_path(key))
+        if there is None:
+            return None
+        record = Record(**json.loads(there[0]))
+        self._seen[key] = record.rev, there[1]
+        return record
+
+    async def _get(self, path: str) -> tuple[str, Mark] | None:
+        """An object's text and its mark."""
+
+        def get() -> tuple[str, Mark]:
+            found = obstore.get(self._store, path)
+            return bytes(found.bytes()).decode(), _mark(found.meta)
+
+        try:
+            return await self._call(get)
+        except FileNotFoundError:
+            return None
+
+    async def _create(self, path: str, text: str) -> Mark | None:
+        """The mark of a new object; None where there is one already."""
+        try:
+            return _mark(await self._call(lambda: obstore.put(self._store, path, text.encode(), mode="create")))
+        except (AlreadyExistsError, PreconditionError):
+            return None
+
+    async def _replace(self, path: str, text: str, seen: Mark) -> Mark | None:
+        """The new mark of an object; None where it no longer has the one that was seen."""
+        mode: Any = dict(seen)
+        try:
+            return _mark(await self._call(lambda: obstore.put(self._store, path, text.encode(), mode=mode)))
+        except (AlreadyExistsError, PreconditionError, FileNotFoundError):
+            return None
+
+    async def _now(self) -> datetime:
+        """What the store's clock says."""
+        path = f"clocks/{self._own}"
+        await self._call(lambda: obstore.put(self._store, path, b"{}"))
+        now: datetime = (await self._call(lambda: obstore.head(self._store, path)))["last_modified"]
+        return now
+
+    async def _probe(self) -> None:
+        """LedgerError where the store does not keep the two conditions."""
+        path = f"probes/{uuid.uuid4().hex}"
+        first = await self._create(path, "1")
+        if first is None or await self._create(path, "2") is not None:
+            raise self._unfit("makes an object that is there already")
+        if await self._replace(path, "3", first) is None or await self._replace(path, "4", first) is not None:
+            raise self._unfit("writes over an object that has changed")
+        await self._call(lambda: obstore.delete(self._store, path))
+
+    def _unfit(self, what: str) -> LedgerError:
+        return LedgerError(
+            f"{self.name} cannot be used: the store {what}, so that two machines would both pay",
+            hint="S3, Google Cloud Storage, Azure and R2 keep conditions; or share a PostgreSQL",
+        )
+
+    async def _call(self, call: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        except (AlreadyExistsError, PreconditionError, FileNotFoundError):
+            raise
+        except (BaseError, OSError) as error:
+            reason = " ".join(redact(str(error).partition("Debug source")[0]).split())[:300]
+            hint = "the same command goes on when it is there again"
+            raise LedgerError(f"{self.name} cannot be used: {reason}", hint=hint) from error
+
+
+def _mark(facts: Any) -> Mark:
+    return {name: facts[name] for name in ("e_tag", "version") if facts.get(name) is not None}
+
+
+def _path(key: str) -> str:
+    return f"board/{quote(key, safe='')}"
+
+
+def _is_plain() -> bool:
+    """Whether a store on this machine is asked in the clear; UsageError where it is another machine's."""
+    for name in _ENDPOINTS:
+        if os.environ.get(name, "").startswith("http://"):
+            if is_loopback(urlsplit(os.environ[name]).hostname or ""):
+                return True
+            raise UsageError(f"{name}: {redact(os.environ[name])} would send it all in the clear", hint="https://...")
+    return False
