@@ -138,6 +138,7 @@ class SubmittingOptions(Group):
     no_wait: o.NoWait = False
     rate: o.Rate = None
     fail_fast: o.FailFast = False
+    skip_claimed: o.SkipClaimed = False
 
 
 class MoneyOptions(Group):

@@ -92,6 +92,9 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Submit, print the reque
 NoDownload = Annotated[bool, typer.Option("--no-download", help="Wait, print the media URLs, end.")]
 Rate = Annotated[float | None, value_option("rate", metavar="N/s", meaning="Submissions a second, at the most.")]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="After a failure, submit nothing more.")]
+SkipClaimed = Annotated[
+    bool, typer.Option("--skip-claimed", help="Leave what another run submits or waits for; it ends with code 6.")
+]
 
 # Every command.
 Json = Annotated[bool | None, typer.Option("--json/--no-json", help="One JSON object a line.")]

@@ -108,6 +108,7 @@ def make_policy(
         new=money.new,
         retry_failed=money.retry_failed,
         fail_fast=submitting.fail_fast,
+        skip_claimed=submitting.skip_claimed,
     )
 
 

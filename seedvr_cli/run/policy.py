@@ -15,6 +15,7 @@ class Policy:
     """The user's wishes for a run. Lengths in seconds, costs in millionths of a dollar, `rate` submissions a second.
 
     `max_filesize` is how many bytes a result may have.
+    `skip_claimed` leaves what another run holds.
     `skim` passes over delivered items of a list without a closer look than name, size and time.
     """
 
@@ -31,6 +32,7 @@ class Policy:
     max_cost_per_day: int | None = None
     rate: float | None = None
     fail_fast: bool = False
+    skip_claimed: bool = False
     skim: bool = False
     profile: str = "default"
 

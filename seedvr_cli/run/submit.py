@@ -41,6 +41,8 @@ LEDGER_PATIENCE = 15.0
 LEDGER_INTERVAL = 0.2
 # Seconds to wait, at the least, where the gateway says "again at once".
 SHORTEST_WAIT = 0.05
+# What to do about a job that was left to who has it.
+TO_ATTACH = "without --skip-claimed the same command waits for it too"
 
 T = TypeVar("T")
 
@@ -87,6 +89,8 @@ class _Submission:
                     await self._send(job)
                 case Paid(job):
                     self._attach(job)
+                    if self._run.policy.skip_claimed and await self._is_anothers(job):
+                        raise StillRunning("left to another machine, which waits for it", hint=TO_ATTACH)
                 case Unanswered(job):
                     self._attach(job)
                     raise OutcomeUnknown(f"an earlier submission was never answered ({job.error})")
@@ -126,6 +130,8 @@ class _Submission:
             verdict = await question(self._draft, self._terms)
             if not isinstance(verdict, Held):
                 return verdict
+            if self._run.policy.skip_claimed:
+                raise StillRunning("left to another seedvr, which submits it", hint=TO_ATTACH)
             if not was_held:
                 was_held = True
                 self._run.emit(Changed(self._purchase, "waiting: another seedvr is submitting the same request"))
@@ -137,6 +143,12 @@ class _Submission:
                     hint="the same command again asks again",
                 )
             await self._run.pause(min(LEDGER_INTERVAL, left))
+
+    async def _is_anothers(self, job: Job) -> bool:
+        try:
+            return await self._ledger.is_watched_elsewhere(job)
+        except LedgerError:  # then it is waited for here
+            return False
 
     def _attach(self, job: Job) -> None:
         self._progress.job = job

@@ -108,6 +108,9 @@ def test_one_machine_asks_the_gateway(machines, board, gateway, url):
     before = len(polls(keys[0]))
     wait_for(lambda: len(polls(keys[0])) > before + 10)
     assert len(polls(keys[1])) == 1
+    left = machines[2].run("image", url, "--skip-claimed", "--json", to=fake, key="another-key-0123", env=board)
+    assert (left.rc, left.object["charge"], polls("another-key-0123")) == (6, "maybe", [])
+    assert "left to another machine" in left.stderr
     done.set()
     for process in (first, second):
         out, errors = process.communicate(timeout=PATIENCE)
@@ -125,6 +128,8 @@ def test_a_machine_that_dies_with_a_post_in_the_air(machines, any_board, gateway
     first, second, third = machines
     process = first.start("image", url, "-q", to=fake, env=any_board, inject=short)
     wait_for(fake.posts)
+    left = second.run("image", url, "--skip-claimed", to=fake, env=any_board)
+    assert (left.rc, "left to another seedvr" in left.stderr) == (6, True), left.stderr
     process.kill()
     process.wait(PATIENCE)
     held.set()
