@@ -245,7 +245,7 @@ def test_a_gateway_that_is_not_there_is_given_up_soon(house, go):
 
 
 def test_another_run_that_stands_in_its_post_is_waited_for(house, go):
-    """Two runs that ask for the same submit it once: the second waits for it, no longer than its timeout."""
+    """Two runs that ask for the same submit it once: the second waits, no longer than its timeout, or leaves it."""
     (item,) = house.purchases()
 
     async def both() -> None:
@@ -256,6 +256,8 @@ def test_another_run_that_stands_in_its_post_is_waited_for(house, go):
             )  # fmt: skip
             assert isinstance(await other.claim(draft, Terms()), Claimed)
             gateway = ScriptedGateway()
+            (left,) = await house.run(gateway, [item], skip_claimed=True)
+            assert (type(left.error), house.clock.seconds) == (StillRunning, 0)
             (outcome,) = await house.run(gateway, [item], timeout=30.0)
             assert isinstance(outcome.error, StillRunning)
             assert "another seedvr" in outcome.error.message
