@@ -19,7 +19,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import from_url
 
-from seedvr_cli.ledger.board import LEASE_SECONDS, Record, is_ours
+from seedvr_cli.ledger.board import BEAT_SECONDS, LEASE_SECONDS, Record, is_ours
 from seedvr_cli.values.errors import LedgerError, UsageError
 from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.urls import is_loopback
@@ -52,6 +52,8 @@ class BucketBoard:
             raise UsageError(f"{self.name}: {reason}", hint="s3://BUCKET/PREFIX, gs://... or az://...") from error
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="board")
         self._own = uuid.uuid4().hex
+        # What the store's clock said, and when by ours.
+        self._clock: tuple[datetime, float] | None = None
         # By key, the revision that was seen last, and its mark.
         self._seen: dict[str, tuple[int, Mark]] = {}
 
@@ -182,11 +184,14 @@ class BucketBoard:
             return None
 
     async def _now(self) -> datetime:
-        """What the store's clock says."""
-        path = f"clocks/{self._own}"
-        await self._call(lambda: obstore.put(self._store, path, b"{}"))
-        now: datetime = (await self._call(lambda: obstore.head(self._store, path)))["last_modified"]
-        return now
+        """What the store's clock says, which it is asked now and then: between that, ours goes as fast."""
+        loop = asyncio.get_running_loop()
+        if self._clock is None or loop.time() - self._clock[1] > BEAT_SECONDS:
+            path, asked = f"clocks/{self._own}", loop.time()
+            await self._call(lambda: obstore.put(self._store, path, b"{}"))
+            told: datetime = (await self._call(lambda: obstore.head(self._store, path)))["last_modified"]
+            self._clock = told, asked
+        return self._clock[0] + timedelta(seconds=loop.time() - self._clock[1])
 
     async def _probe(self) -> None:
         """LedgerError where the store does not keep the two conditions."""
