@@ -124,7 +124,7 @@ def test_a_machine_that_dies_with_a_post_in_the_air(machines, any_board, gateway
     fake.script = lambda heard: (
         replace(fake.accept(heard.source), held=held) if heard.method == "POST" and not fake.accepted() else None
     )
-    short = "import seedvr_cli.ledger.board as b\nb.LEASE_SECONDS = 2.0\n"
+    short = "import seedvr_cli.ledger.board as b\nb.LEASE_SECONDS = 5.0\n"
     first, second, third = machines
     process = first.start("image", url, "-q", to=fake, env=any_board, inject=short)
     wait_for(fake.posts)
@@ -133,7 +133,7 @@ def test_a_machine_that_dies_with_a_post_in_the_air(machines, any_board, gateway
     process.kill()
     process.wait(PATIENCE)
     held.set()
-    done = second.run("image", url, "--timeout", "20s", "--json", to=fake, env=any_board, inject=short)
+    done = second.run("image", url, "--timeout", "60s", "--json", to=fake, env=any_board, inject=short)
     assert (done.rc, done.object["charge"]) == (7, "unknown"), done.stderr
     assert third.run("image", url, to=fake, env=any_board).rc == 7
     assert len(fake.posts()) == 1

@@ -129,7 +129,7 @@ def test_an_answer_that_carries_the_result_may_be_large(wire, monkeypatch):
 
 def test_a_long_body_waits_for_its_reader(wire, monkeypatch):
     """What nobody takes is not fetched into memory, and a reader that takes its time is no silent server."""
-    monkeypatch.setattr(client, "MEDIA_SECONDS", 0.05)
+    monkeypatch.setattr(client, "MEDIA_SECONDS", 0.5)
     piece, count, sent = bytes(1 << 20), 64, []
 
     async def then(_reader, writer):
@@ -144,7 +144,7 @@ def test_a_long_body_waits_for_its_reader(wire, monkeypatch):
             chunks = aiter(stream.chunks)
             size = len(await anext(chunks))
             loop = asyncio.get_running_loop()
-            until = loop.time() + 0.2
+            until = loop.time() + 0.7
             while loop.time() < until:  # noqa: ASYNC110 - time has to pass
                 await asyncio.sleep(0)
             halfway = len(sent)
