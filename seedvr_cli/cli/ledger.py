@@ -67,10 +67,10 @@ def export(*, quiet: o.Quiet = None, profile: o.Profile = None) -> None:
     _run(_export(board))
 
 
-def _common(**given: object) -> "Common":
+def _common(**given: Any) -> "Common":
     from seedvr_cli.cli.context import Common
 
-    return Common.resolve(**given)  # type: ignore[arg-type]
+    return Common.resolve(**given)
 
 
 def _board(common: "Common") -> "Board":

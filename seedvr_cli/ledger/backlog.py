@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from seedvr_cli.ledger.board import ENDS, Board, BoardState, Record
+from seedvr_cli.ledger.board import ANSWERS, ENDS, Board, BoardState, Record
 from seedvr_cli.ledger.runs import live_runs
 from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.job import Draft, Job
@@ -66,7 +66,7 @@ class Backlog:
         """Whether the board has learnt something of a job: that there is one, or what became of it."""
         known = (await self._board.look([job.key])).get(job.key)
         run = await self._ledger.run_of(job)
-        state: BoardState = job.state if job.state in ENDS or job.state == "running" else "unknown"  # type: ignore[assignment]
+        state = ANSWERS.get(job.state, "unknown")
         if known is None:
             return await self._board.post(record_of(job, run, state)) is not None
         is_ours = known.run == run or (known.request_id is not None and known.request_id == job.request_id)

@@ -21,6 +21,14 @@ ENDS = frozenset({"completed", "failed", "error"})
 
 BoardState = Literal["submitting", "running", "completed", "failed", "error", "unknown", "free"]
 
+# What the board is told of a job of ours that the gateway has accepted, by the job's state.
+ANSWERS: Mapping[str, BoardState] = {
+    "running": "running",
+    "completed": "completed",
+    "failed": "failed",
+    "error": "error",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:

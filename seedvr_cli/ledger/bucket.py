@@ -19,7 +19,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import from_url
 
-from seedvr_cli.ledger.board import BEAT_SECONDS, LEASE_SECONDS, Record, is_ours
+from seedvr_cli.ledger.board import BEAT_SECONDS, ENDS, LEASE_SECONDS, Record, is_ours
 from seedvr_cli.values.errors import LedgerError, UsageError
 from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.urls import is_loopback
@@ -64,11 +64,11 @@ class BucketBoard:
             await self._create("meta", made)
             there = await self._get("meta")
             meta = json.loads(there[0]) if there else {}
+            if meta.get("version", 0) > VERSION:
+                raise LedgerError(f"{self.name} was made by a newer seedvr", hint="update seedvr")  # noqa: TRY301
         except BaseException:
             self._threads.shutdown(wait=False)
             raise
-        if meta.get("version", 0) > VERSION:
-            raise LedgerError(f"{self.name} was made by a newer seedvr", hint="update seedvr")
         self.id = str(meta.get("id"))
         return self
 
@@ -96,7 +96,10 @@ class BucketBoard:
             mark = await self._replace(path, text, seen)
         if mark is None:  # somebody was faster; or it was we, and the answer was lost on the way
             return posted if is_ours(record, await self._record(record.key)) else None
-        self._seen[record.key] = posted.rev, mark
+        if posted.state in ENDS:  # it is hardly ever written again, and a run may have a million of them
+            self._seen.pop(record.key, None)
+        else:
+            self._seen[record.key] = posted.rev, mark
         return posted
 
     async def beat(self, run: str) -> None:

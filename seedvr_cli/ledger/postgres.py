@@ -120,7 +120,6 @@ class PostgresBoard:
 
     async def look(self, keys: Sequence[str]) -> Mapping[str, Record]:
         """See `Board`."""
-
         future: asyncio.Future[Mapping[str, Record]] = asyncio.get_running_loop().create_future()
         self._looks.append((keys, future))
         self._begin_serving()

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from seedvr_cli.ledger.backlog import Backlog, facts_of, record_of
-from seedvr_cli.ledger.board import BEAT_SECONDS, ENDS, Board, BoardState, Record
+from seedvr_cli.ledger.board import ANSWERS, BEAT_SECONDS, ENDS, Board, BoardState, Record
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.purse import Purse
 from seedvr_cli.ledger.rows import insert_job, job_of, stamp
@@ -34,8 +34,6 @@ _VERDICTS: Mapping[str, type[Unanswered | Paid | Failed]] = {
     "completed": Paid,
     "failed": Failed,
 }
-# States that the board is told of as answers of the gateway.
-_ANSWERS = ENDS | {"running"}
 
 
 def find_board(url: str) -> Board:
@@ -98,21 +96,17 @@ class SharedLedger(Ledger):
 
     async def ask(self, draft: Draft, terms: Terms) -> Verdict:
         """Whether `draft` might be submitted now; what other machines have of it is brought home."""
-        verdict = await super().ask(draft, replace(terms, day_cap=None))
+        verdict = await self._own_verdict(draft, terms)
         if not isinstance(verdict, Free):
-            await self._heal(verdict)
             return verdict
-        await self.prepare()
         known = (await self.board.look([draft.key])).get(draft.key)
         return Free() if known is None else await self._judge_record(known, draft, terms)
 
     async def claim(self, draft: Draft, terms: Terms) -> Verdict:
         """Ask to submit `draft`: on the board in one trip where nobody was there, and then here."""
-        verdict = await super().ask(draft, replace(terms, day_cap=None))
+        verdict = await self._own_verdict(draft, terms)
         if not isinstance(verdict, Free):
-            await self._heal(verdict)
             return verdict
-        await self.prepare()
         await self._begin_beating()
         price = draft.price or 0
         if not await self._purse.take(draft.gateway, price, terms.day_cap):
@@ -166,22 +160,28 @@ class SharedLedger(Ledger):
         """Forget a job that the gateway provably did not accept."""
         await super().release(job)
         await self._change(job, "free")
+        self._records.pop(job.id, None)
         self._purse.give_back(job.gateway, job.price or 0)
 
     async def lose(self, job: Job, message: str) -> Job:
         """Record that the outcome of the submission is unknown."""
         lost = await super().lose(job, message)
         await self._change(lost, "unknown")
+        self._records.pop(job.id, None)
         return lost
 
     async def record(self, job: Job, answer: Answer) -> Job:
         """Record the gateway's answer here, and then on the board what travels: its id, and its end."""
         recorded = await super().record(job, answer)
         known = self._records.get(job.id)
-        if known is not None and recorded.state in _ANSWERS and known.state != recorded.state:
-            await self._change(recorded, recorded.state)  # type: ignore[arg-type]
-            if recorded.state == "error" and known.run == self._lock.run:
-                self._purse.give_back(job.gateway, job.price or 0)  # which is not charged
+        state = ANSWERS.get(recorded.state)
+        if known is not None and state is not None:
+            if known.state != state:
+                await self._change(recorded, state)
+                if state == "error" and known.run == self._lock.run:
+                    self._purse.give_back(job.gateway, job.price or 0)  # which is not charged
+            if state in ENDS:
+                self._records.pop(job.id, None)  # a run may have a million of them
         return recorded
 
     async def is_watched_elsewhere(self, job: Job) -> bool:
@@ -224,6 +224,16 @@ class SharedLedger(Ledger):
             await self.board.__aenter__()
             self._is_open = True
 
+    async def _own_verdict(self, draft: Draft, terms: Terms) -> Verdict:
+        """What this machine knows by itself; Free where the board, which is open then, is to be asked."""
+        verdict = await super().ask(draft, replace(terms, day_cap=None))
+        if isinstance(verdict, Free):
+            await self.prepare()
+        elif self._is_ready and isinstance(verdict, Paid | Failed) and verdict.job.id not in self._records:
+            with suppress(LedgerError):  # a run that was killed may have recorded its end here, and not there
+                await self._backlog.tell(verdict.job)
+        return verdict
+
     async def _judge_record(self, known: Record, draft: Draft, terms: Terms) -> Verdict:
         """What a record of the board says to `draft`; what a dead run left is settled."""
         if known.state == "submitting" and known.run != self._lock.run and not await self.board.is_alive(known.run):
@@ -255,14 +265,9 @@ class SharedLedger(Ledger):
             )  # fmt: skip
 
         job = await self._write(operation)
-        self._records[job.id] = known
+        if known.state == "running":
+            self._records[job.id] = known
         return job
-
-    async def _heal(self, verdict: Verdict) -> None:
-        """A run that was killed may have recorded here what became of a job, and not there."""
-        if self._is_ready and isinstance(verdict, Paid | Failed) and verdict.job.id not in self._records:
-            with suppress(LedgerError):
-                await self._backlog.tell(verdict.job)
 
     async def _change(self, job: Job, state: BoardState) -> None:
         """Another state of a job of ours."""

@@ -86,6 +86,11 @@ def test_a_claim_is_one_trip_where_nobody_was(machine, board):
             await a.record(job, answer("COMPLETED", media_url=("https://a/b.png",)))
             assert board.asked == ["post"] * 3
             assert board.records["second"].state == "completed"
+            refused = await a.claim(draft("refused"), ANYHOW)
+            await a.release(refused.job)
+            lost = await a.claim(draft("lost"), ANYHOW)
+            await a.lose(lost.job, "no answer")
+            assert [record.key for record in a._records.values()] == ["first"]  # what is over takes no memory
 
     asyncio.run(work())
 
