@@ -10,6 +10,8 @@ from typing import Protocol
 CONNECT_SECONDS = 10.0
 # Seconds after which an idle connection is not used again: the server may be closing it that very moment.
 IDLE_SECONDS = 5.0
+# Looks within that time at whether they are idle: a run that lacks file handles waits for them to be closed.
+LOOKS = 5
 # Connections of one transport.
 LARGEST = 64
 
@@ -56,8 +58,8 @@ class Incoming:
 async def idle(is_busy: Callable[[], bool]) -> None:
     """Returns once nothing was busy for a while: connections that are kept any longer only cost file handles."""
     quiet = 0
-    while quiet < 2:
-        await asyncio.sleep(IDLE_SECONDS)
+    while quiet < LOOKS:
+        await asyncio.sleep(IDLE_SECONDS / LOOKS)
         quiet = 0 if is_busy() else quiet + 1
 
 
