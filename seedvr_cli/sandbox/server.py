@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from seedvr_cli.sandbox.http.connection import Answer, Connection, FilePart, Request, Response
+from seedvr_cli.http.connection import Answer, Connection, FilePart, Manners, Request, Response
 from seedvr_cli.sandbox.http.outbound import Outbound
 from seedvr_cli.sandbox.http.ranges import Span, Unsatisfiable, wanted_span
 from seedvr_cli.sandbox.job import Job
@@ -33,6 +33,8 @@ MEDIA_PATH = "/media/"
 ACCEPTED_PATH = "/sandbox/accepted"
 # Connections that may wait to be accepted: a batch opens many at once.
 BACKLOG = 1024
+# A picture as a data: URI fits; anything larger is a mistake.
+MANNERS = Manners(name="seedvr-sandbox", largest_body=64 << 20, request_seconds=60.0)
 # The results of instant jobs.
 TINY_FOLDER = os.path.join(os.path.dirname(__file__), "tiny")
 
@@ -79,7 +81,7 @@ class Sandbox:
             say=self._say,
         )
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._answer, self._connections), HOST, self._port, backlog=BACKLOG
+            lambda: Connection(self._answer, self._connections, MANNERS), HOST, self._port, backlog=BACKLOG
         )
         self._port = self._server.sockets[0].getsockname()[1]
         return self

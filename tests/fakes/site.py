@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from seedvr_cli.sandbox.http.connection import Connection, Request, Response
+from seedvr_cli.http.connection import Connection, Manners, Request, Response
 
 
 class Site:
@@ -42,12 +42,15 @@ class Site:
             await self._changed.wait()
 
 
+MANNERS = Manners(name="site", largest_body=1 << 20, request_seconds=60.0)
+
+
 @asynccontextmanager
 async def site() -> AsyncIterator[tuple[Site, str]]:
     """A site and its URL."""
     made, connections = Site(), set()
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(made.answer, connections), "127.0.0.1", 0
+        lambda: Connection(made.answer, connections, MANNERS), "127.0.0.1", 0
     )
     try:
         yield made, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

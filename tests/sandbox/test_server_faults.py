@@ -4,8 +4,8 @@ import httpx
 import pytest
 from helpers.sandbox_client import EXAMPLE, STATUS, SUBMIT, finished, media_url, run, sandbox, submit
 
+from seedvr_cli.http.connection import CHUNK, Response
 from seedvr_cli.sandbox import world
-from seedvr_cli.sandbox.http.connection import CHUNK, Response
 from seedvr_cli.sandbox.store import JobStore
 
 

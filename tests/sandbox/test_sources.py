@@ -4,8 +4,8 @@ import pytest
 from fakes.site import site
 from helpers.sandbox_client import run
 
+from seedvr_cli.http.connection import Response
 from seedvr_cli.sandbox import sources
-from seedvr_cli.sandbox.http.connection import Response
 from seedvr_cli.sandbox.http.outbound import Outbound
 from seedvr_cli.sandbox.sources import SourceError, fetch, is_example
 

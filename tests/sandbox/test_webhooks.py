@@ -6,8 +6,8 @@ import pytest
 from fakes.site import site
 from helpers.sandbox_client import finished, picture, run, sandbox, submit
 
+from seedvr_cli.http.connection import Response
 from seedvr_cli.sandbox import webhooks
-from seedvr_cli.sandbox.http.connection import Response
 from seedvr_cli.sandbox.store import JobStore
 
 

@@ -1,1 +1,1 @@
-"""The sandbox's HTTP: connections that it serves, ranges, and a client of its own."""
+"""The sandbox's HTTP: ranges, and a client of its own."""

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from helpers.sandbox_client import EXAMPLE, SUBMIT, finished, media_url, picture
 from helpers.waiting import PATIENCE
 from PIL import Image
 
-from seedvr_cli.sandbox.http import connection
-from seedvr_cli.sandbox.http.connection import LARGEST_BODY, Connection, FilePart, Response
+from seedvr_cli.http import connection
+from seedvr_cli.http.connection import Connection, FilePart, Response
+from seedvr_cli.sandbox import server as sandbox_server
+from seedvr_cli.sandbox.server import MANNERS
 from seedvr_cli.sandbox.store import JobStore
 
 
@@ -111,7 +114,7 @@ def test_pipelining(tmp_path):
         (b"GET / HTTP/1.1\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100_000, b"431"),
-        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (LARGEST_BODY + 1), b"413"),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (MANNERS.largest_body + 1), b"413"),
     ],
 )
 def test_requests_that_cannot_be_read(tmp_path, content, status):
@@ -131,7 +134,7 @@ def test_a_body_that_becomes_too_large(tmp_path):
 
     async def main():
         async def endless():
-            for _ in range(LARGEST_BODY // 1_000_000 + 9):
+            for _ in range(MANNERS.largest_body // 1_000_000 + 9):
                 yield b" " * 1_000_000
 
         async with sandbox(tmp_path) as client:
@@ -177,7 +180,7 @@ def test_expect_continue(tmp_path):
 @pytest.mark.parametrize("begun", [b"", b"GET /sandbox/acc", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: 1\r\n"])
 def test_a_request_that_never_ends_is_timed_out(tmp_path, monkeypatch, begun):
     """A client that connects and says nothing, or not all of it, is let go after a while."""
-    monkeypatch.setattr(connection, "REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr(sandbox_server, "MANNERS", replace(MANNERS, request_seconds=0.05))
 
     async def main():
         async with sandbox(tmp_path) as client:
@@ -190,9 +193,9 @@ def test_a_request_that_never_ends_is_timed_out(tmp_path, monkeypatch, begun):
     run(main())
 
 
-def test_a_client_that_waits_for_its_answer_is_not_timed_out(tmp_path, monkeypatch):
+def test_a_client_that_waits_for_its_answer_is_not_timed_out():
     """However long an answer takes, its client is not let go; between two requests it is."""
-    monkeypatch.setattr(connection, "REQUEST_SECONDS", 0.0)
+    impatient = replace(MANNERS, request_seconds=0.0)
 
     async def main():
         waiting: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
@@ -218,7 +221,7 @@ def test_a_client_that_waits_for_its_answer_is_not_timed_out(tmp_path, monkeypat
             def abort(self):
                 self.aborted = True
 
-        wire, client = Wire(), Connection(lambda _: answer(), set())
+        wire, client = Wire(), Connection(lambda _: answer(), set(), impatient)
         client.connection_made(wire)
         client.data_received(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         client._watch.cancel()
@@ -247,7 +250,7 @@ def test_a_client_that_takes_nothing_is_timed_out(tmp_path, monkeypatch):
         part = Response(200, {}, FilePart(str(large), 0, 1 << 30))
 
         def make():
-            made.set_result(Connection(lambda _: part, set()))
+            made.set_result(Connection(lambda _: part, set(), MANNERS))
             return made.result()
 
         server = await loop.create_server(make, "127.0.0.1", 0)

@@ -8,18 +8,27 @@ from typing import Any
 
 import h11
 
-# Bytes. A picture as a data: URI fits; anything larger is a mistake.
-LARGEST_BODY = 64 * 1024 * 1024
 # Bytes of a file in memory at a time, and of unsent answer at most.
 CHUNK = 256 * 1024
-# Seconds for a whole request, from the one before it; and without a byte taken of an answer.
-REQUEST_SECONDS = 60.0
+# Seconds without a byte taken of an answer.
 STALL_SECONDS = 60.0
 # Seconds that a client may go on sending what was refused as too large, so that it gets to read the refusal.
 LINGER = 5.0
 
-SERVER_NAME = "seedvr-sandbox"
 REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """Of a server: its name, the bytes that a request's body may have, and the seconds for a whole request.
+
+    The seconds count from the request before; `connections` is how many may be open.
+    """
+
+    name: str
+    largest_body: int
+    request_seconds: float
+    connections: int = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +90,9 @@ Handler = Callable[[Request], Answer | Coroutine[Any, Any, Answer]]
 class Connection(asyncio.Protocol):
     """One client. `connections` is the set of those that are open, itself among them."""
 
-    def __init__(self, handler: Handler, connections: set["Connection"]) -> None:
+    def __init__(self, handler: Handler, connections: set["Connection"], manners: Manners) -> None:
         self._handler = handler
+        self._manners = manners
         self._connections = connections
         self._http = h11.Connection(h11.SERVER)
         self._transport: asyncio.Transport
@@ -98,11 +108,13 @@ class Connection(asyncio.Protocol):
         self._linger: asyncio.TimerHandle | None = None
         # Since when a request is waited for; None while one is answered.
         self._idle_since: float | None = self._loop.time()
-        self._watch = self._loop.call_later(REQUEST_SECONDS, self._close_if_idle)
+        self._watch = self._loop.call_later(manners.request_seconds, self._close_if_idle)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if len(self._connections) >= self._manners.connections:
+            transport.abort()
         transport.set_write_buffer_limits(high=CHUNK)
         self._connections.add(self)
 
@@ -148,11 +160,11 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _close_if_idle(self) -> None:
-        now, since = self._loop.time(), self._idle_since
-        if since is not None and now - since >= REQUEST_SECONDS:
+        now, since, most = self._loop.time(), self._idle_since, self._manners.request_seconds
+        if since is not None and now - since >= most:
             self._transport.abort()
         else:
-            left = REQUEST_SECONDS if since is None else REQUEST_SECONDS - (now - since)
+            left = most if since is None else most - (now - since)
             self._watch = self._loop.call_later(left, self._close_if_idle)
 
     def _advance(self) -> None:
@@ -173,12 +185,12 @@ class Connection(asyncio.Protocol):
     def _take(self, event: object) -> None:
         if isinstance(event, h11.Request):
             self._request = event
-            if int(dict(event.headers).get(b"content-length", b"0")) > LARGEST_BODY:
-                self._refuse(413, "The body is larger than 64 MB")
+            if int(dict(event.headers).get(b"content-length", b"0")) > self._manners.largest_body:
+                self._refuse(413, f"The body is larger than {self._manners.largest_body >> 20} MB")
         elif isinstance(event, h11.Data):
             self._body += event.data
-            if len(self._body) > LARGEST_BODY:
-                self._refuse(413, "The body is larger than 64 MB")
+            if len(self._body) > self._manners.largest_body:
+                self._refuse(413, f"The body is larger than {self._manners.largest_body >> 20} MB")
         elif isinstance(event, h11.EndOfMessage):
             self._handle()
         else:
@@ -244,11 +256,11 @@ class Connection(asyncio.Protocol):
             body = b""
         elif isinstance(body, FilePart):
             body = b"".join(body.read(CHUNK))
-        self._send(_head(response), h11.Data(data=body))
+        self._send(self._head(response), h11.Data(data=body))
         self._end(response)
 
     async def _stream(self, response: Response) -> None:
-        self._send(_head(response))
+        self._send(self._head(response))
         speed = response.bytes_per_second
         for data in response.pieces():
             self._send(h11.Data(data=data))
@@ -281,14 +293,13 @@ class Connection(asyncio.Protocol):
         if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             headers = {"Content-Type": "text/plain; charset=utf-8", "Connection": "close"}
             body = message.encode()
-            self._send(_head(Response(status, headers, body)), h11.Data(data=body))
+            self._send(self._head(Response(status, headers, body)), h11.Data(data=body))
         self._deaf = True
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._linger = self._loop.call_later(LINGER, self._transport.abort)
 
-
-def _head(response: Response) -> h11.Response:
-    length = len(response.body) if isinstance(response.body, bytes) else response.body.length
-    headers = [("Server", SERVER_NAME), *response.headers.items(), ("Content-Length", str(length))]
-    return h11.Response(status_code=response.status, headers=headers, reason=REASONS.get(response.status, b""))
+    def _head(self, response: Response) -> h11.Response:
+        length = len(response.body) if isinstance(response.body, bytes) else response.body.length
+        headers = [("Server", self._manners.name), *response.headers.items(), ("Content-Length", str(length))]
+        return h11.Response(status_code=response.status, headers=headers, reason=REASONS.get(response.status, b""))
