@@ -84,7 +84,7 @@ class Client:
             "max_cost": max_cost,
             "rate": rate,
         }
-        self._plain = {"new": new, "retry_failed": retry_failed}
+        self._plain: dict[str, Any] = {"new": new, "retry_failed": retry_failed}
         self._engines: set[Engine] = set()
         self._stack = AsyncExitStack()
         self._session: Session | None = None

@@ -25,6 +25,7 @@ COMMANDS = {
     "status": "seedvr_cli.cli.status",
     "download": "seedvr_cli.cli.download",
     "spend": "seedvr_cli.cli.spend",
+    "listen": "seedvr_cli.cli.listen",
     "forget": "seedvr_cli.cli.forget",
     "ledger": "seedvr_cli.cli.ledger",
     "config": "seedvr_cli.cli.config",

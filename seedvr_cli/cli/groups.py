@@ -136,6 +136,8 @@ class SubmittingOptions(Group):
     """How submissions go; `rate` is a second."""
 
     no_wait: o.NoWait = False
+    callback: o.Callback = False
+    public_url: o.PublicUrl = None
     rate: o.Rate = None
     fail_fast: o.FailFast = False
     skip_claimed: o.SkipClaimed = False

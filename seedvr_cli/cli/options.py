@@ -20,6 +20,13 @@ Webhook = Annotated[
     str | None, value_option("webhook", metavar="URL", meaning="The gateway calls it with the result (https).")
 ]
 WebhookMode = Annotated[str | None, value_option("webhook-mode", meaning="Once at the end, or each time.")]
+Callback = Annotated[
+    bool, typer.Option("--callback", help="The gateway calls 'seedvr listen' at the job's end; needs --public-url.")
+]
+PublicUrl = Annotated[
+    str | None,
+    value_option("public-url", metavar="URL", meaning="What 'seedvr listen' is reached by from outside (https)."),
+]
 Param = Annotated[
     list[str] | None, typer.Option("-p", "--param", metavar="KEY=VALUE", help="Any other body key; repeatable.")
 ]

@@ -26,6 +26,7 @@ from seedvr_cli.run.session import Session, find_access
 from seedvr_cli.run.skim import Work
 from seedvr_cli.values.errors import Interrupted, worst_exit_code
 from seedvr_cli.values.events import Changed, Crashed, Finished, Notice, Skipped
+from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.money import show_usd
 from seedvr_cli.values.redaction import redact
 
@@ -39,11 +40,15 @@ TICK_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What a run is to do: `total` items where that is known; `checked` are all of them, where they are few."""
+    """What a run is to do: `total` items where that is known; `checked` are all of them, where they are few.
+
+    `on_end` is told of each outcome, when it is printed.
+    """
 
     chunks: AsyncIterable[Sequence[Work]]
     total: int | None
     checked: Sequence[Work] = ()
+    on_end: Callable[[Outcome], None] | None = None
 
     @classmethod
     def of(cls, work: Sequence[Work]) -> "Workload":
@@ -110,6 +115,8 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
                             codes.add(event.outcome.error.exit_code if event.outcome.error else 0)
                             failures.add(event.outcome)
                             reporter.result(lambda outcome=event.outcome: results.write(outcome))  # type: ignore[misc]
+                            if work.on_end is not None:
+                                work.on_end(event.outcome)
                         elif isinstance(event, Skipped):
                             tally.skip(len(event.paths))
                             reporter.result(lambda paths=event.paths: results.write_paths(paths))  # type: ignore[misc]

@@ -46,6 +46,7 @@ def upscale(
         local_files=common.is_local,
         defaults=common.settings.values,
         key=sources.key,
+        calls_us=submitting.callback,
     )
     policy = make_policy(common, request.kind, output, waiting, submitting, money)
     check_stdout(common, wishes.output)
@@ -92,6 +93,10 @@ def make_policy(
         raise UsageError("--no-wait and --no-download: one of the two")
     if output.output == "-" and (submitting.no_wait or waiting.no_download):
         raise UsageError("-o -: there are no bytes to print with --no-wait or --no-download")
+    public_url = common.choose("public-url", submitting.public_url)
+    if submitting.callback and public_url is None:
+        raise UsageError("--callback: where the gateway is to call is not known",
+                         hint="seedvr config set public-url https://..., which leads to 'seedvr listen'")  # fmt: skip
     return policy_of(
         common.settings,
         kind,
@@ -103,6 +108,7 @@ def make_policy(
         max_filesize=output.max_filesize,
         max_cost=money.max_cost,
         rate=submitting.rate,
+        callback=public_url if submitting.callback else None,
         wait=not submitting.no_wait,
         download=not waiting.no_download,
         new=money.new,

@@ -57,6 +57,7 @@ def parse_answer(body: Any) -> Answer | None:
         error=None if error is None else _as_words(error)[:LONGEST_ERROR],
         created_at=parse_timestamp(body.get("created_at")),
         completed_at=parse_timestamp(body.get("completed_at")),
+        model_id=as_text(body.get("model_id")),
         extra=_within(LARGEST_EXTRA, {**extra, **({"output": rest} if rest else {})}),
     )
 

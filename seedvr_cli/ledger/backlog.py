@@ -69,7 +69,8 @@ class Backlog:
         state = ANSWERS.get(job.state, "unknown")
         if known is None:
             return await self._board.post(record_of(job, run, state)) is not None
-        is_ours = known.run == run or (known.request_id is not None and known.request_id == job.request_id)
+        is_same_job = known.request_id is not None and known.request_id == job.request_id
+        is_ours = known.run == run or is_same_job or known.claim == job.claim
         if known.state in ENDS or known.state == state or not is_ours:
             return False
         told = replace(known, state=state, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
@@ -99,7 +100,7 @@ def record_of(draft: Draft, run: str, state: BoardState, rev: int = 0) -> Record
         key=draft.key,
         state=state,
         run=run,
-        claim=uuid.uuid4().hex,
+        claim=draft.claim or uuid.uuid4().hex,
         gateway=draft.gateway,
         price=draft.price or 0,
         request_id=draft.request_id if isinstance(draft, Job) else None,

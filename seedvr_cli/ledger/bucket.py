@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from secrets import token_hex
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
@@ -43,7 +44,7 @@ class BucketBoard:
 
     def __init__(self, url: str) -> None:
         self.name = f"the shared ledger {redact(url)}"
-        self.id = ""
+        self.id = self.secret = ""
         options = {"allow_http": True} if _is_plain() else {}
         try:
             self._store: Any = from_url(url, client_options=options, retry_config=_RETRIES)  # type: ignore[call-overload]
@@ -60,7 +61,7 @@ class BucketBoard:
     async def __aenter__(self) -> Self:
         try:
             await self._probe()
-            made = json.dumps({"version": VERSION, "id": uuid.uuid4().hex})
+            made = json.dumps({"version": VERSION, "id": uuid.uuid4().hex, "secret": token_hex(32)})
             await self._create("meta", made)
             there = await self._get("meta")
             meta = json.loads(there[0]) if there else {}
@@ -69,7 +70,7 @@ class BucketBoard:
         except BaseException:
             self._threads.shutdown(wait=False)
             raise
-        self.id = str(meta.get("id"))
+        self.id, self.secret = str(meta.get("id")), str(meta.get("secret"))
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar
 
+from seedvr_cli.ledger.calls import Calls
 from seedvr_cli.ledger.database import Database
 from seedvr_cli.ledger.files import Deliveries
 from seedvr_cli.ledger.migrations import migrate
@@ -56,6 +57,7 @@ class Ledger:
         self._database = Database(self.path, migrate)
         self._lock = RunLock(os.path.join(folder, "runs"))
         self.deliveries = Deliveries(self._database, self._lock)
+        self.calls = Calls(self._database, self._lock, folder)
 
     async def __aenter__(self) -> Self:
         await self._database.open()

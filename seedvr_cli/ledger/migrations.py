@@ -113,6 +113,13 @@ def _add_shortcuts(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _add_calls(connection: sqlite3.Connection) -> None:
+    """The claim in the address that the gateway calls, the id that it told there, and when that was passed on."""
+    for column in ("claim TEXT", "told TEXT", "heard_at REAL"):
+        connection.execute(f"ALTER TABLE jobs ADD COLUMN {column}")
+    connection.execute("CREATE INDEX jobs_called ON jobs (gateway, id) WHERE claim IS NOT NULL AND heard_at IS NULL")
+
+
 def _new_key(row: sqlite3.Row) -> str | None:
     """None where it cannot be told: the job of another machine, an endpoint or a file that is no more."""
     endpoint = ENDPOINTS.get(row["endpoint"] or "")
@@ -192,4 +199,5 @@ MIGRATIONS = (
     Migration("keys by what identifies a source, names of the user's own", _rename_keys),
     Migration("the gateway's clock beside ours", _add_clocks),
     Migration("shortcuts: partial indexes, and the sum of each day", _add_shortcuts),
+    Migration("callbacks: claims, what was told, and what was passed on", _add_calls),
 )

@@ -33,7 +33,7 @@ LARGEST_GROUP = 256
 _SAFE_MODES = frozenset({"require", "verify-ca", "verify-full"})
 
 _TABLES: LiteralString = """
-CREATE TABLE IF NOT EXISTS seedvr_meta (version int NOT NULL, id text NOT NULL);
+CREATE TABLE IF NOT EXISTS seedvr_meta (version int NOT NULL, id text NOT NULL, secret text NOT NULL);
 CREATE TABLE IF NOT EXISTS seedvr_board (
   key text PRIMARY KEY, rev bigint NOT NULL, state text NOT NULL, run text NOT NULL, claim text NOT NULL,
   gateway text NOT NULL, price bigint NOT NULL, request_id text, facts jsonb NOT NULL,
@@ -42,7 +42,9 @@ CREATE INDEX IF NOT EXISTS seedvr_board_request ON seedvr_board (request_id);
 CREATE TABLE IF NOT EXISTS seedvr_runs (run text PRIMARY KEY, until timestamptz NOT NULL);
 CREATE TABLE IF NOT EXISTS seedvr_days (
   gateway text, day date, spent bigint NOT NULL, PRIMARY KEY (gateway, day));
-INSERT INTO seedvr_meta SELECT 1, gen_random_uuid()::text WHERE NOT EXISTS (SELECT 1 FROM seedvr_meta)
+INSERT INTO seedvr_meta
+  SELECT 1, gen_random_uuid()::text, gen_random_uuid()::text || gen_random_uuid()::text
+  WHERE NOT EXISTS (SELECT 1 FROM seedvr_meta)
 """
 # Any number that all who make the tables agree on.
 _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(7331786)"
@@ -97,7 +99,7 @@ class PostgresBoard:
 
     def __init__(self, url: str) -> None:
         self._conninfo, self.name = _checked(url)
-        self.id = ""
+        self.id = self.secret = ""
         self._connection: Connection | None = None
         self._away_until = 0.0
         self._asking = asyncio.Lock()
@@ -285,10 +287,10 @@ class PostgresBoard:
             async with connection.transaction():
                 await connection.execute(_LOCK)
                 await connection.execute(_TABLES)
-        meta = await (await connection.execute("SELECT version, id FROM seedvr_meta")).fetchone()
+        meta = await (await connection.execute("SELECT version, id, secret FROM seedvr_meta")).fetchone()
         if meta is None or meta[0] > VERSION:
             raise LedgerError(f"{self.name} was made by a newer seedvr", hint="update seedvr")
-        self.id = str(meta[1])
+        self.id, self.secret = str(meta[1]), str(meta[2])
 
     def _failure(self, error: psycopg.Error) -> LedgerError:
         text = " ".join(redact(str(error)).split())

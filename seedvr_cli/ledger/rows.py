@@ -69,6 +69,7 @@ def insert_job(
         "output": draft.output,
         "price": draft.price,
         "profile": draft.profile,
+        "claim": draft.claim,
         "run": run,
         "state": state,
         **more,
@@ -110,6 +111,7 @@ def job_of(record: sqlite3.Row) -> Job:
         output=row["output"],
         price=row["price"],
         profile=row["profile"],
+        claim=row["claim"],
         state=row["state"],
         status=row["status"],
         request_id=row["request_id"],
@@ -121,6 +123,8 @@ def job_of(record: sqlite3.Row) -> Job:
         created_at=instant_of(row["created_at"]),
         completed_at=instant_of(row["completed_at"]),
         ended_at=instant_of(row["ended_at"]),
+        told=row["told"],
+        is_heard=row["heard_at"] is not None,
     )
 
 

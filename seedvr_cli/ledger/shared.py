@@ -13,6 +13,7 @@ from typing import Any
 
 from seedvr_cli.ledger.backlog import Backlog, facts_of, record_of
 from seedvr_cli.ledger.board import ANSWERS, BEAT_SECONDS, ENDS, Board, BoardState, Record
+from seedvr_cli.ledger.calls import SharedCalls
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.purse import Purse
 from seedvr_cli.ledger.rows import insert_job, job_of, stamp
@@ -70,6 +71,9 @@ class SharedLedger(Ledger):
         self._owed: dict[str, Record] = {}
         self._purse = Purse(board)
         self._backlog = Backlog(self, board)
+        self.calls = SharedCalls(
+            self._database, self._lock, folder, open_board=self._opened_board, bring_home=self._bring_home
+        )
         self._turns = [asyncio.Lock() for _ in range(LOCKS)]
         self._beating: asyncio.Task[None] | None = None
 
@@ -182,6 +186,9 @@ class SharedLedger(Ledger):
                     self._purse.give_back(job.gateway, job.price or 0)  # which is not charged
             if state in ENDS:
                 self._records.pop(job.id, None)  # a run may have a million of them
+        elif job.claim is not None and recorded.state != job.state and self._is_ready:
+            with suppress(LedgerError):  # of another run, or another machine, and a callback made it known
+                await self._backlog.tell(recorded)
         return recorded
 
     async def is_watched_elsewhere(self, job: Job) -> bool:
@@ -224,6 +231,10 @@ class SharedLedger(Ledger):
             await self.board.__aenter__()
             self._is_open = True
 
+    async def _opened_board(self) -> Board:
+        await self.prepare()
+        return self.board
+
     async def _own_verdict(self, draft: Draft, terms: Terms) -> Verdict:
         """What this machine knows by itself; Free where the board, which is open then, is to be asked."""
         verdict = await super().ask(draft, replace(terms, day_cap=None))
@@ -258,7 +269,8 @@ class SharedLedger(Ledger):
             if row is not None and row["state"] == known.state:
                 return job_of(row)
             job = _job_of(known, draft)
-            own = replace(draft, price=known.price)
+            claim = draft.claim if draft.claim == known.claim else None
+            own = replace(draft, price=known.price, claim=claim)
             return insert_job(
                 connection, own, job.state, None, status=job.status, request_id=job.request_id, error=job.error,
                 created_at=stamp(job.created_at), completed_at=stamp(job.completed_at),

@@ -143,8 +143,10 @@ class Planner:
         options = wishes.options
         if any(flag in SIZE_FLAGS for flag in chosen):
             options = {flag: value for flag, value in options.items() if flag not in SIZE_FLAGS}
-        options = with_defaults(wishes.defaults, endpoint, {**options, **chosen})
-        request = build_request(endpoint, Source("", "", "", ""), options, extra)
+        own_calls = {"webhook"} if wishes.calls_us else set()
+        defaults = {flag: value for flag, value in wishes.defaults.items() if flag not in own_calls}
+        options = with_defaults(defaults, endpoint, {**options, **chosen})
+        request = build_request(endpoint, Source("", "", "", ""), options, extra, calls_us=wishes.calls_us)
         return Recipe(request, parse_output(output, request.params), identifying_params(endpoint, request.params))
 
 

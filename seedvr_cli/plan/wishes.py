@@ -12,7 +12,7 @@ class Wishes:
     """What the command line asks for every source.
 
     `options` by flag name, `extra` other body keys, `defaults` those of the profile, `output` as given to -o, `key` as
-    given to --key.
+    given to --key; `calls_us` as `build_request` takes it.
     """
 
     endpoint: Endpoint
@@ -23,3 +23,4 @@ class Wishes:
     local_files: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
+    calls_us: bool = False

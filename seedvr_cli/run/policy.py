@@ -16,6 +16,7 @@ class Policy:
 
     `max_filesize` is how many bytes a result may have.
     `skip_claimed` leaves what another run holds.
+    `callback` is the public URL below which the gateway calls `seedvr listen`.
     `skim` passes over delivered items of a list without a closer look than name, size and time.
     """
 
@@ -33,6 +34,7 @@ class Policy:
     rate: float | None = None
     fail_fast: bool = False
     skip_claimed: bool = False
+    callback: str | None = None
     skim: bool = False
     profile: str = "default"
 
@@ -47,6 +49,7 @@ def make_policy(
     max_filesize: int | None = None,
     max_cost: int | None = None,
     rate: float | None = None,
+    callback: str | None = None,
     **plain: bool,
 ) -> Policy:
     """What was given, else what the profile has, else the defaults in these circumstances (`video`, `sandbox`)."""
@@ -60,6 +63,7 @@ def make_policy(
         max_cost=choose("max-cost", max_cost),
         max_cost_per_day=choose("max-cost-per-day", None),
         rate=choose("rate", rate),
+        callback=callback,
         profile=settings.profile,
         **plain,
     )

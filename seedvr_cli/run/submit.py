@@ -10,6 +10,7 @@ from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Pai
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
 from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.callbacks import callback_address, new_claim
 from seedvr_cli.values.errors import (
     BalanceError,
     Busy,
@@ -69,6 +70,7 @@ class _Submission:
         policy = run.policy
         self._terms = Terms(again=again, after_failure=policy.retry_failed, day_cap=policy.max_cost_per_day)
         self._price = purchase.request.price()
+        self._request = purchase.request
         self._draft = Draft(
             key=purchase.key,
             key_name=purchase.key_name,
@@ -80,9 +82,13 @@ class _Submission:
             output=purchase.output.absolute,
             price=self._price,
             profile=policy.profile,
+            claim=new_claim(purchase.key) if policy.callback else None,
         )
 
     async def run(self) -> None:
+        if (url := self._run.policy.callback) and self._draft.claim:
+            secret = (await self._ledger.calls.secrets())[0]
+            self._request = self._request.calling(callback_address(url, self._draft.claim, secret))
         with ExitStack() as way_out:
             match await self._verdict(way_out):
                 case Claimed(job):
@@ -192,7 +198,7 @@ class _Submission:
                 raise NotSubmitted(run.halted)
             run.emit(Changed(self._purchase, "submitting"))
             try:
-                return await run.gateway.submit(self._purchase.request)
+                return await run.gateway.submit(self._request)
             except (Busy, NotSent) as error:
                 failures += 1
                 wait, patience = backoff(failures, clock.jitter()), SUBMIT_PATIENCE

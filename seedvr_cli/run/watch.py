@@ -55,7 +55,8 @@ class _Watch:
         job = progress.job
         self._request_id = item.request_id if isinstance(item, Attachment) else job.request_id if job else None
         # What the ledger has of an old job may have changed since.
-        self._needs_answer = progress.is_attached and self._request_id is not None
+        is_fresh = isinstance(item, Attachment) and item.is_fresh
+        self._needs_answer = progress.is_attached and self._request_id is not None and not is_fresh
         self._failing_since: float | None = None
         self._failures: list[NetworkError | GatewayError] = []
         self._missing = 0

@@ -18,6 +18,7 @@ class Answer:
     created_at: datetime | None = None
     completed_at: datetime | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    model_id: str | None = None
 
     @property
     def seconds(self) -> float | None:

@@ -58,12 +58,14 @@ class Attachment:
     """A job that was submitted before, and is to be waited for and delivered. Nothing is paid.
 
     `job` is the ledger's record; None for a job of another machine or program, of which only the id is known.
+    `is_fresh`: the gateway was asked just now.
     """
 
     index: int
     request_id: str | None
     output: Output
     job: Job | None = None
+    is_fresh: bool = False
 
     @property
     def key(self) -> str | None:

@@ -29,7 +29,8 @@ class File:
 class Draft:
     """A job before it is one. `price` in millionths of a dollar; `output` the absolute -o of the command that made it.
 
-    `key` is its identity (`request.job_key`), `key_name` the user's own name for it (--key).
+    `key` is its identity (`request.job_key`), `key_name` the user's own name for it (--key); `claim` names the attempt
+    in the address that the gateway calls, where it is to call us.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Draft:
     price: int | None
     profile: str
     key_name: str | None = None
+    claim: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,9 @@ class Job(Draft):
     """A row of the ledger.
 
     `submitted_at` and `ended_at` are by our own clock: money, caps and `spend` go by these. `created_at` and
-    `completed_at` are the gateway's, where it tells them: they are what is shown.
+    `completed_at` are the gateway's, where it tells them: they are what is shown. `told` is the request id that a
+    callback named, where nobody else did: to be looked into, and not believed. `is_heard`: `seedvr listen` has passed
+    on how it ended.
     """
 
     id: int
@@ -64,6 +68,8 @@ class Job(Draft):
     created_at: datetime | None = None
     completed_at: datetime | None = None
     ended_at: datetime | None = None
+    told: str | None = None
+    is_heard: bool = False
 
     @property
     def shown_start(self) -> datetime | None:

@@ -101,7 +101,9 @@ def _all_options() -> Iterable[Option]:
     yield Option("max-filesize", _size, LARGEST_RESULT)
     yield _switch("recursive")
     yield Option("jobs", _count, 16)
-    yield Option("poll-interval", _positive_duration, 5.0, {"sandbox": 0.25})  # it is quick, and does not mind
+    yield Option(
+        "poll-interval", _positive_duration, 5.0, {"sandbox": 0.25, "listen": 60.0}
+    )  # it is quick, and does not mind
     yield Option("timeout", _duration, 30 * 60.0, {"video": 2 * 3600.0})
     yield Option("max-cost", _usd)
     yield Option("max-cost-per-day", _usd)
@@ -111,6 +113,7 @@ def _all_options() -> Iterable[Option]:
     yield _switch("verbose")
     yield _word_option("progress", *PROGRESS, default="auto")
     yield Option("base-url", _base_url, DEFAULT_BASE_URL)
+    yield Option("public-url", _webhook)
 
 
 def _parameters() -> list[tuple[Endpoint, Parameter]]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seedvr_cli.values.catalog import (
@@ -56,6 +56,10 @@ class Request:
         """The JSON body as it is sent."""
         return {self.endpoint.source_key: self.source.url, **self.params, **self.notify}
 
+    def calling(self, url: str) -> "Request":
+        """The same, and the gateway calls this URL (reference: X-Webhook-URL)."""
+        return replace(self, headers={**self.headers, WEBHOOK_HEADER: url})
+
     @property
     def answers_at_once(self) -> bool:
         """Whether the answer to the submission carries the result, and so takes as long as the job."""
@@ -106,11 +110,14 @@ def build_request(
     source: Source,
     options: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
+    *,
+    calls_us: bool = False,
 ) -> Request:
     """A checked request.
 
     `options` are values by flag name (None: not set), `webhook` and `webhook-mode` among them; `extra` are other body
-    keys with their JSON values, as -p gives them. Raises UsageError for anything the endpoint does not take.
+    keys with their JSON values, as -p gives them. `calls_us`: the gateway is to be given an
+    address of ours to call. Raises UsageError for anything the endpoint does not take.
     """
     body: dict[str, Any] = {}
     headers: dict[str, str] = {}
@@ -123,7 +130,9 @@ def build_request(
             headers[WEBHOOK_MODE_HEADER] = _webhook_mode(value)
         else:
             _add_option(endpoint, body, flag, value)
-    if WEBHOOK_MODE_HEADER in headers and WEBHOOK_HEADER not in headers:
+    if calls_us and WEBHOOK_HEADER in headers:
+        raise UsageError("--webhook and --callback: the gateway calls one of the two")
+    if WEBHOOK_MODE_HEADER in headers and WEBHOOK_HEADER not in headers and not calls_us:
         raise UsageError("--webhook-mode needs --webhook URL")
     for key, value in (extra or {}).items():
         _add_extra(endpoint, body, key, value)

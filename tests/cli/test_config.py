@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 from fakes.gateway import FakeGateway
+from helpers.certificates import make_certificate
 from helpers.command import KEY, OVER_HTTPX
 from helpers.sources import new_url
 
@@ -200,15 +201,8 @@ def test_no_proxy_comes_between_this_machine_and_itself(run, gateway, sandbox, u
 def test_own_certificates_are_trusted(run, requires, tmp_path):
     """A gateway whose certificate is in SSL_CERT_FILE is trusted, and without that it is not."""
     import ssl
-    import subprocess
 
-    pem, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [requires("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-days", "2", "-subj", "/CN=seedvr test", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", key, "-out", pem],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    pem, key = make_certificate(requires("openssl"), tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem, key)
     fake = FakeGateway(tls=context)

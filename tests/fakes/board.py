@@ -11,6 +11,7 @@ class MemoryBoard:
 
     name = "the board of the test"
     id = "board-1"
+    secret = "of the board"
 
     def __init__(self):
         self.records: dict[str, Record] = {}

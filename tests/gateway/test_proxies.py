@@ -2,12 +2,12 @@
 
 import asyncio
 import ssl
-import subprocess
 from contextlib import asynccontextmanager
 
 import pytest
 from fakes.loopback import BODY, http, loopback, poll, saying, submit
 from fakes.transport import KEY, read_all
+from helpers.certificates import make_certificate
 
 from seedvr_cli.gateway import httpx_transport
 from seedvr_cli.gateway.client import Gateway
@@ -31,12 +31,7 @@ def secure(identity, requires, monkeypatch):
     """TLS for that gateway; nothing of the environment but its certificate is known."""
     pem, key = identity
     if not pem.exists():
-        subprocess.run(
-            [requires("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-             "-nodes", "-days", "2", "-subj", "/CN=seedvr test", "-addext", f"subjectAltName=DNS:{HOST}",
-             "-keyout", key, "-out", pem],
-            check=True, capture_output=True,
-        )  # fmt: skip
+        make_certificate(requires("openssl"), pem.parent, f"DNS:{HOST}")
     for name in (*PROXIES, *CERTIFICATES, "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)

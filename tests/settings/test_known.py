@@ -42,6 +42,7 @@ VALUES = {
     "quiet": ([("1", True)], ["2"]),
     "verbose": ([("0", False)], ["2"]),
     "progress": ([("live", "live"), ("none", "none")], ["bar", True]),
+    "public-url": ([("https://seedvr.example.com/in", "https://seedvr.example.com/in")], ["http://a.example.com", "x"]),
     "base-url": ([("https://example.com/", "https://example.com"), ("http://127.0.0.1:1", "http://127.0.0.1:1")],
                  ["http://example.com", "https://a@b", "", 3]),
 }  # fmt: skip

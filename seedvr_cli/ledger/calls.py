@@ -1,0 +1,164 @@
+"""Callbacks: about which jobs the gateway calls, what it told, and whose end was passed on to the user's programs."""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from seedvr_cli.ledger.board import Board, Record
+from seedvr_cli.ledger.database import Database
+from seedvr_cli.ledger.rows import job_of, now, read_job, update_job
+from seedvr_cli.ledger.runs import RunLock
+from seedvr_cli.ledger.settling import settle
+from seedvr_cli.values.callbacks import key_of
+from seedvr_cli.values.errors import LedgerError
+from seedvr_cli.values.job import Draft, Job
+
+_EXPECTED = (
+    "SELECT * FROM jobs WHERE claim IS NOT NULL AND heard_at IS NULL AND gateway = ? AND (told IS NOT NULL"
+    " OR state IN ('running', 'completed', 'failed', 'error')) ORDER BY id"
+)
+
+
+class Calls:
+    """Raises LedgerError where the ledger cannot be read or written."""
+
+    def __init__(self, database: Database, lock: RunLock, folder: str) -> None:
+        self._database = database
+        self._lock = lock
+        self._folder = folder
+
+    async def secrets(self) -> tuple[str, ...]:
+        """What signs the addresses that the gateway calls: the first one new addresses, the others older ones."""
+        return (read_secret(self._folder),)
+
+    async def told(self, claim: str, request_id: str | None) -> Job | None:
+        """The job of that claim; where its id is unknown, what a callback said it was is kept, to be looked into."""
+
+        def operation(connection: sqlite3.Connection) -> Job | None:
+            query = "SELECT * FROM jobs WHERE key = ? AND claim = ? ORDER BY id DESC LIMIT 1"
+            row = connection.execute(query, (key_of(claim), claim)).fetchone()
+            if row is None:
+                return None
+            if row["request_id"] is None and request_id and row["told"] != request_id:
+                return update_job(connection, row["id"], told=request_id)
+            return job_of(row)
+
+        return await self._database.write(operation)
+
+    async def expected(self, gateway: str) -> list[Job]:
+        """The jobs that the gateway was to call about, and whose end was not passed on; oldest first."""
+        return await self._database.read(
+            lambda connection: [job_of(row) for row in connection.execute(_EXPECTED, (gateway,))]
+        )
+
+    async def current(self, job: Job) -> Job:
+        """The record as it is now; what a dead run left of it is settled."""
+
+        def operation(connection: sqlite3.Connection) -> Job:
+            row = connection.execute("SELECT run FROM jobs WHERE id = ?", (job.id,)).fetchone()
+            there = read_job(connection, job.id)
+            if there.state in {"reserved", "submitting"} and not self._lock.is_alive(row["run"]):
+                settle(connection, there.id, "submitting")  # a callback came: it was sent
+                there = read_job(connection, job.id)
+            return there
+
+        return await self._database.write(operation)
+
+    async def disbelieve(self, job: Job) -> None:
+        """What a callback said of the job's id was not so."""
+        await self._database.write(lambda connection: update_job(connection, job.id, told=None))
+
+    async def passed_on(self, job: Job) -> None:
+        """The user's programs know of the job's end."""
+        await self._database.write(lambda connection: update_job(connection, job.id, heard_at=now()))
+
+
+class SharedCalls(Calls):
+    """`Calls`, about the jobs of other machines as well. `bring_home` makes a record of the board one of our own."""
+
+    def __init__(
+        self, database: Database, lock: RunLock, folder: str, *,
+        open_board: Callable[[], Awaitable[Board]], bring_home: Callable[[Record, Draft], Awaitable[Job]],
+    ) -> None:  # fmt: skip
+        super().__init__(database, lock, folder)
+        self._open_board = open_board
+        self._bring_home = bring_home
+
+    async def secrets(self) -> tuple[str, ...]:
+        """The board's, which all of its machines know; addresses that were made before there was one hold as well."""
+        board = await self._open_board()
+        return (board.secret, *await super().secrets())
+
+    async def told(self, claim: str, request_id: str | None) -> Job | None:
+        """See `Calls`; a job of another machine becomes one of ours."""
+        job = await super().told(claim, request_id)
+        if job is not None:
+            return job
+        board = await self._open_board()
+        known = (await board.look([key_of(claim)])).get(key_of(claim))
+        if known is None or known.claim != claim:
+            return None
+        await self._bring_home(known, _draft_of(known))
+        return await super().told(claim, request_id)
+
+    async def current(self, job: Job) -> Job:
+        """See `Calls`; of what another machine may still be sending, too, nothing is settled."""
+        there = await super().current(job)
+        if there.state != "unknown" or there.claim is None:
+            return there
+        board = await self._open_board()
+        known = (await board.look([there.key])).get(there.key)
+        is_held = known is not None and known.claim == there.claim and known.state == "submitting"
+        if is_held and known is not None and await board.is_alive(known.run):
+            return replace(there, state="submitting")
+        return there
+
+
+def read_secret(folder: str) -> str:
+    """This user's secret, made where there is none; LedgerError where that cannot be kept."""
+    path = os.path.join(folder, "callbacks.secret")
+    try:
+        with suppress(FileNotFoundError):
+            return _read(path)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        part = f"{path}.{secrets.token_hex(8)}"
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            with suppress(FileExistsError):  # another process was faster
+                os.link(part, path)
+        finally:
+            os.unlink(part)
+        return _read(path)
+    except OSError as error:
+        raise LedgerError(f"the secret of callbacks cannot be kept: {path}: {error.strerror}") from error
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        secret = file.read().strip()
+    if not secret:
+        raise LedgerError(f"{path} is empty", hint="delete it: addresses that were made with it do not hold any more")
+    return secret
+
+
+def _draft_of(known: Record) -> Draft:
+    facts = known.facts
+    return Draft(
+        key=known.key,
+        key_name=facts.get("key_name"),
+        gateway=known.gateway,
+        endpoint=facts.get("endpoint"),
+        source=facts.get("source"),
+        name=facts.get("name") or known.key,
+        params=facts.get("params") or {},
+        output=None,
+        price=known.price,
+        profile=facts.get("profile") or "default",
+        claim=known.claim,
+    )

@@ -1,0 +1,121 @@
+"""The server that the gateway calls: a callback of ours is answered at once, and wakes whoever looks after its job."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from seedvr_cli.gateway.answers import parse_answer
+from seedvr_cli.http.connection import Answer, Connection, Manners, Request, Response
+from seedvr_cli.ledger.calls import Calls
+from seedvr_cli.values.callbacks import called_claim
+from seedvr_cli.values.errors import LedgerError, UsageError
+from seedvr_cli.values.job import Job
+
+# A body is looked at for a request id alone. A slow caller, or one of too many, is let go: the gateway calls again.
+MANNERS = Manners(name="seedvr", largest_body=1 << 20, request_seconds=10.0, connections=512)
+# Callbacks that may wait to be accepted.
+BACKLOG = 1024
+# What a caller gets while the ledger is not to be had.
+LATER = Response(503, {"Retry-After": "5"})
+PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen; `certificate` and `key` are PEM files, None for plain HTTP behind a tunnel or an ingress."""
+
+    host: str
+    port: int
+    certificate: str | None = None
+    key: str | None = None
+
+    @classmethod
+    def read(cls, bind: str, certificate: str | None, key: str | None) -> "Address":
+        """UsageError where that is no HOST:PORT, or there is a key without a certificate."""
+        try:
+            parts = urlsplit(f"//{bind}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = port = None
+        if host is None or port is None or parts.path or parts.username is not None:
+            raise UsageError(f"--bind: {bind} is not HOST:PORT", hint="--bind 127.0.0.1:8788")
+        if key is not None and certificate is None:
+            raise UsageError("--tls-key needs --tls-cert")
+        return cls(host, port, certificate, key)
+
+    def context(self) -> ssl.SSLContext | None:
+        """What TLS needs; UsageError where the files do not give it."""
+        if self.certificate is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"--tls-cert {self.certificate}: {error}") from error
+        return context
+
+
+@asynccontextmanager
+async def serve_hook(address: Address, calls: Calls, wake: Callable[[Job], None]) -> AsyncIterator[str]:
+    """Take callbacks for the length of the block; yields the URL. `wake` is told of each job that was called about.
+
+    Raises LedgerError where the secret of the addresses is not to be had, UsageError where nobody can listen there.
+    """
+    hook = _Hook(calls, await calls.secrets(), wake)
+    connections: set[Connection] = set()
+    context = address.context()
+    try:
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Connection(hook.answer, connections, MANNERS), address.host, address.port,
+            backlog=BACKLOG, ssl=context,
+        )  # fmt: skip
+    except OSError as error:
+        place = f"{address.host}:{address.port}"
+        raise UsageError(f"--bind: cannot listen on {place}: {error.strerror or error}") from error
+    try:
+        host, port = server.sockets[0].getsockname()[:2]
+        yield f"{'https' if context else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    finally:
+        server.close()
+        for connection in list(connections):
+            connection.close()
+        await asyncio.gather(*(connection.closed for connection in list(connections)))
+
+
+class _Hook:
+    def __init__(self, calls: Calls, secrets: tuple[str, ...], wake: Callable[[Job], None]) -> None:
+        self._calls = calls
+        self._secrets = secrets
+        self._wake = wake
+
+    def answer(self, request: Request) -> Answer | Coroutine[Any, Any, Answer]:
+        """204 for a callback of ours; 404 for all that does not show that it is one."""
+        claim = called_claim(request.target, self._secrets)
+        if claim is None:
+            return Response(404, PLAIN, b"not found\n")
+        if request.method != "POST":
+            return Response(405, {**PLAIN, "Allow": "POST"}, b"the gateway calls with POST\n")
+        return self._take(claim, request.body)
+
+    async def _take(self, claim: str, body: bytes) -> Answer:
+        try:
+            job = await self._calls.told(claim, _told_id(body))
+        except LedgerError:
+            return LATER
+        if job is not None and not job.is_heard:
+            self._wake(job)
+        return Response(204)
+
+
+def _told_id(body: bytes) -> str | None:
+    """What the body says the job's request id is; nobody believes it."""
+    try:
+        answer = parse_answer(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
+    return answer.request_id if answer else None

@@ -1,0 +1,218 @@
+"""Jobs that the gateway calls about: each callback wakes one poll, what has ended is handed to a run, once.
+
+What a callback says is not believed: the gateway is asked with our key. What it forgot to call about is asked after now
+and then. Work for an engine, which delivers it; whoever gets the outcome says when it was passed on.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from seedvr_cli.plan.attach import attach
+from seedvr_cli.run.hook import Address, serve_hook
+from seedvr_cli.run.policy import Clock
+from seedvr_cli.run.session import Session
+from seedvr_cli.run.skim import Work
+from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.catalog import ENDPOINTS
+from seedvr_cli.values.errors import Busy, JobFailed, LedgerError, RequestRefused, SeedvrError
+from seedvr_cli.values.items import Outcome
+from seedvr_cli.values.job import Job
+from seedvr_cli.values.schedule import backoff
+
+# Seconds until a job is looked at again whose submission is still under way.
+SOON = 1.0
+# Answers of 404 in a row before what a callback said of a job's id is not believed any more.
+MISSING_ANSWERS = 3
+# Seconds between two looks at what nobody has called about, at the most.
+LONGEST_ROUND = 10.0
+# Jobs that are asked after at the same time.
+LOOKS_AT_ONCE = 16
+
+
+class _Untrue(Exception):
+    """What a callback said of a job's request id is not so, as far as can be told."""
+
+
+class Listener:
+    """Of one session. `output` is where results go, None for where the command that paid for them meant them to.
+
+    `interval` is how long a job may be silent before it is asked after, in seconds; `say` takes lines for the user.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        address: Address,
+        *,
+        output: str | None,
+        interval: float,
+        say: Callable[[str], None],
+        clock: Clock | None = None,
+    ) -> None:
+        self._session = session
+        self._address = address
+        self._output = output
+        self._interval = interval
+        self._say = say
+        self._clock = clock or Clock()
+        self._room = asyncio.Semaphore(LOOKS_AT_ONCE)
+        self._ended: asyncio.Queue[Job | None] = asyncio.Queue()
+        # By the job's number: who looks at it now, and whether it was called about meanwhile; whom a run has; when the
+        # next look is due; and how often in a row one was in vain.
+        self._looking: dict[int, bool] = {}
+        self._handed: set[int] = set()
+        self._due: dict[int, float] = {}
+        self._misses: dict[int, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stack = AsyncExitStack()
+        self._count = 0
+
+    async def open(self) -> str:
+        """Take callbacks from now on; the URL. Raises UsageError and LedgerError as `serve_hook` does."""
+        serving = serve_hook(self._address, self._session.ledger.calls, self._wake)
+        url = await self._stack.enter_async_context(serving)
+        for job in await self._expected():  # it may have ended while nobody listened
+            self._wake(job)
+        return url
+
+    async def work(self) -> AsyncGenerator[Sequence[Work], None]:
+        """Each job that has ended, as soon as that is known."""
+        rounds = asyncio.create_task(self._go_round())
+        try:
+            while (job := await self._ended.get()) is not None:
+                self._count += 1
+                yield [replace(attach(self._count, job, self._output), is_fresh=True)]
+        finally:
+            tasks = [rounds, *self._tasks]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._stack.aclose()
+
+    def stop(self) -> None:
+        """No more work."""
+        self._ended.put_nowait(None)
+
+    async def passed_on(self, outcome: Outcome) -> bool:
+        """The user's programs know of it; False where it did not end the job, which is then tried again later."""
+        job = outcome.job
+        assert job is not None
+        is_end = outcome.error is None or isinstance(outcome.error, JobFailed)
+        if is_end:
+            await self._session.ledger.calls.passed_on(job)
+        self._handed.discard(job.id)
+        self._due[job.id] = self._clock.monotonic() + self._interval
+        return is_end
+
+    async def _expected(self) -> list[Job]:
+        return await self._session.ledger.calls.expected(self._session.access.name)
+
+    async def _go_round(self) -> None:
+        """Ask after what nobody has called about for too long."""
+        while True:
+            await self._clock.sleep(min(self._interval, LONGEST_ROUND))
+            try:
+                jobs = await self._expected()
+            except LedgerError as error:
+                self._say(f"{error.message}; trying again")
+                continue
+            now, today = self._clock.monotonic(), self._clock.now()
+            known = {job.id for job in jobs}
+            self._due = {number: instant for number, instant in self._due.items() if number in known}
+            self._misses = {number: count for number, count in self._misses.items() if number in known}
+            for job in jobs:
+                silent = (today - job.submitted_at).total_seconds() if job.submitted_at else self._interval
+                if self._due.get(job.id, now if silent >= self._interval else now + 1) <= now:
+                    self._wake(job)
+
+    def _wake(self, job: Job) -> None:
+        """Look at a job now; once more where that is under way."""
+        if job.id in self._handed:
+            return
+        if job.id in self._looking:
+            self._looking[job.id] = True
+            return
+        self._looking[job.id] = False
+        task = asyncio.create_task(self._look(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look(self, job: Job) -> None:
+        """One look, or as many as callbacks come meanwhile."""
+        wait: float | None = None
+        try:
+            is_called = True
+            while is_called:
+                async with self._room:
+                    self._looking[job.id] = False
+                    try:
+                        wait = await self._ask(job)
+                    except SeedvrError as error:
+                        wait = self._failed(job, error)
+                is_called = self._looking[job.id] and wait is not None
+        finally:
+            del self._looking[job.id]
+        if wait is not None:
+            self._due[job.id] = self._clock.monotonic() + wait
+            if wait < min(self._interval, LONGEST_ROUND):
+                await self._clock.sleep(wait)
+                self._wake(job)
+
+    async def _ask(self, job: Job) -> float | None:
+        """One poll; the seconds until the next, None where there is none to come."""
+        ledger = self._session.ledger
+        job = await ledger.calls.current(job)
+        if job.state in {"reserved", "submitting"}:
+            return SOON
+        if job.is_heard or (job.request_id is None and job.told is None):
+            return None
+        try:
+            answer = await self._poll(job)
+        except _Untrue as error:
+            self._say(f"{job.name}: a callback named {job.told}, and {error}")
+            await ledger.calls.disbelieve(job)
+            return None
+        self._misses.pop(job.id, None)
+        recorded = await ledger.record(job, answer)
+        if job.request_id is None:
+            self._say(f"{job.name}: its submission was accepted as {recorded.request_id}")
+        if recorded.state == "running":
+            return self._interval
+        self._handed.add(job.id)
+        self._ended.put_nowait(recorded)
+        return None
+
+    async def _poll(self, job: Job) -> Answer:
+        """What the gateway says of the job; _Untrue where its id is a callback's word alone, and is not borne out."""
+        gateway = self._session.gateway
+        if job.request_id is not None:
+            return await gateway.poll(job.request_id)
+        assert job.told is not None
+        if await self._session.ledger.find(job.told, self._session.access.name):
+            raise _Untrue("that is another job")
+        try:
+            answer = await gateway.poll(job.told)
+        except RequestRefused as error:
+            if self._misses.get(job.id, 0) + 1 < MISSING_ANSWERS:  # it may be too new to be seen
+                raise
+            raise _Untrue("the gateway knows no such job") from error
+        if not _is_of(job, answer):
+            raise _Untrue(f"that is a job of {answer.model_id}")
+        return answer
+
+    def _failed(self, job: Job, error: SeedvrError) -> float:
+        """Seconds until it is tried again; told where it first happens."""
+        count = self._misses[job.id] = self._misses.get(job.id, 0) + 1
+        if count == 1:
+            self._say(f"{job.name}: {error.message}; trying again")
+        if isinstance(error, Busy) and error.wait is not None:
+            return error.wait
+        return min(self._interval, backoff(count, self._clock.jitter()))
+
+
+def _is_of(job: Job, answer: Answer) -> bool:
+    """Whether an answer may be about that job, as far as its model tells."""
+    endpoint = ENDPOINTS.get(job.endpoint or "")
+    return endpoint is None or answer.model_id is None or answer.model_id == endpoint.model_id

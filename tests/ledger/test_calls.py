@@ -1,0 +1,139 @@
+"""What callbacks tell the ledger, on one machine and on several."""
+
+import asyncio
+import stat
+from dataclasses import replace
+
+import pytest
+from fakes.board import MemoryBoard
+from helpers.jobs import draft, run
+
+from seedvr_cli.ledger.board import LEASE_SECONDS
+from seedvr_cli.ledger.calls import read_secret
+from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.ledger.shared import SharedLedger
+from seedvr_cli.ledger.verdicts import Paid, Terms
+from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.callbacks import new_claim
+from seedvr_cli.values.errors import LedgerError
+
+ANYHOW = Terms()
+KEY = "0123456789abcdef" * 2
+
+
+def called():
+    """A draft that the gateway is to call about."""
+    return replace(draft(KEY), claim=new_claim(KEY))
+
+
+def test_a_told_id_is_kept_where_none_is_known(tmp_path):
+    """Of a job without an id a callback's word is kept beside it; of one with an id it is not."""
+
+    async def work(ledger):
+        mine = called()
+        job = (await ledger.claim(mine, ANYHOW)).job
+        assert (await ledger.calls.told(mine.claim, "told")).told == "told"
+        assert (await ledger.calls.told(mine.claim, None)).told == "told"
+        assert [one.id for one in await ledger.calls.expected("g")] == [job.id]
+        await ledger.record(job, Answer("known", "QUEUED"))
+        assert (await ledger.calls.told(mine.claim, "other")).told == "told"
+        assert await ledger.calls.told(new_claim(KEY), "other") is None
+
+    run(tmp_path, work)
+
+
+def test_what_was_passed_on_is_expected_no_more(tmp_path):
+    """A job is expected from its acceptance until its end was passed on, whatever became of it."""
+
+    async def work(ledger):
+        job = (await ledger.claim(called(), ANYHOW)).job
+        assert await ledger.calls.expected("g") == []
+        job = await ledger.record(job, Answer("known", "QUEUED"))
+        assert await ledger.calls.expected("other") == []
+        job = await ledger.record(job, Answer("known", "FAILED"))
+        assert [one.id for one in await ledger.calls.expected("g")] == [job.id]
+        await ledger.calls.passed_on(job)
+        assert await ledger.calls.expected("g") == []
+        assert (await ledger.calls.told(job.claim, "known")).is_heard
+
+    run(tmp_path, work)
+
+
+def test_nobody_is_healed_while_the_submission_is_under_way(tmp_path):
+    """What a live run submits stays as it is; what a dead one left is unknown."""
+
+    async def killed():
+        ledger = Ledger(str(tmp_path))
+        await ledger.__aenter__()
+        job = (await ledger.claim(called(), ANYHOW)).job
+        assert (await ledger.calls.current(job)).state == "submitting"
+        await ledger._database.close()
+        ledger._lock.release()
+        return job
+
+    async def second(ledger):
+        return (await ledger.calls.current(job)).state
+
+    job = asyncio.run(killed())
+    assert run(tmp_path, second) == "unknown"
+
+
+def test_the_secret_is_the_users_own(tmp_path):
+    """It is made once, nobody else may read it, and an empty file is no secret."""
+    secret = read_secret(str(tmp_path / "new"))
+    path = tmp_path / "new" / "callbacks.secret"
+    assert read_secret(str(tmp_path / "new")) == secret == path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert len(list(path.parent.iterdir())) == 1
+    path.write_text("\n")
+    with pytest.raises(LedgerError, match="is empty"):
+        read_secret(str(tmp_path / "new"))
+
+
+def test_another_machine_hears_of_it(tmp_path):
+    """A machine that never had the job brings it home by its claim, heals it, and the board knows."""
+    board, mine = MemoryBoard(), called()
+
+    async def work():
+        async with SharedLedger(str(tmp_path / "a"), board) as a, SharedLedger(str(tmp_path / "b"), board) as b:
+            job = (await a.claim(mine, ANYHOW)).job
+            assert (await a.calls.secrets())[0] == (await b.calls.secrets())[0] == board.secret
+            there = await b.calls.told(mine.claim, "job_1")
+            assert (there.source, there.told) == (mine.source, "job_1")
+            assert (await b.calls.current(there)).state == "submitting"  # the other one may yet get its answer
+            await a.lose(job, "lost")
+            there = await b.calls.current(there)
+            assert there.state == "unknown"
+            healed = await b.record(there, Answer("job_1", "COMPLETED", ("https://a/x.png",)))
+            assert (healed.state, board.records[KEY].state, board.records[KEY].request_id) == (
+                "completed", "completed", "job_1",
+            )  # fmt: skip
+            async with SharedLedger(str(tmp_path / "c"), board) as c:
+                verdict = await c.claim(draft(KEY), ANYHOW)
+                assert isinstance(verdict, Paid)
+                assert verdict.job.claim is None  # that one is not ours to be called about
+
+    asyncio.run(work())
+
+
+def test_a_dead_machines_submission_is_healed(tmp_path):
+    """What a machine was sending when its lease ran out is healed on another."""
+    board, mine = MemoryBoard(), called()
+
+    async def work():
+        a = SharedLedger(str(tmp_path / "a"), board)
+        await a.__aenter__()
+        await a.claim(mine, ANYHOW)
+        a._beating.cancel()
+        await a._database.close()
+        a._lock.release()
+        async with SharedLedger(str(tmp_path / "b"), board) as b:
+            there = await b.calls.told(mine.claim, "job_1")
+            assert (await b.calls.current(there)).state == "submitting"
+            board.time += LEASE_SECONDS + 1
+            there = await b.calls.current(there)
+            assert there.state == "unknown"
+            await b.record(there, Answer("job_1", "PROCESSING"))
+            assert board.records[KEY].state == "running"
+
+    asyncio.run(work())
