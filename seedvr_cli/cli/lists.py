@@ -12,6 +12,7 @@ from seedvr_cli.cli.context import Common
 from seedvr_cli.cli.failed_file import Failures
 from seedvr_cli.cli.groups import MoneyOptions, SourceOptions
 from seedvr_cli.cli.quote import ask_before, print_requests
+from seedvr_cli.objects.store import check_url
 from seedvr_cli.plan.lists import List, open_list
 from seedvr_cli.plan.planner import Planner, Prospect, check_output_folder
 from seedvr_cli.plan.wishes import Wishes
@@ -19,7 +20,7 @@ from seedvr_cli.render.results import Form
 from seedvr_cli.run.policy import Policy
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.request import Source
-from seedvr_cli.values.urls import is_plain_url
+from seedvr_cli.values.urls import is_object_url, is_plain_url
 
 if TYPE_CHECKING:
     from seedvr_cli.run.session import Session
@@ -42,11 +43,13 @@ def upscale_lists(
 ) -> int:  # fmt: skip
     """Run the sources and lists; returns the exit code."""
     lists = options.lists or ()
-    streams = [path for path in lists if not os.path.isfile(path)]
+    streams = [path for path in lists if not os.path.isfile(path) and not is_object_url(path)]
     if len(lists) > len(set(lists)):
         raise UsageError("--from: a list is named twice")
-    for path in streams:
-        if path != "-" and not os.path.exists(path):
+    for path in lists:
+        if is_object_url(path):
+            check_url(path)
+        elif path != "-" and not os.path.exists(path):
             raise UsageError(f"--from {path}: no such file")
     shard = parse_shard(options.shard)
     failures = Failures(options.failed_file, lists=lists)

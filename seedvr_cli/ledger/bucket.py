@@ -6,7 +6,6 @@ the one that was seen. A store that ignores them would let everybody win, so eac
 
 import asyncio
 import json
-import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,25 +13,19 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Any, Self, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
-from obstore.store import from_url
 
 from seedvr_cli.ledger.board import BEAT_SECONDS, ENDS, LEASE_SECONDS, Record, is_ours
-from seedvr_cli.values.errors import LedgerError, UsageError
+from seedvr_cli.objects.store import open_store
+from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.redaction import redact
-from seedvr_cli.values.urls import is_loopback
 
 VERSION = 1
-# Seconds for which a store that is away is asked again.
-PATIENCE = 15.0
 # Requests at the same time: the library's own asynchronous calls may end the interpreter with a crash.
 AT_ONCE = 32
-# Variables that name another store than the hosted one.
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-_RETRIES = {"max_retries": 5, "retry_timeout": timedelta(seconds=PATIENCE)}
 
 T = TypeVar("T")
 # What tells one content of an object from another: its ETag, or in Google's store its generation.
@@ -45,12 +38,7 @@ class BucketBoard:
     def __init__(self, url: str) -> None:
         self.name = f"the shared ledger {redact(url)}"
         self.id = self.secret = ""
-        options = {"allow_http": True} if _is_plain() else {}
-        try:
-            self._store: Any = from_url(url, client_options=options, retry_config=_RETRIES)  # type: ignore[call-overload]
-        except (BaseError, ValueError) as error:
-            reason = " ".join(redact(str(error)).split())[:200]
-            raise UsageError(f"{self.name}: {reason}", hint="s3://BUCKET/PREFIX, gs://... or az://...") from error
+        self._store = open_store(url)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="board")
         self._own = uuid.uuid4().hex
         # What the store's clock said, and when by ours.
@@ -230,13 +218,3 @@ def _mark(facts: Any) -> Mark:
 
 def _path(key: str) -> str:
     return f"board/{quote(key, safe='')}"
-
-
-def _is_plain() -> bool:
-    """Whether a store on this machine is asked in the clear; UsageError where it is another machine's."""
-    for name in _ENDPOINTS:
-        if os.environ.get(name, "").startswith("http://"):
-            if is_loopback(urlsplit(os.environ[name]).hostname or ""):
-                return True
-            raise UsageError(f"{name}: {redact(os.environ[name])} would send it all in the clear", hint="https://...")
-    return False

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Literal
 
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.urls import is_object_url
 
 Form = Literal["lines", "jsonl", "csv"]
 
@@ -52,9 +53,9 @@ class List:
 def open_list(path: str) -> Iterator[List]:
     """Open a list; UsageError where it cannot be opened, or is CSV without a column `source`."""
     try:
-        binary: IO[bytes] = open(os.dup(0) if path == "-" else path, "rb")  # noqa: SIM115 - closed below
+        binary = _open(path)
     except OSError as error:
-        raise UsageError(f"--from {path}: {error.strerror}") from error
+        raise UsageError(f"--from {path}: {error.strerror or error}") from error
     try:
         buffered = binary if isinstance(binary, io.BufferedReader) else io.BufferedReader(binary)  # type: ignore[type-var]
         if buffered.peek(2)[:2] == _GZIP_MAGIC:
@@ -67,6 +68,18 @@ def open_list(path: str) -> Iterator[List]:
         raise UsageError(f"--from {path}: {error}") from error
     finally:
         binary.close()
+
+
+def _open(path: str) -> IO[bytes]:
+    if is_object_url(path):
+        from seedvr_cli.objects.store import ObjectStore, StoreError, split_url
+
+        root, name = split_url(path)
+        try:
+            return ObjectStore(root).read(name)
+        except StoreError as error:
+            raise OSError(str(error)) from error
+    return open(os.dup(0) if path == "-" else path, "rb")
 
 
 def _recognise(path: str, text: IO[str]) -> List:

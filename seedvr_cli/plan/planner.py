@@ -206,8 +206,12 @@ def dropped_size(defaults: Mapping[str, Any], endpoint: Endpoint, options: Mappi
 
 
 def check_output_folder(output: Output) -> None:
-    """UsageError where results could not be written, before anything is paid."""
-    if output.kind != "stdout":
+    """UsageError where results could not be written, before anything is paid; a run asks a store of objects itself."""
+    if output.is_object:
+        from seedvr_cli.objects.store import check_url
+
+        check_url(output.folder)
+    elif output.kind != "stdout":
         check_folder(output.folder)
 
 

@@ -1,8 +1,13 @@
-"""A completed job's media become files under the names that were asked for, each of them recorded before it exists."""
+"""A completed job's media become files under the names that were asked for, each of them recorded before it exists.
+
+Or objects: `run/deposit.py`.
+"""
 
 import asyncio
 import os
 import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -32,7 +37,7 @@ class _DeliveredElsewhere(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Media:
+class Media:
     """One of a job's media URLs."""
 
     job: Job
@@ -40,7 +45,7 @@ class _Media:
     url: str
 
 
-class Courier:
+class Courier(ABC):
     """Of one item."""
 
     def __init__(self, item: Item, run: RunState, name: ResultName) -> None:
@@ -48,17 +53,16 @@ class Courier:
         self._run = run
         self._name = name
         self._deliveries = run.ledger.deliveries
-        self._is_stdout = item.output.kind == "stdout"
 
     async def find(self, progress: Progress) -> bool:
         """Whether every file of a completed job stands whole under its name; if so they are in `progress.files`."""
         job = progress.job
-        if job is None or job.state != "completed" or self._is_stdout:
+        if job is None or job.state != "completed":
             return False
         recorded = await self._deliveries.of(job)
         files: list[File] = []
         for position in range(max(1, len(job.media_url))):
-            whole = await asyncio.to_thread(self._find_whole, _Media(job, position, ""), recorded)
+            whole = await self._find_whole(Media(job, position, ""), recorded)
             if whole is None:
                 return False
             files.append(whole)
@@ -74,27 +78,78 @@ class Courier:
         job = progress.known_job
         if not job.media_url:
             raise DeliveryError("the gateway says COMPLETED, but names no media URL")
-        if self._is_stdout and len(job.media_url) > 1:
-            raise DeliveryError(f"the result has {len(job.media_url)} files", hint="give -o a folder")
         self._run.emit(Changed(self._item, "downloading", job.request_id))
         for position, url in enumerate(job.media_url):
-            media = _Media(progress.known_job, position, url)
+            media = Media(progress.known_job, position, url)
             progress.job, file = await self._bring(media, deadline, is_new=not progress.is_attached)
             progress.files.append(file)
 
-    async def _bring(self, media: _Media, deadline: float, *, is_new: bool) -> tuple[Job, File]:
+    @abstractmethod
+    async def _find_whole(self, media: Media, recorded: list[Delivery]) -> File | None:
+        """The file, where it stands whole under the name that is asked for."""
+
+    @abstractmethod
+    async def _bring(self, media: Media, deadline: float, *, is_new: bool) -> tuple[Job, File]:
+        """Bring one file; the job, which may have gained its price. `is_new`: this run has submitted the job."""
+
+    def _hooks(
+        self, place: Callable[[str], Awaitable[Destination]], note_etag: Callable[[str, str], Awaitable[None]]
+    ) -> Hooks:
+        """What a download asks of us: a name, and that what happens is recorded and told."""
+        run, clock = self._run, self._run.clock
+        last = 0.0
+
+        def progress(done: int, total: int | None) -> None:
+            nonlocal last
+            if clock.monotonic() - last >= PROGRESS_SECONDS or done == total:
+                last = clock.monotonic()
+                run.emit(Received(self._item, done, total))
+
+        return Hooks(place, note_etag, progress, clock.sleep, clock.jitter, run.disk, run.policy.max_filesize)
+
+    async def _record(self, media: Media, file: File, mtime_ns: int) -> Job:
+        """The file stands under its name. A video's price is that of its resolution."""
+        price = None
+        endpoint = ENDPOINTS.get(media.job.endpoint or "")
+        if endpoint and file.width and file.height:
+            price = endpoint.price(size=(file.width, file.height))
+        return await self._deliveries.delivered(media.job, media.position, file, mtime_ns=mtime_ns, price=price)
+
+
+class FileCourier(Courier):
+    """To this machine's disk, or by way of it to standard output."""
+
+    def __init__(self, item: Item, run: RunState, name: ResultName) -> None:
+        super().__init__(item, run, name)
+        self._is_stdout = item.output.kind == "stdout"
+
+    async def find(self, progress: Progress) -> bool:
+        """See `Courier`; what goes to standard output is never there."""
+        return not self._is_stdout and await super().find(progress)
+
+    async def deliver(self, progress: Progress, deadline: float) -> None:
+        """See `Courier`."""
+        count = len(progress.known_job.media_url)
+        if self._is_stdout and count > 1:
+            raise DeliveryError(f"the result has {count} files", hint="give -o a folder")
+        await super().deliver(progress, deadline)
+
+    async def _bring(self, media: Media, deadline: float, *, is_new: bool) -> tuple[Job, File]:
         if is_new:  # nobody else can know of it yet; should somebody, `place` says so
             with suppress(_DeliveredElsewhere):
                 return await self._fetch(media, [])
         while True:
             recorded = await self._recorded(media, deadline)
-            whole = await asyncio.to_thread(self._find_whole, media, recorded)
+            whole = await self._find_whole(media, recorded)
             if whole:
                 return media.job, whole
             with suppress(_DeliveredElsewhere):
                 return await self._fetch(media, recorded)
 
-    def _find_whole(self, media: _Media, recorded: list[Delivery]) -> File | None:
+    async def _find_whole(self, media: Media, recorded: list[Delivery]) -> File | None:
+        return await asyncio.to_thread(self._whole_among, media, recorded)
+
+    def _whole_among(self, media: Media, recorded: list[Delivery]) -> File | None:
         for entry in recorded:
             if entry.position != media.position or entry.file is None:
                 continue
@@ -103,7 +158,7 @@ class Courier:
                 return replace(entry.file, path=_beside(shown, entry.path))
         return None
 
-    async def _recorded(self, media: _Media, deadline: float) -> list[Delivery]:
+    async def _recorded(self, media: Media, deadline: float) -> list[Delivery]:
         """What the ledger knows of this file, once no other run is at the job, and after what dead ones left undone.
 
         The order matters: a run that was seen in the records and is dead after that may have renamed the file between.
@@ -125,10 +180,10 @@ class Courier:
                 return recorded
             await self._record(media, *found)
 
-    async def _fetch(self, media: _Media, recorded: list[Delivery]) -> tuple[Job, File]:
+    async def _fetch(self, media: Media, recorded: list[Delivery]) -> tuple[Job, File]:
         """Bring the file: from a whole copy on this machine, or from the media URL, resumed where that began."""
-        copy = await asyncio.to_thread(_whole_copy, recorded)
-        hooks = self._hooks(media, recorded)
+        copy = await asyncio.to_thread(whole_copy, recorded)
+        hooks = self._file_hooks(media, recorded)
         if copy is not None:
             file, mtime_ns = await fetch_file(copy, read_file, hooks)
         else:
@@ -143,10 +198,8 @@ class Courier:
             return job, file
         return job, replace(file, path=_beside(self._name.shown(job, file.media_type, media.position), file.path))
 
-    def _hooks(self, media: _Media, recorded: list[Delivery]) -> Hooks:
-        """What the download asks of us: a name, and that what happens is recorded and told."""
-        run, clock = self._run, self._run.clock
-        last = 0.0
+    def _file_hooks(self, media: Media, recorded: list[Delivery]) -> Hooks:
+        run = self._run
 
         async def place(media_type: str) -> Destination:
             if self._is_stdout:
@@ -158,15 +211,9 @@ class Courier:
             if not self._is_stdout:
                 await self._deliveries.note_etag(media.job, media.position, path, etag)
 
-        def progress(done: int, total: int | None) -> None:
-            nonlocal last
-            if clock.monotonic() - last >= PROGRESS_SECONDS or done == total:
-                last = clock.monotonic()
-                run.emit(Received(self._item, done, total))
+        return self._hooks(place, note_etag)
 
-        return Hooks(place, note_etag, progress, clock.sleep, clock.jitter, run.disk, run.policy.max_filesize)
-
-    async def _place(self, media: _Media, base: str, recorded: list[Delivery]) -> str:
+    async def _place(self, media: Media, base: str, recorded: list[Delivery]) -> str:
         place = await self._deliveries.place(
             media.job,
             media.position,
@@ -185,7 +232,7 @@ class Courier:
             case Elsewhere():
                 raise _DeliveredElsewhere
 
-    def _resumable(self, media: _Media, recorded: list[Delivery]) -> Delivery | None:
+    def _resumable(self, media: Media, recorded: list[Delivery]) -> Delivery | None:
         for entry in recorded:
             media_type = next((kind for kind, ext in EXTENSIONS.items() if entry.path.endswith(ext)), "")
             base = os.path.abspath(self._name.shown(media.job, media_type, media.position))
@@ -193,14 +240,8 @@ class Courier:
                 return entry
         return None
 
-    async def _record(self, media: _Media, file: File, mtime_ns: int) -> Job:
-        """The file stands under its name. A video's price is that of its resolution."""
-        price = None
-        endpoint = ENDPOINTS.get(media.job.endpoint or "")
-        if endpoint and file.width and file.height:
-            price = endpoint.price(size=(file.width, file.height))
-        recorded = replace(file, path="-") if self._is_stdout else file
-        return await self._deliveries.delivered(media.job, media.position, recorded, mtime_ns=mtime_ns, price=price)
+    async def _record(self, media: Media, file: File, mtime_ns: int) -> Job:
+        return await super()._record(media, replace(file, path="-") if self._is_stdout else file, mtime_ns)
 
 
 def _recovered(recorded: list[Delivery]) -> tuple[File, int] | None:
@@ -211,7 +252,7 @@ def _recovered(recorded: list[Delivery]) -> tuple[File, int] | None:
     return None
 
 
-def _whole_copy(recorded: list[Delivery]) -> str | None:
+def whole_copy(recorded: list[Delivery]) -> str | None:
     """The path of the latest whole file that was made of this media URL."""
     return next((entry.path for entry in reversed(recorded) if entry.is_whole()), None)
 

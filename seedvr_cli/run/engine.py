@@ -11,11 +11,19 @@ from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.plan.planner import Prospect
 from seedvr_cli.run.life import live
-from seedvr_cli.run.names import check_explicit
+from seedvr_cli.run.names import check_place
 from seedvr_cli.run.policy import Clock, Policy
 from seedvr_cli.run.skim import Work, pass_over, refuse
 from seedvr_cli.run.state import DOWNLOADS, RunState
-from seedvr_cli.values.errors import BadLine, Interrupted, LedgerError, SeedvrError, Unforeseen
+from seedvr_cli.values.errors import (
+    BadLine,
+    DeliveryError,
+    Interrupted,
+    LedgerError,
+    SeedvrError,
+    Unforeseen,
+    UsageError,
+)
 from seedvr_cli.values.events import Crashed, Event, Finished, Skipped
 from seedvr_cli.values.items import Item, Outcome
 
@@ -45,13 +53,13 @@ class Engine:
         )
 
     async def check_outputs(self, work: Iterable[Work]) -> None:
-        """UsageError where an explicit file name is taken by something that is not that job's own."""
+        """UsageError where an explicit name is taken by what is not that job's own, or a store takes nothing."""
         for one in work:
             item = one.item() if isinstance(one, Prospect) else one
-            if item.output.kind == "file":
-                again, overwrite = self._policy.new, self._policy.overwrite
-                deliveries = self._ledger.deliveries
-                await check_explicit(item.output, item.key, deliveries, again=again, overwrite=overwrite)
+            try:
+                await check_place(item.output, item.key, self._state, again=self._policy.new)
+            except DeliveryError as error:
+                raise UsageError(f"-o {item.output.text}: {error.message}") from error
 
     async def run(self, work: AsyncIterable[Sequence[Work]]) -> AsyncGenerator[Event, None]:
         """Do all of the work, which comes in chunks; yields what happens.
@@ -150,6 +158,7 @@ class Engine:
         if self._feeder:
             with suppress(asyncio.CancelledError):
                 await self._feeder
+        self._state.stores.close()
         self._events.put_nowait(None)
 
 

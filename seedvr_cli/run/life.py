@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from seedvr_cli.run.deliver import Courier
+from seedvr_cli.run.deliver import Courier, FileCourier
 from seedvr_cli.run.names import ResultName
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
@@ -49,7 +49,7 @@ class _Life:
         self._run = run
         self._name = name
         self._again = again
-        self._courier = Courier(item, run, name)
+        self._courier = _courier(item, run, name)
         self._progress = Progress()
 
     async def run(self) -> Outcome:
@@ -115,3 +115,11 @@ class _Life:
                 await self._courier.deliver(progress, deadline)
         if failure is not None:
             raise failure
+
+
+def _courier(item: Item, run: RunState, name: ResultName) -> Courier:
+    if item.output.is_object:
+        from seedvr_cli.run.deposit import ObjectCourier
+
+        return ObjectCourier(item, run, name)
+    return FileCourier(item, run, name)

@@ -15,13 +15,35 @@ NAME_BYTES = 255
 REQUEST_ID_LENGTH = 64
 
 
-async def check_explicit(
+async def check_place(output: Output, key: str | None, run: RunState, *, again: bool) -> None:
+    """UsageError where an explicit name is in use by something that is not this job's own.
+
+    What is no regular file is never replaced, and neither is the `.part` of another job. Of a store of objects it is
+    tried whether it takes any: NoPlace or DeliveryError.
+    """
+    overwrite = run.policy.overwrite
+    if output.is_object:
+        await run.stores.prepare(output.folder)
+        if output.kind == "file" and not overwrite:
+            await _check_object(output.template, key, run, again=again)
+    elif output.kind == "file":
+        await _check_file(output, key, run.ledger.deliveries, again=again, overwrite=overwrite)
+
+
+async def _check_object(url: str, key: str | None, run: RunState, *, again: bool) -> None:
+    from seedvr_cli.run.deposit import Label
+
+    facts = await run.stores.call(url, lambda store, name: store.facts(name))
+    label = Label.read(facts) if facts else None
+    if facts is not None and (again or label is None or label.key != key):
+        raise UsageError(
+            f"-o {url}: it is in the way, and not this job's own", hint="choose another name, or --overwrite"
+        )
+
+
+async def _check_file(
     output: Output, key: str | None, deliveries: Deliveries, *, again: bool, overwrite: bool
 ) -> None:  # fmt: skip
-    """UsageError where an explicit file name is in use by something that is not this job's own.
-
-    What is no regular file is never replaced, and neither is the `.part` of another job.
-    """
     path = os.path.abspath(output.template)
     taken = [name for name in (path, f"{path}.part") if os.path.lexists(name)]
     for name in taken:
@@ -66,15 +88,15 @@ class ResultName:
 
     async def check(self, key: str, *, again: bool) -> None:
         """UsageError where the name is taken or too long: nothing is paid for a result that has no place to go."""
-        output, deliveries = self._item.output, self._run.ledger.deliveries
+        output = self._item.output
         name = os.path.basename(self._render(".webp", "x" * REQUEST_ID_LENGTH))
         tail = ".part" if self.is_exact else "-999.part"
-        if output.kind != "stdout" and len(os.fsencode(name + tail)) > NAME_BYTES:
+        if output.kind != "stdout" and not output.is_object and len(os.fsencode(name + tail)) > NAME_BYTES:
             raise UsageError(f"-o {output.template}: names of files have room for {NAME_BYTES} bytes, '.part' included")
-        if self.is_exact:
-            await check_explicit(output, key, deliveries, again=again, overwrite=self._run.policy.overwrite)
-            if self._number > 1 and not self._run.policy.overwrite:
-                raise UsageError(f"{output.template} is another item's already", hint="choose another name")
+        if self.is_exact or output.is_object:
+            await check_place(output, key, self._run, again=again)
+        if self.is_exact and self._number > 1 and not self._run.policy.overwrite:
+            raise UsageError(f"{output.template} is another item's already", hint="choose another name")
 
     def shown(self, job: Job, media_type: str, position: int) -> str:
         """The path in the form in which it was asked for, of the job's file at that position, before numbers."""

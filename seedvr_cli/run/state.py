@@ -11,6 +11,7 @@ from seedvr_cli.run.budget import Budget, Reservation
 from seedvr_cli.run.expectations import Expectations
 from seedvr_cli.run.pace import Pace
 from seedvr_cli.run.policy import Clock, Policy
+from seedvr_cli.run.stores import Stores
 from seedvr_cli.values.errors import NotSubmitted, SeedvrError
 from seedvr_cli.values.events import Event, Notice
 from seedvr_cli.values.items import Outcome
@@ -49,6 +50,7 @@ class RunState:
         self.downloads = asyncio.Semaphore(max(DOWNLOADS, policy.jobs // 8))
         self.disk = Disk()
         self.names = Names()
+        self.stores = Stores()
         self.submissions = Pace(policy.rate)
         self.polls = Pace(POLLS_PER_INTERVAL * policy.jobs / policy.poll_interval)
         self.expectations = Expectations(ledger, name, clock)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.urls import is_object_url
 from seedvr_cli.values.words import nearest
 
 FIELDS = (
@@ -67,9 +68,16 @@ class Output:
         """The same for a later command in another folder; None where the default was meant."""
         if self.text is None or self.kind == "stdout":
             return None
+        if self.is_object:
+            return self.template
         if os.path.isabs(self.template):
             return os.path.normpath(self.template)
         return os.path.normpath(os.path.join(_literal(working_folder()), self.template))
+
+    @property
+    def is_object(self) -> bool:
+        """Whether results go into an object store."""
+        return self.kind != "stdout" and is_object_url(self.template)
 
     def uses(self, field: str) -> bool:
         """Whether names are made with that field."""
@@ -105,7 +113,8 @@ def parse_output(text: str | None, params: Mapping[str, Any]) -> Output:
         return Output("stdout", name, text)
     if text == "":
         raise UsageError("-o: the name is empty")
-    if text.endswith(("/", os.sep)) or os.path.isdir(text):
+    is_bucket = is_object_url(text) and "/" not in text.partition("://")[2]
+    if text.endswith(("/", os.sep)) or is_bucket or os.path.isdir(text):
         template = os.path.join(_literal(text) if os.path.isdir(text) else text, name)
     elif "{" in text or "}" in text:
         template = text

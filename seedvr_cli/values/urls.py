@@ -7,6 +7,8 @@ from urllib.parse import quote, unquote, urlsplit
 from seedvr_cli.values.errors import UsageError
 
 DEFAULT_BASE_URL = "https://gateway.pixazo.ai"
+# Object stores: Amazon's and those like it, Google's, Azure's.
+OBJECT_SCHEMES = ("s3://", "gs://", "az://")
 # The sandbox's identity in the ledger: its port changes with every command.
 SANDBOX_NAME = "sandbox"
 DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -79,6 +81,11 @@ def is_allowed_url(url: str) -> bool:
 
 
 @lru_cache(64)
+def is_object_url(text: str) -> bool:
+    """Whether it names something in an object store."""
+    return text.startswith(OBJECT_SCHEMES)
+
+
 def is_loopback(host: str) -> bool:
     """Whether the host is this machine by name or number; no name is resolved."""
     import ipaddress  # late: most commands have no number to look at

@@ -14,6 +14,7 @@ from seedvr_cli.ledger import bucket as module
 from seedvr_cli.ledger.board import Record
 from seedvr_cli.ledger.bucket import BucketBoard
 from seedvr_cli.ledger.shared import find_board
+from seedvr_cli.objects import store as objects
 from seedvr_cli.values.errors import LedgerError, UsageError
 
 pytestmark = pytest.mark.slow
@@ -181,7 +182,7 @@ def test_a_store_that_is_away_is_told_in_one_line(monkeypatch):
     for name, value in {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "me",
                         "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_REGION": "us-east-1"}.items():  # fmt: skip
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(module, "_RETRIES", {"max_retries": 0})
+    monkeypatch.setattr(objects, "_RETRIES", {"max_retries": 0})
 
     async def nothing(_):
         pytest.fail("nobody is there")

@@ -1,0 +1,201 @@
+"""Objects: read, looked at, and made where there is none. Everything blocks, and is for threads.
+
+The library's own asynchronous calls may end the interpreter with a crash.
+"""
+
+import io
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.util import find_spec
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from seedvr_cli.objects.credentials import profile_options
+from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.redaction import redact
+from seedvr_cli.values.urls import is_loopback
+
+# Seconds for which a store that is away is asked again.
+PATIENCE = 15.0
+# Bytes: an object up to this size is made in one request, under a condition; a larger one in pieces of that size.
+ONE_PIECE = 32 << 20
+# Bytes that are read at a time.
+BLOCK = 4 << 20
+# What our own objects say of themselves, in a field that every store takes.
+LABEL = "seedvr"
+# Variables that name another store than the hosted one.
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_RETRIES = {"max_retries": 5, "retry_timeout": timedelta(seconds=PATIENCE)}
+_FORMS = "s3://BUCKET/PREFIX, gs://... or az://..."
+
+T = TypeVar("T")
+
+
+class StoreError(Exception):
+    """A store that cannot be used, in one line. `is_lasting`: it will not be better in a minute."""
+
+    def __init__(self, message: str, *, is_lasting: bool = False) -> None:
+        super().__init__(message)
+        self.is_lasting = is_lasting
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFacts:
+    """An object as it stands: bytes, ETag, media type, and our label where it has one."""
+
+    size: int
+    etag: str | None
+    media_type: str | None
+    label: str | None
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """A store's root, and the object's path in it; UsageError where it names no bucket."""
+    parts = urlsplit(url)
+    if not parts.netloc or parts.query or parts.fragment:
+        raise UsageError(f"{redact(url)} names no bucket", hint=_FORMS)
+    return f"{parts.scheme}://{parts.netloc}", parts.path.lstrip("/")
+
+
+def check_url(url: str) -> None:
+    """UsageError where the URL names no bucket, or the library is not installed."""
+    split_url(url)
+    if find_spec("obstore") is None:
+        raise UsageError(f"{redact(url)}: object stores need one package more", hint="pip install 'seedvr-cli[bucket]'")
+
+
+def open_store(url: str) -> Any:
+    """The library's store at that URL, for who needs all of it; UsageError where there can be none."""
+    check_url(url)
+    from obstore.exceptions import BaseError
+    from obstore.store import from_url
+
+    try:
+        options = profile_options() if url.startswith("s3:") else {}
+        client = {"allow_http": True} if _is_plain(options.get("endpoint")) else {}
+        return from_url(url, config=options or None, client_options=client, retry_config=_RETRIES)  # type: ignore[call-overload]
+    except (BaseError, ValueError) as error:
+        reason = " ".join(redact(str(error)).split())[:200]
+        raise UsageError(f"{redact(url)}: {reason}", hint=_FORMS) from error
+
+
+class ObjectStore:
+    """One bucket, or container. Raises StoreError."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._store = open_store(root)
+
+    def facts(self, path: str) -> ObjectFacts | None:
+        """What stands there; None where nothing does."""
+        import obstore
+
+        found = self._call(lambda: obstore.get(self._store, path, options={"head": True}), missing=None)
+        if found is None:
+            return None
+        meta, attributes = found.meta, found.attributes
+        return ObjectFacts(meta["size"], meta["e_tag"], attributes.get("Content-Type"), attributes.get(LABEL))
+
+    def put(self, path: str, file: str, *, media_type: str, label: str, overwrite: bool) -> bool:
+        """Make an object of a file; False where there is one already, unless `overwrite`.
+
+        A file that goes in pieces is not made under a condition, which stores do not offer: there the look before has
+        to do. Nobody sees an object that is not whole.
+        """
+        import obstore
+
+        attributes: Any = {"Content-Type": media_type, LABEL: label}
+        if os.path.getsize(file) <= ONE_PIECE:
+            with open(file, "rb") as stream:
+                content = stream.read()
+            mode: Any = "overwrite" if overwrite else "create"
+            how: Any = {"mode": mode, "use_multipart": False}
+            return self._call(lambda: obstore.put(self._store, path, content, attributes=attributes, **how)) is not None
+        if not overwrite and self.facts(path) is not None:
+            return False
+
+        def put() -> Any:
+            with open(file, "rb") as stream:
+                how: Any = {"use_multipart": True, "chunk_size": ONE_PIECE, "max_concurrency": 2}
+                return obstore.put(self._store, path, stream, attributes=attributes, **how)
+
+        return self._call(put) is not None
+
+    def probe(self, folder: str) -> None:
+        """StoreError where nothing can be made in that folder."""
+        import obstore
+
+        path = f"{folder}/.seedvr" if folder else ".seedvr"
+        self._call(lambda: obstore.put(self._store, path, b"", use_multipart=False))
+        with suppress(StoreError):  # who may make objects need not be one who may delete them
+            self._call(lambda: obstore.delete(self._store, path), missing=None)
+
+    def read(self, path: str) -> io.BufferedReader:
+        """The object's bytes, read as they are asked for."""
+        import obstore
+
+        opened = self._call(lambda: obstore.open_reader(self._store, path, buffer_size=BLOCK))
+        return io.BufferedReader(_Reader(opened, self._call), BLOCK)
+
+    def _call(self, call: Callable[[], T], *, missing: Any = StoreError) -> T | Any:
+        """The answer; None where there is an object already, `missing` where there is none."""
+        from obstore.exceptions import (
+            AlreadyExistsError,
+            BaseError,
+            PermissionDeniedError,
+            PreconditionError,
+            UnauthenticatedError,
+        )
+
+        try:
+            return call()
+        except (AlreadyExistsError, PreconditionError):
+            return None
+        except FileNotFoundError as error:
+            if missing is not StoreError:
+                return missing
+            raise StoreError(self._words(error), is_lasting=True) from error
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise StoreError(self._words(error), is_lasting=True) from error
+        except (BaseError, OSError) as error:
+            raise StoreError(self._words(error)) from error
+
+    def _words(self, error: Exception) -> str:
+        text = redact(str(error).partition("Debug source")[0])
+        return f"{self._root}: {' '.join(text.split())[:300]}"
+
+
+class _Reader(io.RawIOBase):
+    """The library's reader as Python's."""
+
+    def __init__(self, opened: Any, call: Callable[..., Any]) -> None:
+        self._opened = opened
+        self._call = call
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            block = self._call(lambda: self._opened.read(len(buffer)))
+        except StoreError as error:
+            raise OSError(str(error)) from error
+        buffer[: len(block)] = bytes(block)
+        return len(block)
+
+
+def _is_plain(profile: str | None) -> bool:
+    """Whether a store on this machine is asked in the clear; UsageError where it is another machine's.
+
+    `profile` is the endpoint of the profile in use.
+    """
+    named = {name: os.environ.get(name, "") for name in _ENDPOINTS} | {"endpoint_url": profile or ""}
+    for name, url in named.items():
+        if url.startswith("http://"):
+            if is_loopback(urlsplit(url).hostname or ""):
+                return True
+            raise UsageError(f"{name}: {redact(url)} would send it all in the clear", hint="https://...")
+    return False

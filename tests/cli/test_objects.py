@@ -1,0 +1,225 @@
+"""Lists from object stores, and results in them, by the real command and a store that keeps conditions."""
+
+import gzip
+import json
+import uuid
+
+import pytest
+from fakes.gateway import CUT, Reply
+from helpers.bucket import BUCKET, moto
+from helpers.command import Bench
+from helpers.sources import new_url, urls
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def store():
+    """The environment that leads to an object store."""
+    with moto() as environment:
+        yield environment
+
+
+@pytest.fixture
+def objects(store, monkeypatch):
+    """A prefix of the test's own, as the library sees it."""
+    from obstore.store import from_url
+
+    for name, value in store.items():
+        monkeypatch.setenv(name, value)
+    return from_url(f"s3://{BUCKET}", client_options={"allow_http": True})
+
+
+@pytest.fixture
+def place():
+    """A folder in the bucket that no other test has."""
+    return f"s3://{BUCKET}/{uuid.uuid4().hex}/"
+
+
+@pytest.fixture
+def away(tmp_path):
+    """Another machine."""
+    (tmp_path / "away").mkdir()
+    made = Bench(tmp_path / "away")
+    yield made
+    made.close()
+
+
+def names(objects, place):
+    import obstore
+
+    prefix = place.removeprefix(f"s3://{BUCKET}/")
+    return sorted(one["path"].removeprefix(prefix) for page in obstore.list(objects, prefix) for one in page)
+
+
+def head(objects, place, name):
+    import obstore
+
+    return obstore.get(objects, place.removeprefix(f"s3://{BUCKET}/") + name)
+
+
+FORMS = {
+    "lines": lambda sources: "# a comment\n" + "\n".join(sources) + "\n",
+    "jsonl": lambda sources: "".join(json.dumps({"source": one, "scale": 2}) + "\n" for one in sources),
+    "csv": lambda sources: "source,scale\n" + "".join(f"{one},2\n" for one in sources),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_list_in_a_bucket(run, sandbox, objects, store, place, work, form, pack):
+    """A list of any form, packed or not, is read from the store, checked whole, and its results go back there."""
+    import obstore
+
+    sources = urls(3)
+    path = f"{place}list.{form}"
+    obstore.put(objects, path.removeprefix(f"s3://{BUCKET}/"), pack(FORMS[form](sources).encode()))
+    done = run("image", "--from", path, "-o", f"{place}out/", to=sandbox, env=store)
+    assert done.rc == 0, done.stderr
+    suffix = "upscaled" if form == "lines" else "2x"
+    wanted = [f"picture-{number}-{suffix}.png" for number in range(3)]
+    assert sorted(done.lines) == [f"{place}out/{name}" for name in wanted]
+    assert names(objects, f"{place}out/") == wanted
+    assert list(work.iterdir()) == []
+    content = head(objects, f"{place}out/", wanted[0])
+    assert bytes(content.bytes()).startswith(b"\x89PNG")
+    assert content.attributes["Content-Type"] == "image/png"
+
+
+def test_the_json_object_has_the_object(run, sandbox, objects, store, place):
+    """The object's URL, bytes, digest and size stand in the JSON object."""
+    import hashlib
+
+    done = run("image", new_url("a.jpg"), "-o", f"{place}" + "{stem}/{index:03}{ext}", "--json", to=sandbox, env=store)
+    (file,) = done.object["files"]
+    content = bytes(head(objects, place, "a/001.png").bytes())
+    assert file["path"] == f"{place}a/001.png"
+    assert (file["bytes"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_a_result_that_stands_there_is_not_fetched_again(run, away, gateway, store, place, postgres_server, url):
+    """The same command again, here or on another machine with the same ledger, fetches nothing and pays nothing."""
+    gateway = gateway()
+    env = {**store, "SEEDVR_LEDGER_URL": postgres_server.database()}
+    first = run("image", url, "-o", place, to=gateway, env=env)
+    assert first.rc == 0, first.stderr
+    polls = len(gateway.polls())
+    for machine in (run, away.run):
+        done = machine("image", url, "-o", place, to=gateway, env=env)
+        assert (done.rc, done.stdout) == (0, first.stdout), done.stderr
+    assert (len(gateway.posts()), len(gateway.downloads()), len(gateway.polls())) == (1, 1, polls)
+    assert run("download", to=gateway, env=env).stderr == "seedvr: nothing is waiting to be delivered\n"
+
+
+def test_what_is_in_the_way_is_not_touched(run, sandbox, objects, store, place):
+    """An object of somebody else's keeps its bytes: a default name gets a number, an explicit one is refused."""
+    import obstore
+
+    folder = place.removeprefix(f"s3://{BUCKET}/")
+    obstore.put(objects, f"{folder}a-upscaled.png", b"mine")
+    for number in (2, 3):
+        done = run("image", new_url("a.jpg"), "-o", place, to=sandbox, env=store)
+        assert done.lines == [f"{place}a-upscaled-{number}.png"], done.stderr
+    source = new_url()
+    refused = run("image", source, "-o", f"{place}a-upscaled.png", to=sandbox, env=store)
+    assert (refused.rc, sandbox.accepted(source)) == (2, 0)
+    assert "in the way" in refused.stderr
+    assert bytes(head(objects, place, "a-upscaled.png").bytes()) == b"mine"
+    done = run("image", source, "-o", f"{place}a-upscaled.png", "--overwrite", to=sandbox, env=store)
+    assert done.rc == 0, done.stderr
+    assert bytes(head(objects, place, "a-upscaled.png").bytes()) != b"mine"
+
+
+def test_names_that_are_equal_get_numbers(run, sandbox, objects, store, place):
+    """Sources of one name in one run become objects of different names, and the same command again finds them all."""
+    sources = [new_url("same.jpg") for _ in range(6)]
+    for _ in range(2):
+        done = run("image", *sources, "-o", place, to=sandbox, env=store)
+        assert (done.rc, len(set(done.lines))) == (0, 6), done.stderr
+    assert len(names(objects, place)) == 6
+
+
+def test_a_bucket_that_cannot_be_used_costs_nothing(run, sandbox, store, place, url):
+    """No bucket, no store, a list that is not there and wrong words are found before anything is paid."""
+    cases = [
+        (("-o", "s3://no-such-bucket/x/"), store, "no-such-bucket"),
+        (("-o", place), {**store, "AWS_ENDPOINT_URL": "http://s3.example:9000"}, "in the clear"),
+        (("-o", place), {**store, "AWS_PROFILE": "nobody", "HOME": "/nowhere"}, "there is no profile 'nobody'"),
+        (("-o", "s3:///x/"), store, "names no bucket"),
+        (("-o", f"{place}x.png?versionId=1"), store, "names no bucket"),
+    ]
+    for words, env, part in cases:
+        done = run("image", url, *words, to=sandbox, env=env)
+        assert (done.rc, done.stdout) == (2, ""), (words, done.stderr)
+        assert part in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    missing = run("image", "--from", f"{place}none.txt", to=sandbox, env=store)
+    assert missing.rc == 2
+    assert f"--from {place}none.txt" in missing.stderr
+    assert sandbox.accepted(url) == 0
+
+
+def test_without_the_extra_one_line_names_it(run, sandbox, place, url):
+    """Where the library is not installed, one line says what to install, for results and for lists."""
+    for words in ((url, "-o", place), ("--from", f"{place}list")):
+        done = run("image", *words, to=sandbox, inject="import sys\nsys.modules['obstore'] = None\n")
+        assert done.rc == 2
+        assert "pip install 'seedvr-cli[bucket]'" in done.stderr
+    assert sandbox.accepted(url) == 0
+
+
+def test_dry_run_asks_no_store(run, place, url):
+    """--dry-run needs no network, and so asks no store."""
+    done = run("image", url, "-o", place, "--dry-run", env={"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    assert done.rc == 0, done.stderr
+
+
+def test_a_large_result_goes_in_pieces(run, gateway, objects, store, place, url, home):
+    """A result of more than one piece is put there whole, from a disk that keeps nothing of it; a break is resumed."""
+    import hashlib
+
+    gateway = gateway()
+    picture = gateway.picture + bytes(70 << 20)  # what follows the end of a PNG does not matter
+    cuts = iter([40 << 20])
+
+    def script(heard):
+        if not heard.path.startswith("/media/"):
+            return None
+        headers = {"ETag": '"one"', "Content-Type": "image/png"}
+        start = int(heard.headers.get("range", "bytes=0-")[6:-1])
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{len(picture) - 1}/{len(picture)}"
+        return Reply(206 if start else 200, picture[start:], headers, cut_after=next(cuts, None))
+
+    gateway.script = script
+    done = run("image", url, "-o", place, "--json", to=gateway, env=store)
+    assert done.rc == 0, done.stderr
+    (file,) = done.object["files"]
+    assert file["sha256"] == hashlib.sha256(picture).hexdigest()
+    content = head(objects, place, "photo-upscaled.png")
+    assert hashlib.sha256(bytes(content.bytes())).hexdigest() == file["sha256"]
+    assert content.attributes["Content-Type"] == "image/png"
+    assert len(gateway.downloads()) == 2
+    assert list((home / "state" / "spool").iterdir()) == []
+
+
+def test_a_killed_delivery_is_made_by_the_next(run, gateway, objects, store, place, url):
+    """A result whose transfer never ends is delivered by the next command, and paid for once."""
+    gateway = gateway()
+    broken = True
+    gateway.script = lambda heard: CUT if broken and heard.path.startswith("/media/") else None
+    assert run("image", url, "-o", place, to=gateway, env=store).rc == 1
+    broken = False
+    assert run("download", to=gateway, env=store).lines == [f"{place}photo-upscaled.png"]
+    assert names(objects, place) == ["photo-upscaled.png"]
+    assert len(gateway.posts()) == 1
+
+
+def test_keys_of_the_shared_files(run, sandbox, store, place, home, url):
+    """Keys, region and endpoint of AWS_PROFILE are read from the files that Amazon's own tools write."""
+    folder = home / ".aws"
+    folder.mkdir()
+    (folder / "credentials").write_text("[work]\naws_access_key_id = test\naws_secret_access_key = test\n")
+    (folder / "config").write_text(f"[profile work]\nregion = us-east-1\nendpoint_url = {store['AWS_ENDPOINT_URL']}\n")
+    done = run("image", url, "-o", place, to=sandbox, env={"AWS_PROFILE": "work"})
+    assert done.rc == 0, done.stderr
