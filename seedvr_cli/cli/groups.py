@@ -139,6 +139,7 @@ class SubmittingOptions(Group):
     callback: o.Callback = False
     public_url: o.PublicUrl = None
     rate: o.Rate = None
+    shared_rate: o.SharedRate = False
     fail_fast: o.FailFast = False
     skip_claimed: o.SkipClaimed = False
 

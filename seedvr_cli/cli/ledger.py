@@ -20,7 +20,8 @@ ledger = typer.Typer(no_args_is_help=True, help="The ledger that machines share 
 def init(*, quiet: o.Quiet = None, profile: o.Profile = None) -> None:
     """Make the shared ledger: in PostgreSQL its tables, for users who may not.
 
-    They need SELECT, INSERT, UPDATE and DELETE on the tables seedvr_meta, seedvr_board, seedvr_runs and seedvr_days.
+    They need SELECT, INSERT, UPDATE and DELETE on the tables seedvr_meta, seedvr_board, seedvr_runs,
+    seedvr_days and seedvr_rates.
     """
     common = _common(quiet=quiet, profile=profile)
     board = _board(common)

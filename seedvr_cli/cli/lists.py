@@ -78,7 +78,7 @@ def upscale_lists(
     from seedvr_cli.cli.session import Workload, prepare_claims, run_work
 
     async def find_work(session: "Session") -> Workload:
-        await prepare_claims(common, session)
+        await prepare_claims(common, session, policy)
         if "-" not in lists:
             ask_before(common, prospects(only_files=True), policy, yes=money.yes)
         return Workload(_chunks(prospects(), is_stream=bool(streams)), None if streams else total)

@@ -98,6 +98,9 @@ Timeout = Annotated[
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Submit, print the request ids, end.")]
 NoDownload = Annotated[bool, typer.Option("--no-download", help="Wait, print the media URLs, end.")]
 Rate = Annotated[float | None, value_option("rate", metavar="N/s", meaning="Submissions a second, at the most.")]
+SharedRate = Annotated[
+    bool, typer.Option("--shared-rate", help="--rate is that of all machines which share the ledger, together.")
+]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="After a failure, submit nothing more.")]
 SkipClaimed = Annotated[
     bool, typer.Option("--skip-claimed", help="Leave what another run submits or waits for; it ends with code 6.")

@@ -24,7 +24,7 @@ from seedvr_cli.run.engine import Engine, in_one_chunk
 from seedvr_cli.run.policy import Policy
 from seedvr_cli.run.session import Session, find_access
 from seedvr_cli.run.skim import Work
-from seedvr_cli.values.errors import Interrupted, worst_exit_code
+from seedvr_cli.values.errors import Interrupted, UsageError, worst_exit_code
 from seedvr_cli.values.events import Changed, Crashed, Finished, Notice, Skipped
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.money import show_usd
@@ -73,8 +73,15 @@ async def open_session(common: Common) -> AsyncIterator[Session]:
         yield session
 
 
-async def prepare_claims(common: Common, session: Session) -> None:
-    """For who submits: the ledger that machines share, if there is one, is told of and has to be there."""
+async def prepare_claims(common: Common, session: Session, policy: Policy) -> None:
+    """For who submits: the ledger that machines share, if there is one, is told of and has to be there.
+
+    UsageError where the rate is to be shared, and no ledger is.
+    """
+    if policy.shared_rate and session.ledger.shared_name is None:
+        raise UsageError("--shared-rate: no ledger is shared", hint="set SEEDVR_LEDGER_URL, or leave it out")
+    if policy.shared_rate and policy.rate is None:
+        raise UsageError("--shared-rate: which rate?", hint="--rate 50/s")
     if session.ledger.shared_name is not None:
         common.talk.say(f"seedvr: claims stand in {session.ledger.shared_name}")
     await session.ledger.prepare()

@@ -73,7 +73,7 @@ def upscale(
     failures = Failures(sources.failed_file)
 
     async def find_work(session: "Session") -> Workload:
-        await prepare_claims(common, session)
+        await prepare_claims(common, session, policy)
         ask_before(common, prospects, policy, yes=money.yes)
         return Workload.of(prospects)
 
@@ -115,6 +115,7 @@ def make_policy(
         retry_failed=money.retry_failed,
         fail_fast=submitting.fail_fast,
         skip_claimed=submitting.skip_claimed,
+        shared_rate=submitting.shared_rate,
     )
 
 

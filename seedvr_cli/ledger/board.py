@@ -113,3 +113,10 @@ class Board(Protocol):
         A negative amount gives back what was drawn.
         """
         ...
+
+    async def slots(self, gateway: str, count: int, rate: float) -> float:
+        """Take so many of the slots for submissions that all machines share, `rate` of them a second.
+
+        Returns the seconds until the first; the others follow evenly.
+        """
+        ...

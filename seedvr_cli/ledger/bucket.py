@@ -119,6 +119,16 @@ class BucketBoard:
             if await (self._replace(path, text, there[1]) if there else self._create(path, text)) is not None:
                 return True
 
+    async def slots(self, gateway: str, count: int, rate: float) -> float:
+        """See `Board`."""
+        path = f"rates/{quote(gateway, safe='')}"
+        while True:
+            there, now = await self._get(path), (await self._now()).timestamp()
+            first = max(now, json.loads(there[0])["free"] if there else 0.0)
+            text = json.dumps({"free": first + count / rate, "by": uuid.uuid4().hex})
+            if await (self._replace(path, text, there[1]) if there else self._create(path, text)) is not None:
+                return float(first - now)
+
     async def page(self, after: str) -> Sequence[Record]:
         """See `Board`."""
         offset = _path(after) if after else None

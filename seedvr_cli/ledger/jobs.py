@@ -145,6 +145,10 @@ class Ledger:
 
         return await self._write(operation)
 
+    async def slots(self, gateway: str, count: int, rate: float) -> float:
+        """Take so many of the slots for submissions that machines share; the seconds until the first."""
+        raise NotImplementedError(f"nothing is shared: {gateway}, {count}, {rate}")
+
     async def is_watched_elsewhere(self, job: Job) -> bool:  # noqa: ARG002 - nobody is elsewhere, where nothing is shared
         """Whether a live run of another machine asks the gateway after the job."""
         return False

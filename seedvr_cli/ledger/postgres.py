@@ -42,6 +42,7 @@ CREATE INDEX IF NOT EXISTS seedvr_board_request ON seedvr_board (request_id);
 CREATE TABLE IF NOT EXISTS seedvr_runs (run text PRIMARY KEY, until timestamptz NOT NULL);
 CREATE TABLE IF NOT EXISTS seedvr_days (
   gateway text, day date, spent bigint NOT NULL, PRIMARY KEY (gateway, day));
+CREATE TABLE IF NOT EXISTS seedvr_rates (gateway text PRIMARY KEY, free timestamptz NOT NULL);
 INSERT INTO seedvr_meta
   SELECT 1, gen_random_uuid()::text, gen_random_uuid()::text || gen_random_uuid()::text
   WHERE NOT EXISTS (SELECT 1 FROM seedvr_meta)
@@ -82,6 +83,13 @@ _DRAW: LiteralString = (
 _BEAT: LiteralString = (
     "INSERT INTO seedvr_runs VALUES (%s, clock_timestamp() + make_interval(secs => %s))"
     " ON CONFLICT (run) DO UPDATE SET until = excluded.until"
+)
+
+_SLOTS: LiteralString = (
+    "INSERT INTO seedvr_rates AS r VALUES (%(gateway)s, clock_timestamp() + make_interval(secs => %(seconds)s))"
+    " ON CONFLICT (gateway) DO UPDATE"
+    " SET free = greatest(r.free, clock_timestamp()) + make_interval(secs => %(seconds)s)"
+    " RETURNING extract(epoch FROM free - clock_timestamp())::float"
 )
 
 T = TypeVar("T")
@@ -151,6 +159,12 @@ class PostgresBoard:
     async def draw(self, gateway: str, amount: int, cap: int) -> bool:
         """See `Board`."""
         return bool(await self._execute(_DRAW, {"gateway": gateway, "amount": amount, "cap": cap}))
+
+    async def slots(self, gateway: str, count: int, rate: float) -> float:
+        """See `Board`."""
+        seconds = count / rate
+        (row,) = await self._execute(_SLOTS, {"gateway": gateway, "seconds": seconds})
+        return max(0.0, float(row[0]) - seconds)
 
     async def page(self, after: str) -> Sequence[Record]:
         """See `Board`."""

@@ -191,6 +191,10 @@ class SharedLedger(Ledger):
                 await self._backlog.tell(recorded)
         return recorded
 
+    async def slots(self, gateway: str, count: int, rate: float) -> float:
+        """See `Ledger`: the board's."""
+        return await (await self._opened_board()).slots(gateway, count, rate)
+
     async def is_watched_elsewhere(self, job: Job) -> bool:
         """Whether a live run of another machine asks the gateway after the job."""
         known = self._records.get(job.id)

@@ -1,6 +1,7 @@
-"""How fast requests may go: evenly spaced, slower after a 429, faster again while all is well. Arithmetic only."""
+"""How fast requests may go: evenly spaced, slower after a 429, faster again while all is well."""
 
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 # Seconds over which the rate of a run is measured, and in which several refusals count as one.
 WINDOW = 1.0
@@ -9,6 +10,10 @@ DECREASE = 0.5
 INCREASE = 0.05
 # Requests a second that are never undercut.
 SLOWEST = 0.5
+# Seconds' worth of slots that a run takes from what machines share, so that not every submission asks for one; and how
+# many at the most.
+PORTION_SECONDS = 0.5
+LARGEST_PORTION = 64
 # Seconds to wait after a refusal that names no Retry-After.
 USUAL_WAIT = 1.0
 
@@ -68,3 +73,27 @@ class Pace:
         self._rate += max(1.0, self._refused_rate * INCREASE) * quiet
         if self._limit is not None and self._rate >= self._limit:
             self._rate, self._refused_rate = self._limit, 0.0
+
+
+class SharedPace:
+    """Slots for submissions that machines share, `rate` of them a second, taken a portion at a time.
+
+    `draw(count, rate)` takes a portion, and gives the seconds until its first slot.
+    """
+
+    def __init__(self, rate: float, draw: Callable[[int, float], Awaitable[float]]) -> None:
+        self._rate = rate
+        self._draw = draw
+        self._portion = max(1, min(LARGEST_PORTION, int(rate * PORTION_SECONDS)))
+        self._slots: deque[float] = deque()
+
+    async def take(self, monotonic: Callable[[], float]) -> float:
+        """Reserve the next slot; returns the instant of it. A slot that was not used in its time is gone."""
+        while True:
+            now = monotonic()
+            while self._slots and self._slots[0] < now - self._portion / self._rate:
+                self._slots.popleft()
+            if self._slots:
+                return self._slots.popleft()
+            first = monotonic() + await self._draw(self._portion, self._rate)
+            self._slots.extend(first + number / self._rate for number in range(self._portion))

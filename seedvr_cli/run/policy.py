@@ -15,7 +15,7 @@ class Policy:
     """The user's wishes for a run. Lengths in seconds, costs in millionths of a dollar, `rate` submissions a second.
 
     `max_filesize` is how many bytes a result may have.
-    `skip_claimed` leaves what another run holds.
+    `skip_claimed` leaves what another run holds. `shared_rate`: `rate` is that of all machines with the same ledger.
     `callback` is the public URL below which the gateway calls `seedvr listen`.
     `skim` passes over delivered items of a list without a closer look than name, size and time.
     """
@@ -35,6 +35,7 @@ class Policy:
     fail_fast: bool = False
     skip_claimed: bool = False
     callback: str | None = None
+    shared_rate: bool = False
     skim: bool = False
     profile: str = "default"
 

@@ -9,7 +9,7 @@ from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.run.budget import Budget, Reservation
 from seedvr_cli.run.expectations import Expectations
-from seedvr_cli.run.pace import Pace
+from seedvr_cli.run.pace import Pace, SharedPace
 from seedvr_cli.run.policy import Clock, Policy
 from seedvr_cli.run.stores import Stores
 from seedvr_cli.values.errors import NotSubmitted, SeedvrError
@@ -51,7 +51,10 @@ class RunState:
         self.disk = Disk()
         self.names = Names()
         self.stores = Stores()
-        self.submissions = Pace(policy.rate)
+        self._submissions = Pace(None if policy.shared_rate else policy.rate)
+        self._shared = None
+        if policy.shared_rate and policy.rate is not None:
+            self._shared = SharedPace(policy.rate, lambda count, rate: ledger.slots(name, count, rate))
         self.polls = Pace(POLLS_PER_INTERVAL * policy.jobs / policy.poll_interval)
         self.expectations = Expectations(ledger, name, clock)
         self.budget = Budget(policy.max_cost)
@@ -128,6 +131,15 @@ class RunState:
         finally:
             self._pauses.discard(pause)
             pause.cancel()
+
+    async def turn_to_submit(self, *, deadline: float = math.inf) -> bool:
+        """Wait for a slot to submit in; False where that is past the deadline. LedgerError where they are shared."""
+        if self._shared is not None:
+            instant = await self._shared.take(self.clock.monotonic)
+            if instant > deadline:
+                return False
+            await self.pause(max(0.0, instant - self.clock.monotonic()))
+        return await self.turn(self._submissions, deadline=deadline)
 
     async def turn(self, pace: Pace, *, deadline: float = math.inf) -> bool:
         """Wait for a slot of this pace, and for one of all requests together; False where that is past the deadline."""

@@ -117,7 +117,7 @@ class _Submission:
             verdict = await self._settled(self._ledger.ask)
             if not isinstance(verdict, Free):
                 return verdict
-        await run.turn(run.submissions)  # before the claim: who waits here is not in the air
+        await run.turn_to_submit()  # before the claim: who waits here is not in the air
         try:
             self._progress.money = way_out.enter_context(run.reserve(self._price))
         except (NotSubmitted, CostCapReached):
@@ -212,7 +212,7 @@ class _Submission:
                 await self._insist(lambda: self._ledger.hold(job))
                 run.emit(Changed(self._purchase, f"waiting to submit: {_why(error, wait)}"))
                 await run.pause(wait)
-                if not await run.turn(run.submissions, deadline=deadline):
+                if not await run.turn_to_submit(deadline=deadline):
                     raise
                 await self._ledger.resume(job)
 

@@ -299,3 +299,27 @@ def test_sigkill_at_random_instants_on_three_machines_pays_for_nothing_twice(mac
     assert set(fake.accepted().values()) == {1}
     unknown = {line.split("\t")[4] for line in machines[0].run("status", "--unknown", to=fake).lines}
     assert set(sources) - unknown <= set(fake.accepted())
+
+
+def test_a_rate_that_is_shared(machines, any_board, gateway):
+    """Machines with --shared-rate submit no faster together than one of them would alone."""
+    gateway = gateway()
+    processes = [
+        bench.start("image", *urls(12), "--rate", "10/s", "--shared-rate", "-q", to=gateway, env=any_board)
+        for bench in machines
+    ]
+    for process in processes:
+        _, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, errors.decode()
+    instants = sorted(heard.at for heard in gateway.posts())
+    assert len(instants) == 36
+    assert instants[-1] - instants[0] > 2.5  # 1.1 for each by itself, 3.5 for all
+
+
+def test_a_rate_is_shared_with_somebody(run, sandbox, url, board):
+    """Without a ledger that is shared, or without a rate, --shared-rate is a usage error."""
+    for words, env in ((("--rate", "1/s"), None), ((), board)):
+        done = run("image", url, "--shared-rate", *words, to=sandbox, env=env)
+        assert (done.rc, len(done.stderr.splitlines())) == (2, 1), done.stderr
+        assert "--shared-rate" in done.stderr
+    assert sandbox.accepted(url) == 0

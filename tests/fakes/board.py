@@ -11,12 +11,13 @@ class MemoryBoard:
 
     name = "the board of the test"
     id = "board-1"
-    secret = "of the board"
+    secret = "the secret of the board"
 
     def __init__(self):
         self.records: dict[str, Record] = {}
         self.leases: dict[str, float] = {}
         self.spent: dict[str, int] = {}
+        self.free: dict[str, float] = {}
         self.time = 0.0
         self.is_away = False
         self.asked: list[str] = []
@@ -63,6 +64,12 @@ class MemoryBoard:
             return False
         self.spent[gateway] = max(0, spent)
         return True
+
+    async def slots(self, gateway, count, rate):
+        self._ask("slots")
+        first = max(self.time, self.free.get(gateway, 0.0))
+        self.free[gateway] = first + count / rate
+        return first - self.time
 
     async def page(self, after):
         return [record for key, record in sorted(self.records.items()) if key > after][:3]

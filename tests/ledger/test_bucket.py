@@ -1,18 +1,15 @@
 """The board in an object store: a real server that keeps conditions, and one that does not."""
 
-import asyncio
 import sys
 import uuid
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import obstore
 import pytest
+from helpers.boards import over, record
 from helpers.bucket import BUCKET, moto, rclone
 
 from seedvr_cli.ledger import bucket as module
-from seedvr_cli.ledger.board import Record
-from seedvr_cli.ledger.bucket import BucketBoard
 from seedvr_cli.ledger.shared import find_board
 from seedvr_cli.objects import store as objects
 from seedvr_cli.values.errors import LedgerError, UsageError
@@ -35,57 +32,6 @@ def url(store, monkeypatch):
     return f"s3://{BUCKET}/{uuid.uuid4().hex}"
 
 
-def record(key="key", **more):
-    facts = {"state": "submitting", "run": "run", "claim": f"claim of {key}", "gateway": "g", "price": 1000, **more}
-    return Record(key=key, **facts)
-
-
-def over(url, work, count=1):
-    """What `work(*boards)` comes to."""
-
-    async def inside():
-        async with AsyncExitStack() as stack:
-            boards = [await stack.enter_async_context(BucketBoard(url)) for _ in range(count)]
-            return await work(*boards)
-
-    return asyncio.run(inside())
-
-
-def test_a_record_is_written_over_the_revision_that_was_seen(url):
-    """Who comes second is told so; what stands there is what was written, with one revision more."""
-
-    async def work(a, b):
-        first = await a.post(record("a/key ä", facts={"name": "ä", "params": {"scale": 2}}))
-        assert first.rev == 1
-        assert await b.post(record("a/key ä", claim="another")) is None
-        second = await b.post(replace(first, state="running", request_id="job_1"))
-        assert second.rev == 2
-        assert await a.post(replace(first, state="free")) is None
-        assert await a.post(replace(second, rev=7, claim="another")) is None
-        assert await a.look(["a/key ä", "none"]) == {"a/key ä": second}
-        third = await a.post(replace(second, state="completed"))
-        assert (third.rev, await b.count()) == (3, {"completed": 1})
-        return a.id, b.id
-
-    first, second = over(url, work, 2)
-    assert first == second
-
-
-def test_many_claims_at_once_are_won_once(url):
-    """Whatever the order in which machines ask for the same keys, each has one winner."""
-    keys = [f"key-{number:03}" for number in range(40)]
-
-    async def work(*boards):
-        async def claim(board, name, turned):
-            order = list(reversed(keys)) if turned else keys
-            won = await asyncio.gather(*(board.post(record(key, claim=name + key)) for key in order))
-            return sum(one is not None for one in won)
-
-        return await asyncio.gather(*(claim(board, str(n), n % 2) for n, board in enumerate(boards)))
-
-    assert sum(over(url, work, 4)) == len(keys)
-
-
 def test_an_answer_that_was_lost_is_known_by_its_claim(url, monkeypatch):
     """A write that was carried out, and whose answer was lost, is ours when it is found there; another's is not."""
 
@@ -106,50 +52,6 @@ def test_an_answer_that_was_lost_is_known_by_its_claim(url, monkeypatch):
         assert await b.post(record(claim="another")) is None
 
     over(url, work, 2)
-
-
-def test_a_lease_is_the_stores(url, monkeypatch):
-    """A run is alive from its beat until its lease is over by the store's clock, or until it rests."""
-
-    async def work(a, b):
-        assert not await b.is_alive("run")
-        await a.beat("run")
-        assert await b.is_alive("run")
-        await a.rest("run")
-        assert not await b.is_alive("run")
-        monkeypatch.setattr(module, "LEASE_SECONDS", -1.0)
-        await a.beat("run")
-        assert not await b.is_alive("run")
-
-    over(url, work, 2)
-
-
-def test_a_day_is_drawn_on_exactly(url):
-    """Several at once draw no more than there is, and what is given back can be drawn again."""
-
-    async def work(*boards):
-        drawn = await asyncio.gather(*(board.draw("https://g/", 700, 5_000) for board in boards for _ in range(3)))
-        assert sum(drawn) == 7
-        assert await boards[0].draw("https://g/", -700, 0)
-        assert await boards[1].draw("https://g/", 800, 5_000)
-        assert not await boards[1].draw("https://g/", 800, 5_000)
-
-    over(url, work, 4)
-
-
-def test_all_records_are_read_page_by_page(url):
-    """Every record comes once, in the order of the keys."""
-
-    async def work(board):
-        names = [f"key-{number:02}" for number in range(30)]
-        await asyncio.gather(*(board.post(record(name)) for name in names))
-        keys, last = [], ""
-        while page := await board.page(last):
-            keys += [one.key for one in page]
-            last = page[-1].key
-        assert keys == names
-
-    over(url, work)
 
 
 def test_a_store_that_ignores_conditions_is_refused(tmp_path, monkeypatch):

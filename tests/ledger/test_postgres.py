@@ -3,15 +3,14 @@
 import asyncio
 import subprocess
 import sys
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import psycopg
 import pytest
+from helpers.boards import over, record
 from helpers.postgres import name_of
 
 from seedvr_cli.ledger import postgres as module
-from seedvr_cli.ledger.board import Record
 from seedvr_cli.ledger.postgres import PostgresBoard
 from seedvr_cli.ledger.shared import find_board
 from seedvr_cli.values.errors import LedgerError, UsageError
@@ -23,22 +22,6 @@ pytestmark = pytest.mark.slow
 def database(postgres_server):
     """The URL of an empty database."""
     return postgres_server.database()
-
-
-def record(key="key", **more):
-    facts = {"state": "submitting", "run": "run", "claim": f"claim of {key}", "gateway": "g", "price": 1000, **more}
-    return Record(key=key, **facts)
-
-
-def over(url, work, count=1):
-    """What `work(*boards)` comes to, each board over a connection of its own."""
-
-    async def inside():
-        async with AsyncExitStack() as stack:
-            boards = [await stack.enter_async_context(PostgresBoard(url)) for _ in range(count)]
-            return await work(*boards)
-
-    return asyncio.run(inside())
 
 
 def test_a_record_is_written_over_the_revision_that_was_seen(database):
@@ -102,36 +85,6 @@ def test_all_records_are_read_page_by_page(database):
         return keys
 
     assert over(database, work) == [f"key-{number:04}" for number in range(1200)]
-
-
-def test_a_lease_is_the_servers(database, monkeypatch):
-    """A run is alive from its beat until its lease is over, or until it rests."""
-
-    async def work(a, b):
-        assert not await b.is_alive("run")
-        await a.beat("run")
-        assert await b.is_alive("run")
-        await a.rest("run")
-        assert not await b.is_alive("run")
-        monkeypatch.setattr(module, "LEASE_SECONDS", 0.0)
-        await a.beat("run")
-        assert not await b.is_alive("run")
-
-    over(database, work, 2)
-
-
-def test_a_day_is_drawn_on_exactly(database):
-    """Eight at once draw no more than there is, and what is given back can be drawn again."""
-
-    async def work(*boards):
-        drawn = await asyncio.gather(*(board.draw("g", 700, 10_000) for board in boards for _ in range(10)))
-        assert sum(drawn) == 14
-        assert await boards[0].draw("g", -700, 0)
-        assert await boards[1].draw("g", 900, 10_000)
-        assert not await boards[1].draw("g", 900, 10_000)
-        assert not await boards[1].draw("h", 900, 800)
-
-    over(database, work, 8)
 
 
 def test_connections_that_are_cut_lose_and_double_no_claim(database, postgres_server):
@@ -251,7 +204,7 @@ def test_who_may_make_no_tables_works_on_those_that_are_there(postgres_server, d
         over(as_worker, nothing)
     assert "seedvr ledger init" in caught.value.hint
     over(database, nothing)
-    tables = "seedvr_meta, seedvr_board, seedvr_runs, seedvr_days"
+    tables = "seedvr_meta, seedvr_board, seedvr_runs, seedvr_days, seedvr_rates"
     postgres_server.do(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO worker", database)
 
     async def work(board):

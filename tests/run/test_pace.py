@@ -1,9 +1,12 @@
 """The pace of requests is arithmetic."""
 
+import asyncio
+
+from fakes.board import MemoryBoard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedvr_cli.run.pace import Pace
+from seedvr_cli.run.pace import LARGEST_PORTION, PORTION_SECONDS, Pace, SharedPace
 
 rates = st.floats(min_value=0.01, max_value=500)
 gaps = st.lists(st.floats(min_value=0, max_value=0.5), min_size=1, max_size=200)
@@ -79,3 +82,30 @@ def test_refusals_never_raise_the_rate_past_its_limit(steps, rate):
         if is_refused:
             pace.refused(now, wait)
         assert min(0.5, rate) <= pace.rate <= rate
+
+
+@given(st.floats(min_value=0.1, max_value=500), gaps, st.integers(1, 4))
+def test_machines_that_share_a_rate_keep_it_together(rate, gaps, machines):
+    """Whoever asks when, all submissions together keep the rate, but for a portion that waits for its next use."""
+    board, now, starts = MemoryBoard(), 0.0, []
+
+    def machine():
+        async def draw(count, rate):
+            board.time = now
+            return await board.slots("g", count, rate)
+
+        return SharedPace(rate, draw)
+
+    async def work():
+        nonlocal now
+        paces = [machine() for _ in range(machines)]
+        for number, gap in enumerate(gaps):
+            now += gap
+            starts.append(max(now, await paces[number % machines].take(lambda: now)))  # noqa: B023 - asked at once
+
+    asyncio.run(work())
+    starts.sort()
+    portion = max(1, min(LARGEST_PORTION, int(rate * PORTION_SECONDS)))
+    for index, begin in enumerate(starts):
+        inside = sum(1 for start in starts[index:] if start < begin + 1.0 - 1e-9)
+        assert inside <= rate + 1 + portion * machines
