@@ -1,5 +1,6 @@
 """How fast requests may go: evenly spaced, slower after a 429, faster again while all is well."""
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -86,14 +87,16 @@ class SharedPace:
         self._draw = draw
         self._portion = max(1, min(LARGEST_PORTION, int(rate * PORTION_SECONDS)))
         self._slots: deque[float] = deque()
+        self._drawing = asyncio.Lock()
 
     async def take(self, monotonic: Callable[[], float]) -> float:
         """Reserve the next slot; returns the instant of it. A slot that was not used in its time is gone."""
-        while True:
-            now = monotonic()
-            while self._slots and self._slots[0] < now - self._portion / self._rate:
-                self._slots.popleft()
-            if self._slots:
-                return self._slots.popleft()
-            first = monotonic() + await self._draw(self._portion, self._rate)
-            self._slots.extend(first + number / self._rate for number in range(self._portion))
+        async with self._drawing:  # who waits for slots takes of the same portion
+            while True:
+                now = monotonic()
+                while self._slots and self._slots[0] < now - self._portion / self._rate:
+                    self._slots.popleft()
+                if self._slots:
+                    return self._slots.popleft()
+                first = now + await self._draw(self._portion, self._rate)
+                self._slots.extend(first + number / self._rate for number in range(self._portion))

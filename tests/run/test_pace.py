@@ -109,3 +109,20 @@ def test_machines_that_share_a_rate_keep_it_together(rate, gaps, machines):
     for index, begin in enumerate(starts):
         inside = sum(1 for start in starts[index:] if start < begin + 1.0 - 1e-9)
         assert inside <= rate + 1 + portion * machines
+
+
+def test_those_who_wait_for_slots_take_of_one_portion():
+    """A run whose many jobs wait for a slot takes no more from the other machines than it needs."""
+    drawn = []
+
+    async def draw(count, rate):
+        drawn.append(count)
+        await asyncio.sleep(0)
+        return 0.0
+
+    async def work():
+        pace = SharedPace(20.0, draw)
+        return await asyncio.gather(*(pace.take(lambda: 0.0) for _ in range(30)))
+
+    starts = asyncio.run(work())
+    assert (len(starts), sum(drawn)) == (30, 30)
