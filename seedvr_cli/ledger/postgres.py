@@ -250,13 +250,18 @@ class PostgresBoard:
                 won = {record.key for record in left if is_ours(record, there.get(record.key))}
                 left = [record for record in left if record.key not in won]
             is_again = True
-            for query, group in (
+            groups = (
                 (_INSERT, [record for record in left if not record.rev]),
                 (_UPDATE, [record for record in left if record.rev]),
-            ):
-                if group:
-                    rows = await connection.execute(query, _columns(sorted(group, key=lambda record: record.key)))
-                    won |= {row[0] for row in await rows.fetchall()}
+            )
+            async with connection.pipeline():  # one trip for both
+                answers = [
+                    await connection.execute(query, _columns(sorted(group, key=lambda record: record.key)))
+                    for query, group in groups
+                    if group
+                ]
+            for answer in answers:
+                won |= {row[0] for row in await answer.fetchall()}
             return won
 
         return await self._ask(operation)

@@ -16,6 +16,7 @@ import batch
 import delivery
 import download
 import laws
+import listen
 import shared
 import startup
 import submit
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "names": laws.names,
     "cap": laws.cap,
     "shared": shared.figures,
+    "listen": listen.figures,
 }
 # What these need beside the core: the package's extras, and what rivals are written with.
 FAST = (("fast",), ())
