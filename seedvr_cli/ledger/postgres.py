@@ -17,6 +17,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from seedvr_cli.ledger.board import LEASE_SECONDS, Record, is_ours
+from seedvr_cli.ledger.postgres_checkup import examine_server
+from seedvr_cli.values.checkup import Check
 from seedvr_cli.values.errors import LedgerError, UsageError
 from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.urls import is_loopback
@@ -117,6 +119,17 @@ class PostgresBoard:
         if self._server is not None:
             await self._server
         await self._drop()
+
+    async def examine(self) -> Sequence[Check]:
+        """See `Board`."""
+        try:
+            checks, self.id = await examine_server(await self._connect(), self.name, VERSION)
+        except psycopg.Error as error:
+            hint = "check the address, the user and the password (PGPASSWORD, ~/.pgpass), and the way there"
+            raise LedgerError(self._failure(error).message, hint=hint) from error
+        finally:
+            await self._drop()
+        return checks
 
     async def look(self, keys: Sequence[str]) -> Mapping[str, Record]:
         """See `Board`."""
