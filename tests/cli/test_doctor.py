@@ -1,0 +1,365 @@
+"""`seedvr doctor`: what is set up, what is not, and the remedy."""
+
+import os
+import re
+import socket
+import uuid
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from fakes.gateway import Reply
+from helpers.bucket import BUCKET, moto, rclone
+from helpers.command import CARRIERS, KEY
+from helpers.postgres import name_of
+
+pytestmark = pytest.mark.slow
+
+NAMES = [
+    "version", "config", "key", "gateway", "clock", "certificates", "proxy", "carrier", "ledger", "unknown",
+    "state-folder", "shared", "output", "extras", "terminal",
+]  # fmt: skip
+# This machine's disks and certificates are no part of the tests.
+CALM = """
+import seedvr_cli.ledger.mounts as m
+m.MOUNTS = "/none"
+import seedvr_cli.ledger.checkup as l
+import seedvr_cli.cli.surroundings as s
+l.LEAST_SPACE = s.LEAST_SPACE = 0
+"""
+IMPATIENT = "import seedvr_cli.cli.checkup as c\nc.COMMAND_SECONDS = c.NETWORK_SECONDS = 0.5\n"
+
+
+@pytest.fixture
+def look(bench):
+    """Runs `doctor --json`; gives its checks by name, and the exit code."""
+
+    def run(*words, inject="", **how):
+        done = bench.run("doctor", "--json", *words, inject=CALM + inject, **how)
+        assert "Traceback" not in done.stderr
+        assert done.object["v"] == 1
+        checks = {check["name"]: check for check in done.object["checks"]}
+        assert len(checks) == len(done.object["checks"]), "a name stands twice"
+        assert done.rc == (1 if any(check["state"] == "problem" for check in checks.values()) else 0)
+        return checks, done
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def store():
+    """The environment that leads to an object store."""
+    with moto() as environment:
+        yield environment
+
+
+def tree(folder):
+    """All that there is below a folder."""
+    return sorted(os.path.join(where, name) for where, folders, files in os.walk(folder) for name in folders + files)
+
+
+# All is well.
+
+
+def test_all_is_well(look, sandbox, home, work):
+    """With a key and a gateway every check is ok, each with all its fields, and nothing is made anywhere."""
+    checks, done = look("--base-url", sandbox.url)
+    assert done.rc == 0
+    assert {name: check for name, check in checks.items() if check["state"] != "ok"} == {}
+    assert [set(check) for check in checks.values()] == [{"name", "state", "message", "hint"}] * len(checks)
+    assert list(checks) == [name for name in NAMES if name != "unknown"]  # there is no ledger to have some
+    assert "takes the key" in checks["gateway"]["message"]
+    assert checks["key"]["message"] == "from SEEDVR_API_KEY"
+    assert KEY not in done.stdout + done.stderr
+    assert tree(home) == []
+    assert tree(work) == []
+
+
+@CARRIERS
+def test_it_never_pays(bench, gateway, carrier):
+    """One GET is all that the gateway hears, whichever library carries it, and the key is in no line."""
+    fake = gateway()
+    done = bench.run("doctor", "-v", "--base-url", fake.url, inject=carrier)
+    assert done.rc == 0, done.stdout
+    (heard,) = fake.heard
+    assert (heard.method, KEY in str(heard.headers)) == ("GET", True)
+    assert f"GET {fake.url}" in done.stderr
+    assert KEY not in done.stdout + done.stderr
+    assert ("httpx" if carrier else "libcurl") in done.stdout
+
+
+def test_lines_for_a_pipe_and_for_scripts(bench, sandbox):
+    """A pipe gets a line a check with tabs; -q leaves what is not ok, and no talk; the summary is talk."""
+    bench.configure("[default]\nscale = 2\n")
+    (bench.home / "config" / "config.toml").chmod(0o644)
+    done = bench.run("doctor", "--base-url", sandbox.url, inject=CALM)
+    assert done.rc == 0
+    rows = [line.split("\t") for line in done.lines]
+    assert {len(row) for row in rows} == {3}
+    assert [name for state, name, _ in rows if state == "warning"] == ["config"]
+    assert "; chmod 600 " in next(text for _, name, text in rows if name == "config")
+    assert "\x1b" not in done.stdout
+    assert done.stderr == "seedvr: 13 ok, 1 warning\n"
+    quiet = bench.run("doctor", "-q", "--base-url", sandbox.url, inject=CALM)
+    assert ([line.split("\t")[1] for line in quiet.lines], quiet.stderr, quiet.rc) == (["config"], "", 0)
+
+
+@pytest.mark.parametrize(("encoding", "mark"), [("C.UTF-8", "✗"), ("POSIX", "x")])
+def test_a_terminal_has_marks(live, encoding, mark):
+    """A terminal gets a mark for each state, in letters where it has no others, and a line for each check."""
+    env = {"SEEDVR_API_KEY": None, "LC_ALL": encoding, "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    with live("doctor", "--base-url", "http://127.0.0.1:1", env=env, columns=160) as screen:
+        assert screen.end() == 1
+    assert re.search(rf"(?m)^{mark} key +no API key", screen.text), screen.text
+
+
+# The key and the gateway.
+
+
+def test_no_key(look, sandbox):
+    """Without a key there is a problem with its remedy, and the gateway is reached all the same."""
+    checks, done = look("--base-url", sandbox.url, key=None)
+    assert done.rc == 1
+    assert [name for name, check in checks.items() if check["state"] == "problem"] == ["key"]
+    assert "seedvr config set api-key" in checks["key"]["hint"]
+    assert "--sandbox needs none" in checks["key"]["hint"]
+    assert "wants a key" in checks["gateway"]["message"]
+
+
+def test_the_sandbox_needs_nothing(look, home):
+    """--sandbox needs no key, starts nothing and leaves no folder; together with --base-url it is bad usage."""
+    checks, done = look("--sandbox", key=None)
+    assert (done.rc, "needs none" in checks["key"]["message"]) == (0, True)
+    assert tree(home) == []
+
+
+def test_two_gateways_are_bad_usage(run):
+    """--sandbox and --base-url exclude each other."""
+    assert run("doctor", "--sandbox", "--base-url", "http://127.0.0.1:1").rc == 2
+
+
+def test_a_key_that_is_refused(look, gateway):
+    """The gateway's refusal is a problem with the place of keys, and shows no key."""
+    fake = gateway(lambda _: Reply(401, {"error": "Unauthorized", "message": f"no {KEY}"}))
+    checks, done = look("--base-url", fake.url)
+    assert (checks["gateway"]["state"], "refuses the key" in checks["gateway"]["message"]) == ("problem", True)
+    assert KEY not in done.stdout + done.stderr
+
+
+@CARRIERS
+def test_a_gateway_that_is_away(look, carrier):
+    """Where no connection can be made, the line says what to look at."""
+    checks, _ = look("--base-url", "http://127.0.0.1:1", inject=carrier)
+    assert (checks["gateway"]["state"], "proxy" in checks["gateway"]["hint"]) == ("problem", True)
+    assert "clock" not in checks
+
+
+@CARRIERS
+def test_a_gateway_that_is_silent(look, carrier):
+    """A server that takes the connection and says nothing is given up in time, and the command ends."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        checks, _ = look("--base-url", url, inject=carrier + IMPATIENT)
+    assert (checks["gateway"]["state"], "no answer in" in checks["gateway"]["message"]) == ("problem", True)
+
+
+def test_a_clock_that_is_wrong(look, gateway):
+    """A gateway whose date is another day's is a warning, and no problem."""
+    date = format_datetime(datetime.now(UTC) - timedelta(days=1), usegmt=True)
+    fake = gateway(lambda _: Reply(404, {"error": "Not Found"}, {"Date": date}))
+    checks, done = look("--base-url", fake.url)
+    assert done.rc == 0
+    assert (checks["clock"]["state"], "ahead of the gateway's" in checks["clock"]["message"]) == ("warning", True)
+
+
+def test_an_address_that_is_none(look):
+    """A wrong SEEDVR_BASE_URL is the gateway's finding, and the other checks are made."""
+    checks, _ = look(env={"SEEDVR_BASE_URL": "ftp://gateway"})
+    assert (checks["gateway"]["state"], "SEEDVR_BASE_URL" in checks["gateway"]["message"]) == ("problem", True)
+    assert checks["ledger"]["state"] == "ok"
+
+
+def test_a_key_command_that_does_not_end(look, sandbox, bench):
+    """A command that waits for somebody is given up, and said to be the reason; the gateway is asked without a key."""
+    bench.configure("[default]\napi-key-command = 'exec sleep 60'\n")
+    checks, _ = look("--base-url", sandbox.url, key=None, inject=IMPATIENT)
+    assert (checks["key"]["state"], "did not end in 0.5 seconds" in checks["key"]["message"]) == ("problem", True)
+    assert "wants a key" in checks["gateway"]["message"]
+
+
+# The files.
+
+
+def test_a_config_file_that_cannot_be_read(look, bench, sandbox):
+    """A config file that is none is a problem, and the other checks are made with the defaults."""
+    (bench.home / "config" / "config.toml").mkdir(parents=True)
+    checks, _ = look("--base-url", sandbox.url)
+    assert (checks["config"]["state"], "config.toml" in checks["config"]["message"]) == ("problem", True)
+    assert checks["gateway"]["state"] == "ok"
+
+
+def test_a_profile_that_is_not_there(look, sandbox):
+    """A profile without a table is a problem of the config."""
+    checks, _ = look("--profile", "work", "--base-url", sandbox.url)
+    assert (checks["config"]["state"], "'work'" in checks["config"]["message"]) == ("problem", True)
+
+
+def test_a_ledger_that_is_damaged(look, bench, sandbox, url):
+    """A damaged ledger is a problem; it is neither mended nor set aside."""
+    assert bench.run("image", url, to=sandbox).rc == 0
+    path = bench.home / "state" / "ledger.sqlite3"
+    path.write_bytes(b"no database" * 1000)
+    before = tree(bench.home)
+    checks, _ = look("--base-url", sandbox.url)
+    assert (checks["ledger"]["state"], "damaged" in checks["ledger"]["message"]) == ("problem", True)
+    assert [name for name in tree(bench.home) if name not in before] == []
+    assert path.read_bytes().startswith(b"no database")
+
+
+def test_submissions_without_an_answer(look, bench, gateway, url):
+    """What was never answered is a warning that says how to list it."""
+    fake = gateway(lambda heard: Reply(502) if heard.method == "POST" else None)
+    assert bench.run("image", url, to=fake).rc == 7
+    checks, done = look("--base-url", fake.url)
+    assert (done.rc, checks["unknown"]["state"]) == (0, "warning")
+    assert f"'seedvr status --unknown --base-url {fake.url}'" in checks["unknown"]["hint"]
+
+
+def test_a_check_that_crashes_is_a_problem(look, sandbox):
+    """What nobody foresaw in one check is that check's problem, without secrets, and the others are made."""
+    crash = f"def boom():\n    raise RuntimeError('boom {KEY}')\ns.check_extras = boom\n"
+    checks, done = look("--base-url", sandbox.url, inject=crash)
+    assert (checks["extras"]["state"], "RuntimeError: boom ***" in checks["extras"]["message"]) == ("problem", True)
+    assert "terminal" in checks
+    assert KEY not in done.stdout + done.stderr
+
+
+def test_an_encoding_that_is_not_utf_8(look):
+    """Another encoding than UTF-8 is a warning."""
+    checks, _ = look("--sandbox", env={"PYTHONIOENCODING": "latin-1"})
+    assert (checks["terminal"]["state"], "encoding is" in checks["terminal"]["message"]) == ("warning", True)
+
+
+def test_what_is_installed(look):
+    """The extras are listed, those that are missing apart."""
+    hide = "find = s.find_spec\ns.find_spec = lambda name: None if name == 'av' else find(name)\n"
+    message = look("--sandbox", inject=hide)[0]["extras"]["message"]
+    assert message == "installed: fast, socks, postgres, bucket; not installed: video"
+
+
+# The ledger that machines share.
+
+
+def test_a_shared_ledger_is_well(look, postgres_server, sandbox, bench, url):
+    """A PostgreSQL that can be used is well before it has tables and after; what was paid before has to be pushed."""
+    database = postgres_server.database()
+    env = {"SEEDVR_LEDGER_URL": database}
+    assert bench.run("image", url, to=sandbox).rc == 0
+    checks, done = look("--base-url", sandbox.url, env=env)
+    assert (done.rc, checks["shared"]["state"], checks["backlog"]["state"]) == (0, "ok", "warning")
+    assert "seedvr ledger push" in checks["backlog"]["hint"]
+    assert postgres_server.do("SELECT to_regclass('seedvr_meta')", database) == [(None,)]
+    assert bench.run("ledger", "push", env=env).rc == 0
+    checks, _ = look("--base-url", sandbox.url, env=env)
+    assert {name for name, check in checks.items() if check["state"] != "ok"} == set()
+
+
+def test_a_shared_ledger_that_is_away(look, sandbox, home):
+    """A server that is away is a problem, in one line without a password."""
+    env = {"SEEDVR_LEDGER_URL": "postgresql://me:hunter2@127.0.0.1:1/jobs"}
+    checks, done = look("--base-url", sandbox.url, env=env)
+    assert (checks["shared"]["state"], "127.0.0.1/jobs cannot be used" in checks["shared"]["message"]) == (
+        "problem",
+        True,
+    )
+    assert "hunter2" not in done.stdout + done.stderr
+    assert tree(home) == []
+
+
+def test_a_wrong_password(look, postgres_server, tmp_path):
+    """A user whom the server refuses is a problem, and the password is in no line."""
+    database = postgres_server.database()
+    (place,) = postgres_server.do("SHOW hba_file")[0]
+    with open(place, encoding="utf-8") as file:
+        before = file.read()
+    name = f"guarded_{uuid.uuid4().hex}"
+    postgres_server.do(f"CREATE ROLE {name} LOGIN PASSWORD 'right'")
+    try:
+        with open(place, "w", encoding="utf-8") as file:
+            file.write(f"local all {name} scram-sha-256\n{before}")
+        postgres_server.do("SELECT pg_reload_conf()")
+        env = {"SEEDVR_LEDGER_URL": database.replace("postgres:@", f"{name}:hunter2@")}
+        checks, done = look("--sandbox", env=env)
+        assert checks["shared"]["state"] == "ok"  # the sandbox shares nothing
+        checks, done = look("--base-url", "http://127.0.0.1:1", env=env)
+    finally:
+        with open(place, "w", encoding="utf-8") as file:
+            file.write(before)
+        postgres_server.do("SELECT pg_reload_conf()")
+    assert checks["shared"]["state"] == "problem"
+    assert "password authentication failed" in checks["shared"]["message"]
+    assert "PGPASSWORD" in checks["shared"]["hint"]
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_a_shared_ledger_without_rights_or_writes(look, postgres_server):
+    """A read-only server and a user who may not make the tables are problems with their remedies."""
+    database = postgres_server.database()
+    postgres_server.do("DROP ROLE IF EXISTS stranger")
+    postgres_server.do("CREATE ROLE stranger LOGIN")
+    postgres_server.do("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database)
+    postgres_server.do(f"ALTER DATABASE {name_of(database)} SET default_transaction_read_only = on")
+    env = {"SEEDVR_LEDGER_URL": database.replace("postgres:", "stranger:")}
+    checks, _ = look("--base-url", "http://127.0.0.1:1", env=env)
+    assert (checks["shared"]["state"], "read-only" in checks["shared"]["message"]) == ("problem", True)
+    assert "seedvr ledger init" in checks["shared-tables"]["hint"]
+
+
+def test_a_pooler_before_the_shared_ledger(look, postgres_server, requires, tmp_path, sandbox):
+    """Behind PgBouncer all is well, and it is told."""
+    with postgres_server.pooled(postgres_server.database(), requires("pgbouncer"), tmp_path) as address:
+        checks, done = look("--base-url", sandbox.url, env={"SEEDVR_LEDGER_URL": address})
+    assert done.rc == 0
+    assert "behind a pooler" in checks["shared"]["message"]
+
+
+@pytest.mark.parametrize(("module", "url"), [("psycopg", "postgresql://db.example/x"), ("obstore", "s3://a/b")])
+def test_a_shared_ledger_without_its_package(look, module, url):
+    """Where the library is missing, the line has the command that installs it."""
+    hide = f"import sys\nsys.modules[{module!r}] = None\n"
+    checks, _ = look("--base-url", "http://127.0.0.1:1", env={"SEEDVR_LEDGER_URL": url}, inject=hide)
+    assert (checks["shared"]["state"], "pip install 'seedvr-cli[" in checks["shared"]["hint"]) == ("problem", True)
+
+
+def test_a_bucket_that_keeps_conditions(look, store, sandbox):
+    """A bucket that can be used is well, and no ledger and no probe is left in it."""
+    import obstore
+    from obstore.store import S3Store
+
+    prefix = uuid.uuid4().hex
+    checks, done = look("--base-url", sandbox.url, env={**store, "SEEDVR_LEDGER_URL": f"s3://{BUCKET}/{prefix}"})
+    assert (done.rc, checks["shared"]["state"], checks["shared-clock"]["state"]) == (0, "ok", "ok")
+    opened = S3Store(
+        BUCKET, prefix=prefix, endpoint=store["AWS_ENDPOINT_URL"], client_options={"allow_http": True},
+        access_key_id="test", secret_access_key="test", region="us-east-1",
+    )  # fmt: skip
+    assert [one["path"] for page in obstore.list(opened) for one in page] == []
+
+
+def test_a_bucket_that_ignores_conditions(look, tmp_path, sandbox):
+    """A store in which two machines would both pay is a problem, and the probe is cleared away."""
+    with rclone(tmp_path / "rclone") as environment:
+        env = {**environment, "SEEDVR_LEDGER_URL": f"s3://{BUCKET}/x"}
+        checks, _ = look("--base-url", sandbox.url, env=env)
+    assert (checks["shared"]["state"], "both pay" in checks["shared"]["message"]) == ("problem", True)
+    assert [name for name in tree(tmp_path / "rclone") if os.path.isfile(name)] == []
+
+
+def test_a_bucket_that_is_silent(look, store):
+    """A store that says nothing is given up, and so are its threads: the command ends."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        env = {**store, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        checks, _ = look(
+            "--base-url", "http://127.0.0.1:1", env={**env, "SEEDVR_LEDGER_URL": f"s3://{BUCKET}/x"}, inject=IMPATIENT
+        )
+    assert (checks["shared"]["state"], "has not answered" in checks["shared"]["message"]) == ("problem", True)
