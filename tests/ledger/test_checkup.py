@@ -60,11 +60,16 @@ def test_a_whole_ledger_is_well_and_stays_as_it_is(tmp_path):
 
 
 def test_a_damaged_ledger_is_told_and_left_where_it_is(tmp_path):
-    """Damage is a problem, at the beginning of the file or within it; nothing is set aside."""
+    """Damage is a problem, at the beginning of the file, all over it or in one table; nothing is set aside."""
     run(tmp_path, paid)
     path = tmp_path / "ledger.sqlite3"
     whole = path.read_bytes()
-    for damaged in (b"x" * 100 + whole[100:], whole[:4096] + b"\xff" * (len(whole) - 4096)):
+    with closing(sqlite3.connect(path)) as connection:
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        (number,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'deliveries'").fetchone()
+    unread = bytearray(whole)  # a table that no other look would come across
+    unread[(number - 1) * size : (number - 1) * size + 8] = b"\xff" * 8
+    for damaged in (b"x" * 100 + whole[100:], whole[:size] + b"\xff" * (len(whole) - size), bytes(unread)):
         path.write_bytes(damaged)
         check = found(tmp_path)["ledger"]
         assert check.state == "problem"
