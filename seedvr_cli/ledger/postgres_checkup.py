@@ -43,12 +43,27 @@ async def examine_server(connection: Connection, name: str, newest: int) -> tupl
     version, process, is_standby, is_read_only, fsync, commit, may_make, theirs = facts
     tables, board = await _check_tables(connection, newest, may_make=may_make)
     return [
-        _check_server(connection, name, version, process, is_standby=is_standby, is_read_only=is_read_only),
+        check_server(connection, name, version, process, is_standby=is_standby, is_read_only=is_read_only),
         check_way(connection.info.host, connection.info.hostaddr, is_secure=bool(connection.pgconn.ssl_in_use)),
         check_durability(fsync, commit),
         tables,
         clock_check("shared-clock", "the shared ledger's", theirs, ours, "the day of max-cost-per-day is its own"),
     ], board
+
+
+def check_server(
+    connection: Connection, name: str, version: str, process: int, *, is_standby: bool, is_read_only: bool
+) -> Check:
+    """Who answers, and whether it takes writes. `process` is the one that works, by its own account."""
+    text = f"{name}: PostgreSQL {version}, as {connection.info.user}"
+    if connection.pgconn.backend_pid != process:  # what answers is not what works
+        text += ", behind a pooler"
+    if is_standby:
+        return Check("shared", "problem", f"{text}: it is a standby, which nobody can write to", "name the primary")
+    if is_read_only:
+        return Check("shared", "problem", f"{text}: it is read-only",
+                     "name a server that is not, or turn default_transaction_read_only off")  # fmt: skip
+    return Check("shared", "ok", text)
 
 
 def check_way(host: str, address: str, *, is_secure: bool) -> Check:
@@ -73,20 +88,6 @@ def check_durability(fsync: str | None, commit: str | None) -> Check:
                      " themselves, but a crash may lose what the day has cost",
                      "ALTER DATABASE ... SET synchronous_commit = on")  # fmt: skip
     return Check("shared-durability", "ok", "a claim is on the server's disk when it is answered")
-
-
-def _check_server(
-    connection: Connection, name: str, version: str, process: int, *, is_standby: bool, is_read_only: bool
-) -> Check:
-    text = f"{name}: PostgreSQL {version}, as {connection.info.user}"
-    if connection.pgconn.backend_pid != process:  # what answers is not what works
-        text += ", behind a pooler"
-    if is_standby:
-        return Check("shared", "problem", f"{text}: it is a standby, which nobody can write to", "name the primary")
-    if is_read_only:
-        return Check("shared", "problem", f"{text}: it is read-only",
-                     "name a server that is not, or turn default_transaction_read_only off")  # fmt: skip
-    return Check("shared", "ok", text)
 
 
 async def _check_tables(connection: Connection, newest: int, *, may_make: bool) -> tuple[Check, str]:

@@ -1,6 +1,7 @@
 """What is found about a PostgreSQL that machines share: a real server, which stays as it is."""
 
 import asyncio
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -8,7 +9,7 @@ from helpers.postgres import name_of
 
 from seedvr_cli.ledger.board_checkup import check_board
 from seedvr_cli.ledger.postgres import PostgresBoard
-from seedvr_cli.ledger.postgres_checkup import RIGHTS, check_durability, check_way
+from seedvr_cli.ledger.postgres_checkup import RIGHTS, check_durability, check_server, check_way
 
 pytestmark = pytest.mark.slow
 
@@ -62,6 +63,13 @@ def test_tables_that_are_there_are_well(look, database):
     assert set(checks) == {"shared", "shared-tls", "shared-durability", "shared-tables", "shared-clock", "backlog"}
 
 
+def test_a_ledger_here_that_cannot_be_read_is_another_checks_finding(look, database, tmp_path):
+    """Where this machine's ledger is damaged, nothing is said of its backlog, and the rest is told."""
+    (tmp_path / "ledger.sqlite3").write_bytes(b"no database" * 100)
+    checks = look(database)
+    assert (states(checks), "backlog" in checks) == ({}, False)
+
+
 def test_rights_that_are_missing_are_named(look, database, postgres_server):
     """A user without rights is told which, and the statement that grants them; with them all is well."""
     postgres_server.do("CREATE ROLE reader LOGIN")
@@ -95,6 +103,13 @@ def test_a_server_that_takes_no_writes_is_a_problem(look, database, postgres_ser
     postgres_server.do(f"ALTER DATABASE {name_of(database)} SET default_transaction_read_only = on")
     checks = look(database)
     assert (checks["shared"].state, "read-only" in checks["shared"].message) == ("problem", True)
+
+
+def test_a_standby_is_a_problem():
+    """A server that follows another one says that it is the other that is to be named, whatever else it is."""
+    connection = SimpleNamespace(info=SimpleNamespace(user="me"), pgconn=SimpleNamespace(backend_pid=7))
+    check = check_server(connection, "the ledger", "16.2", 7, is_standby=True, is_read_only=True)
+    assert (check.state, "a standby" in check.message, check.hint) == ("problem", True, "name the primary")
 
 
 def test_claims_that_would_not_be_durable(look, database, postgres_server):
