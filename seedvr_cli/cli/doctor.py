@@ -20,10 +20,17 @@ def doctor(*, options: CheckupOptions) -> int:
 
     from seedvr_cli.cli.checkup import Checkup
     from seedvr_cli.cli.probes import leave
+    from seedvr_cli.cli.streams import forget_stdout
 
-    before = threading.enumerate()
-    checks = _run(Checkup.resolve(options))
-    return leave(1 if any(check.state == "problem" for check in checks) else 0, before)
+    checkup, before = Checkup.resolve(options), threading.enumerate()
+    try:
+        code = 1 if any(check.state == "problem" for check in _run(checkup)) else 0
+    except BrokenPipeError:
+        code = forget_stdout()
+    except KeyboardInterrupt:
+        checkup.talk.error("seedvr: interrupted")
+        code = 130
+    return leave(code, before)
 
 
 def _run(checkup: "Checkup") -> "list[Check]":

@@ -1,17 +1,21 @@
 """Checks side by side: each in a thread, none longer than its time, and what goes wrong in one is its finding."""
 
 import os
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from seedvr_cli.cli.streams import flush_last
 from seedvr_cli.settings.key import seen_keys
 from seedvr_cli.values.checkup import Check
 from seedvr_cli.values.errors import SeedvrError
 from seedvr_cli.values.redaction import redact
+
+# Characters of a secret that is blotted out of any finding. A shorter one may be a word that stands everywhere: the
+# password "seedvr", for one. It is blotted out of what nobody foresaw; what was foreseen does not have it.
+LONG_SECRET = 12
 
 Findings = Check | Sequence[Check]
 
@@ -40,7 +44,8 @@ class Probe:
         if found is None:
             self.took = seconds
             found = [Check(self.name, "problem", f"no answer in {seconds:g} seconds", self.hint)]
-        return [check.without(seen_keys) for check in found]
+        secrets = {secret for secret in list(seen_keys) if len(secret) >= LONG_SECRET}  # other threads may find more
+        return [check.without(secrets) for check in found]
 
     def _run(self) -> None:
         began = time.monotonic()
@@ -48,10 +53,11 @@ class Probe:
             found = self.look()
             found = [found] if isinstance(found, Check) else list(found)
         except SeedvrError as error:
-            found = [Check(self.name, "problem", error.message, error.hint)]
+            found = [Check(self.name, "problem", redact(error.message, seen_keys), error.hint)]
         except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are made
             what = f"unforeseen error: {type(error).__name__}: {error}".splitlines()[0]
-            found = [Check(self.name, "problem", what, "'seedvr doctor -v' says where; please report it")]
+            hint = "'seedvr doctor -v' says where; please report it"
+            found = [Check(self.name, "problem", redact(what, seen_keys), hint)]
             self.crash = redact(traceback.format_exc(), seen_keys)
         self.took = time.monotonic() - began
         self.found = found
@@ -69,7 +75,5 @@ def run_probes(probes: Sequence[Probe], seconds: float) -> Iterator[tuple[Probe,
 def leave(code: int, before: Sequence[threading.Thread]) -> int:
     """The exit code; where threads hang that were begun since, Python would wait for them, so that we do not return."""
     if set(threading.enumerate()) - set(before):
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(code)
+        os._exit(code if flush_last() else code or 1)
     return code

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from fakes.gateway import Reply
 from helpers.bucket import BUCKET, moto, rclone
 from helpers.command import CARRIERS, KEY, OVER_HTTPX
 from helpers.postgres import name_of
+from helpers.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -190,6 +192,25 @@ def test_a_key_command_that_does_not_end(look, sandbox, bench):
     assert "wants a key" in checks["gateway"]["message"]
 
 
+@pytest.mark.parametrize(("end", "rc"), [("interrupt", 130), ("close", 141)])
+def test_whoever_stops_it_does_not_wait(bench, end, rc):
+    """Ctrl-C and a closed pipe end it at once, with nothing but a word, while a check hangs."""
+    hang = "import socket, threading\nsocket.getaddrinfo = lambda *_, **__: threading.Event().wait()\n"
+    how = {"inject": OVER_HTTPX + CALM + hang + "import seedvr_cli.cli.checkup as c\nc.PROBE_SECONDS = 3.0\n"}
+    if end == "interrupt":
+        how["inject"] += "c.PROBE_SECONDS = c.NETWORK_SECONDS = 600.0\n"
+    process = bench.start("doctor", "--base-url", "https://gateway.invalid", **how)
+    while not process.stdout.readline().startswith(b"ok\tkey"):
+        pass
+    if end == "interrupt":
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b"seedvr: interrupted\n"
+    else:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.wait(PATIENCE) == rc
+
+
 def test_a_key_file_on_standard_input(look, gateway):
     """--api-key-file - reads the key that the gateway then hears."""
     fake = gateway()
@@ -247,6 +268,15 @@ def test_a_check_that_crashes_is_a_problem(look, sandbox):
     _, told = look("-v", "--base-url", sandbox.url, inject=crash.replace("RuntimeError(", "RuntimeError('a', "))
     assert "in boom" in told.stderr
     assert KEY not in told.stdout + told.stderr
+
+
+def test_a_short_secret_leaves_the_words_alone(look, gateway):
+    """A key that is a word of ours is blotted out of what nobody foresaw, and out of nothing else."""
+    crash = "def boom():\n    raise RuntimeError('boom seedvr')\ns.check_extras = boom\n"
+    checks, _ = look("--base-url", gateway().url, key="seedvr", inject=crash)
+    assert checks["version"]["message"].startswith("seedvr ")
+    assert "boom ***" in checks["extras"]["message"]
+    assert "'seedvr doctor -v'" in checks["extras"]["hint"]
 
 
 def test_a_check_that_hangs_is_a_problem(look, sandbox):
