@@ -29,6 +29,7 @@ COMMANDS = {
     "forget": "seedvr_cli.cli.forget",
     "ledger": "seedvr_cli.cli.ledger",
     "config": "seedvr_cli.cli.config",
+    "doctor": "seedvr_cli.cli.doctor",
     "sandbox": "seedvr_cli.cli.sandbox",
     "completion": "seedvr_cli.cli.completion",
 }

@@ -176,3 +176,10 @@ class CommonOptions(LedgerOptions):
     verbose: o.Verbose = None
     progress: o.Progress = None
     api_key_file: o.ApiKeyFile = None
+
+
+class CheckupOptions(LedgerOptions):
+    """For `doctor`, which resolves them itself: what is wrong with them is what it is asked for."""
+
+    verbose: o.Verbose = None
+    api_key_file: o.ApiKeyFile = None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
@@ -301,5 +302,10 @@ class Connection(asyncio.Protocol):
 
     def _head(self, response: Response) -> h11.Response:
         length = len(response.body) if isinstance(response.body, bytes) else response.body.length
-        headers = [("Server", self._manners.name), *response.headers.items(), ("Content-Length", str(length))]
+        headers = [
+            ("Server", self._manners.name),
+            ("Date", formatdate(usegmt=True)),
+            *response.headers.items(),
+            ("Content-Length", str(length)),
+        ]
         return h11.Response(status_code=response.status, headers=headers, reason=REASONS.get(response.status, b""))

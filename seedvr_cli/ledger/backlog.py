@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Jobs that are told of at a time, and which are: the one that counts for a key, if it may have cost something.
 PAGE = 500
-_COUNTS = (
+COUNTS = (
     "state IN ('running', 'completed', 'failed', 'unknown') AND gateway != 'sandbox' AND NOT EXISTS (SELECT 1"
     " FROM jobs later WHERE later.key = jobs.key AND later.id > jobs.id AND later.state NOT IN ('error', 'forgotten'))"
 )
@@ -31,35 +31,32 @@ class Backlog:
     def __init__(self, ledger: "SharedLedger", board: Board) -> None:
         self._ledger = ledger
         self._board = board
-        # The boards that know what this ledger has, and whether an earlier run could not tell all.
-        self._boards = f"{ledger.path}.boards"
-        self._debts = f"{ledger.path}.owed"
 
     async def check(self) -> None:
         """LedgerError where this machine has paid for what the board has never heard of: others would pay again."""
-        if not self._is_known:
-            if await self._ledger.find_jobs(f"{_COUNTS} LIMIT 1"):
+        if not is_known(self._ledger.path, self._board.id):
+            if await self._ledger.find_jobs(f"{COUNTS} LIMIT 1"):
                 raise LedgerError(
                     f"{self._board.name} does not know yet what this machine has paid for",
                     hint="run 'seedvr ledger push' once",
                 )
             await self.push()
-        elif os.path.exists(self._debts):
+        elif has_debts(self._ledger.path):
             await self.push()
 
     async def push(self) -> int:
         """Have all that this machine has paid for on the board; of how many jobs it has learnt something."""
-        if not self._is_known and live_runs(self._ledger.runs_folder):
+        if not is_known(self._ledger.path, self._board.id) and live_runs(self._ledger.runs_folder):
             raise LedgerError("another seedvr is at work with this machine's ledger, and does not tell the shared one",
                               hint="wait for that to end, then run the same command again")  # fmt: skip
         last = pushed = 0
-        while jobs := await self._ledger.find_jobs(f"id > ? AND {_COUNTS} ORDER BY id LIMIT {PAGE}", last):
+        while jobs := await self._ledger.find_jobs(f"id > ? AND {COUNTS} ORDER BY id LIMIT {PAGE}", last):
             last = jobs[-1].id
             pushed += sum(await asyncio.gather(*map(self.tell, jobs)))
-        with open(self._boards, "a", encoding="utf-8") as file:
+        with open(_boards(self._ledger.path), "a", encoding="utf-8") as file:
             file.write(f"{self._board.id}\n")
         with suppress(FileNotFoundError):
-            os.unlink(self._debts)
+            os.unlink(_debts(self._ledger.path))
         return pushed
 
     async def tell(self, job: Job) -> bool:
@@ -78,20 +75,26 @@ class Backlog:
 
     def owe(self, count: int) -> LedgerError:
         """The board was not told what became of so many jobs: the next run does; what is said of it."""
-        os.close(os.open(self._debts, os.O_WRONLY | os.O_CREAT, 0o600))
+        os.close(os.open(_debts(self._ledger.path), os.O_WRONLY | os.O_CREAT, 0o600))
         jobs = "1 job" if count == 1 else f"{count} jobs"
         return LedgerError(
             f"{self._board.name} was not told what became of {jobs}; this machine's ledger has it",
             hint="the next run tells it, or 'seedvr ledger push'",
         )
 
-    @property
-    def _is_known(self) -> bool:
-        try:
-            with open(self._boards, encoding="utf-8") as file:
-                return self._board.id in file.read().split()
-        except FileNotFoundError:
-            return False
+
+def is_known(path: str, board: str) -> bool:
+    """Whether the board of that id knows what the ledger at that path has."""
+    try:
+        with open(_boards(path), encoding="utf-8") as file:
+            return board in file.read().split()
+    except FileNotFoundError:
+        return False
+
+
+def has_debts(path: str) -> bool:
+    """Whether an earlier run could not tell the board what became of all jobs."""
+    return os.path.exists(_debts(path))
 
 
 def record_of(draft: Draft, run: str, state: BoardState, rev: int = 0) -> Record:
@@ -116,3 +119,11 @@ def facts_of(job: Job) -> Mapping[str, Any]:
     stamps = {"created_at": job.created_at, "completed_at": job.completed_at}
     facts: dict[str, Any] = {name: iso(instant) for name, instant in stamps.items() if instant}
     return {**facts, "status": job.status, "error": job.error}
+
+
+def _boards(path: str) -> str:
+    return f"{path}.boards"
+
+
+def _debts(path: str) -> str:
+    return f"{path}.owed"

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
 
+from seedvr_cli.values.checkup import Check
+
 # Seconds for which a run is alive after its last beat, by the board's own clock; and between two beats.
 LEASE_SECONDS = 60.0
 BEAT_SECONDS = 20.0
@@ -75,6 +77,10 @@ class Board(Protocol):
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *_: object) -> None: ...
+
+    async def examine(self) -> Sequence[Check]:
+        """Instead of opening it: whether it can be used as it is. Nothing is made; the id is known, if there is one."""
+        ...
 
     async def look(self, keys: Sequence[str]) -> Mapping[str, Record]:
         """The records of these keys; keys that nobody ever claimed have none."""

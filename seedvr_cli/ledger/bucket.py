@@ -9,8 +9,9 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, unquote
@@ -20,6 +21,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
 from seedvr_cli.ledger.board import BEAT_SECONDS, ENDS, LEASE_SECONDS, Record, is_ours
 from seedvr_cli.objects.store import open_store
+from seedvr_cli.values.checkup import Check, clock_check
 from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.redaction import redact
 
@@ -63,6 +65,24 @@ class BucketBoard:
 
     async def __aexit__(self, *_: object) -> None:
         self._threads.shutdown(wait=False)
+
+    async def examine(self) -> Sequence[Check]:
+        """See `Board`."""
+        try:
+            await self._probe()
+            theirs = await self._now()
+            ours = datetime.now(UTC)
+            await self._call(lambda: obstore.delete(self._store, f"clocks/{self._own}"))
+            there = await self._get("meta")
+        finally:
+            self._threads.shutdown(wait=False)
+        meta = json.loads(there[0]) if there else {}
+        self.id = str(meta.get("id", ""))
+        clock = clock_check("shared-clock", "the store's", theirs, ours, "the day of max-cost-per-day is its own")
+        if meta.get("version", 0) > VERSION:
+            return [Check("shared", "problem", f"{self.name} was made by a newer seedvr", "update seedvr"), clock]
+        new = "" if there else "; nothing is in it yet"
+        return [Check("shared", "ok", f"{self.name} keeps conditions on writes{new}"), clock]
 
     async def look(self, keys: Sequence[str]) -> Mapping[str, Record]:
         """See `Board`."""
@@ -198,12 +218,19 @@ class BucketBoard:
     async def _probe(self) -> None:
         """LedgerError where the store does not keep the two conditions."""
         path = f"probes/{uuid.uuid4().hex}"
+        broken = await self._broken_condition(path)
+        with suppress(FileNotFoundError):
+            await self._call(lambda: obstore.delete(self._store, path))
+        if broken:
+            raise self._unfit(broken)
+
+    async def _broken_condition(self, path: str) -> str | None:
         first = await self._create(path, "1")
         if first is None or await self._create(path, "2") is not None:
-            raise self._unfit("makes an object that is there already")
+            return "makes an object that is there already"
         if await self._replace(path, "3", first) is None or await self._replace(path, "4", first) is not None:
-            raise self._unfit("writes over an object that has changed")
-        await self._call(lambda: obstore.delete(self._store, path))
+            return "writes over an object that has changed"
+        return None
 
     def _unfit(self, what: str) -> LedgerError:
         return LedgerError(

@@ -19,21 +19,10 @@ Prepare = Callable[[sqlite3.Connection, str], None]
 
 def open_database(path: str, prepare: Prepare) -> sqlite3.Connection:
     """The database, made if need be. A damaged one is set aside, and never silently replaced."""
-    aside = damaged_path(path)
-    if os.path.exists(aside):
-        raise LedgerError(
-            f"the ledger was damaged and stands aside as {aside}; without it, what it knew would be paid again",
-            hint="restore ledger.sqlite3 from a backup, or delete the damaged file to begin a new ledger",
-        )
     connection = None
     try:
+        is_new = is_to_be_made(path)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        is_new = not os.path.exists(path) or os.path.getsize(path) == 0
-        if is_new and os.path.exists(marker_path(path)):
-            raise LedgerError(  # noqa: TRY301 - one way out for whatever goes wrong here
-                f"the ledger {path} is gone; without it, what it knew would be paid again",
-                hint=f"restore it from a backup, or delete {marker_path(path)} to begin a new ledger",
-            )
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         os.chmod(path, 0o600)
         connection.row_factory = sqlite3.Row
@@ -52,6 +41,23 @@ def open_database(path: str, prepare: Prepare) -> sqlite3.Connection:
             raise translate(error, path) from error
         raise
     return connection
+
+
+def is_to_be_made(path: str) -> bool:
+    """Whether there never was a ledger; LedgerError where one is gone, or stands aside."""
+    aside = damaged_path(path)
+    if os.path.exists(aside):
+        raise LedgerError(
+            f"the ledger was damaged and stands aside as {aside}; without it, what it knew would be paid again",
+            hint="restore ledger.sqlite3 from a backup, or delete the damaged file to begin a new ledger",
+        )
+    is_missing = not os.path.exists(path) or os.path.getsize(path) == 0
+    if is_missing and os.path.exists(marker_path(path)):
+        raise LedgerError(
+            f"the ledger {path} is gone; without it, what it knew would be paid again",
+            hint=f"restore it from a backup, or delete {marker_path(path)} to begin a new ledger",
+        )
+    return is_missing
 
 
 def translate(error: Exception, path: str) -> LedgerError:

@@ -7,6 +7,7 @@ transaction mode may stand between.
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from seedvr_cli.ledger.board import LEASE_SECONDS, Record, is_ours
+from seedvr_cli.ledger.postgres_checkup import examine_server
+from seedvr_cli.values.checkup import Check
 from seedvr_cli.values.errors import LedgerError, UsageError
 from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.urls import is_loopback
@@ -127,6 +130,17 @@ class PostgresBoard:
         if self._server is not None:
             await self._server
         await self._drop()
+
+    async def examine(self) -> Sequence[Check]:
+        """See `Board`."""
+        try:
+            checks, self.id = await examine_server(await self._connect(), self.name, VERSION)
+        except psycopg.Error as error:
+            hint = "check the address, the user and the password (PGPASSWORD, ~/.pgpass), and the way there"
+            raise LedgerError(self._failure(error).message, hint=hint) from error
+        finally:
+            await self._drop()
+        return checks
 
     async def look(self, keys: Sequence[str]) -> Mapping[str, Record]:
         """See `Board`."""
@@ -290,6 +304,11 @@ class PostgresBoard:
 
     async def _connect(self) -> Connection:
         connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=None)
+        host, address = connection.info.host, connection.info.hostaddr
+        if not connection.pgconn.ssl_in_use and not _is_near(address or host):  # a service file may name it
+            await connection.close()
+            raise UsageError(f"{self.name}: {host} would be told all in the clear",
+                             hint="put sslmode=verify-full, or require, into the URL")  # fmt: skip
         self._connection = connection
         return connection
 
@@ -336,17 +355,24 @@ def _checked(url: str) -> tuple[str, str]:
         facts = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         raise UsageError("the ledger's URL cannot be read: postgresql://USER@HOST/DATABASE") from error
-    hosts = str(facts.get("host") or hostname or "").split(",")
-    mode = facts.get("sslmode")
-    if not all(not host or host.startswith(("/", "@")) or is_loopback(host) for host in hosts):
+    hosts = str(facts.get("host") or hostname or os.environ.get("PGHOST", "")).split(",")
+    addresses = str(facts.get("hostaddr") or os.environ.get("PGHOSTADDR") or ",".join(hosts)).split(",")
+    mode = facts.get("sslmode") or os.environ.get("PGSSLMODE")
+    if not all(_is_near(address) for address in addresses):
         if mode is not None and mode not in _SAFE_MODES:
             raise UsageError(f"the ledger's URL: sslmode={mode} would send it all in the clear",
                              hint="sslmode=verify-full, or require")  # fmt: skip
-        facts.setdefault("sslmode", "require")
+        if mode is None:
+            facts["sslmode"] = "require"
     facts.setdefault("connect_timeout", CONNECT_SECONDS)
     facts.setdefault("application_name", "seedvr")
     place = f"{hosts[0] or 'localhost'}/{facts.get('dbname', '')}"
     return make_conninfo("", **facts), f"the shared ledger {place}"
+
+
+def _is_near(address: str) -> bool:
+    """Whether nobody could listen: this machine, or a socket of its."""
+    return not address or address.startswith(("/", "@")) or is_loopback(address)
 
 
 def _columns(records: Sequence[Record]) -> Mapping[str, list[Any]]:

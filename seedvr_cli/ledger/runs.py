@@ -98,10 +98,11 @@ def live_runs(folder: str) -> bool:
         names = os.listdir(folder)
     except OSError:
         return False
-    return any(_is_locked(os.path.join(folder, name)) for name in names)
+    return any(is_locked(os.path.join(folder, name)) for name in names)
 
 
-def _is_locked(path: str) -> bool:
+def is_locked(path: str) -> bool:
+    """Whether a process holds the lock of this run's file, which is left as it is."""
     try:
         file = open(path, "rb")  # noqa: SIM115 - closed below on every way
     except OSError:

@@ -17,7 +17,7 @@ def load(profile: str | None = None) -> Settings:
     """The settings of a profile (the flag, SEEDVR_PROFILE, or `default`); UsageError for a bad file, name or value."""
     path = config_file()
     name = profile or os.environ.get("SEEDVR_PROFILE") or "default"
-    document = _read(path)
+    document = read_document(path)
     for other, table in document.items():
         if not isinstance(table, dict):
             raise UsageError(f"{path}: {other!r} stands outside a profile such as [default]")
@@ -30,6 +30,27 @@ def load(profile: str | None = None) -> Settings:
         key = setting_name(text, f"{path}, [{name}]")
         values[key], written[key] = SETTINGS[key].read(value, f"{path}, [{name}] {text}"), value
     return Settings(name, path, values, written)
+
+
+def read_document(path: str) -> dict[str, Any]:
+    """The file as it stands, by profile; empty where there is none. UsageError where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    import tomllib  # late: many have no file
+
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}", hint="mend it by hand; 'seedvr config path' prints where it is") from error
+    except RecursionError as error:
+        raise UsageError(f"{path}: it is nested too deep") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: it has a number of thousands of digits") from error
 
 
 def find_base_url(settings: Settings, given: str | None = None) -> str:
@@ -65,26 +86,6 @@ def store(profile: str, name: str, value: Any) -> str:
         table[written] = value
     _write(path, tomlkit.dumps(document))
     return path
-
-
-def _read(path: str) -> dict[str, Any]:
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-    import tomllib  # late: many have no file
-
-    try:
-        return tomllib.loads(content.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: {error}", hint="mend it by hand; 'seedvr config path' prints where it is") from error
-    except RecursionError as error:
-        raise UsageError(f"{path}: it is nested too deep") from error
-    except ValueError as error:
-        raise UsageError(f"{path}: it has a number of thousands of digits") from error
 
 
 def _write(path: str, text: str) -> None:

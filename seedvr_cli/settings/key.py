@@ -17,8 +17,13 @@ _VARIABLE = re.compile(r"(?:export\s+)?([A-Z_]+)\s*=\s*(.*)")
 seen_keys: set[str] = set()
 
 
-def find_key(settings: Settings, key_file: str | None = None) -> tuple[str, str]:
-    """The API key and where it comes from, in the order of cli.md; KeyMissing where there is none."""
+def find_key(
+    settings: Settings, key_file: str | None = None, *, seconds: float = KEY_COMMAND_SECONDS
+) -> tuple[str, str]:
+    """The API key and where it comes from, in the order of cli.md; KeyMissing where there is none.
+
+    `seconds` is how long a command may take that prints it.
+    """
     if key_file is not None:
         return check_key(_read_key_file(key_file, "--api-key-file"), "--api-key-file"), "--api-key-file"
     for variable in KEY_VARIABLES:
@@ -27,7 +32,7 @@ def find_key(settings: Settings, key_file: str | None = None) -> tuple[str, str]
     if settings.values.get("api-key"):
         return str(settings.values["api-key"]), f"{settings.path} [{settings.profile}]"
     if command := settings.values.get("api-key-command"):
-        return check_key(_run_key_command(command), "api_key_command"), "api_key_command"
+        return check_key(_run_key_command(command, seconds), "api_key_command"), "api_key_command"
     vendor = os.path.expanduser(VENDOR_KEY_FILE)
     if os.path.isfile(vendor):
         return check_key(_read_key_file(vendor, VENDOR_KEY_FILE), VENDOR_KEY_FILE), VENDOR_KEY_FILE
@@ -71,14 +76,14 @@ def _key_in(text: str) -> str:
     return next((line for line in text.splitlines() if line.strip()), "")
 
 
-def _run_key_command(command: str) -> str:
+def _run_key_command(command: str, seconds: float) -> str:
     try:
-        return output_of(command)
+        return output_of(command, seconds)
     except ValueError as error:
         raise KeyMissing(f"api_key_command{error}") from error
 
 
-def output_of(command: str) -> str:
+def output_of(command: str, seconds: float = KEY_COMMAND_SECONDS) -> str:
     """What a command prints that a setting names, such as a password manager's; ValueError says how it failed."""
     import subprocess
 
@@ -90,10 +95,12 @@ def output_of(command: str) -> str:
             stdin=subprocess.DEVNULL,  # standard input may be somebody's list
             stdout=subprocess.PIPE,
             text=True,
-            timeout=KEY_COMMAND_SECONDS,
+            timeout=seconds,
         )
     except subprocess.CalledProcessError as error:
         raise ValueError(f" ended with exit code {error.returncode}") from error
-    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(f" did not end in {seconds:g} seconds") from error
+    except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f": {error}") from error
     return done.stdout

@@ -3,14 +3,14 @@
 import os
 from urllib.parse import unquote, urlsplit
 
-from seedvr_cli.settings.key import output_of, seen_keys
+from seedvr_cli.settings.key import KEY_COMMAND_SECONDS, output_of, seen_keys
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import UsageError
 
 VARIABLE = "SEEDVR_LEDGER_URL"
 
 
-def find_ledger_url(settings: Settings) -> str | None:
+def find_ledger_url(settings: Settings, *, seconds: float = KEY_COMMAND_SECONDS) -> str | None:
     """SEEDVR_LEDGER_URL, else the profile's, else what its command prints; None for this machine's ledger alone.
 
     No other variable: a DATABASE_URL is another program's.
@@ -18,7 +18,7 @@ def find_ledger_url(settings: Settings) -> str | None:
     url = os.environ.get(VARIABLE) or settings.values.get("ledger-url")
     if not url and (command := settings.values.get("ledger-url-command")):
         try:
-            url = output_of(command).strip()
+            url = output_of(command, seconds).strip()
         except ValueError as error:
             raise UsageError(f"ledger_url_command{error}") from error
         if not url:

@@ -84,21 +84,11 @@ def retry_after(header: str | None, now: datetime, date: str | None = None) -> f
     if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
         wait = float(text)
     else:
-        instant = _http_date(text)
+        instant = http_date(text)
         if instant is None:
             return None
-        wait = (instant - (_http_date(date or "") or now)).total_seconds()
+        wait = (instant - (http_date(date or "") or now)).total_seconds()
     return min(max(wait, 0.0), LONGEST_RETRY_AFTER)
-
-
-def _http_date(text: str) -> datetime | None:
-    from email.utils import parsedate_to_datetime  # late: few servers ask for it
-
-    try:
-        instant = parsedate_to_datetime(text)
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def usual(durations: Sequence[float]) -> float | None:
@@ -142,6 +132,17 @@ def parse_timestamp(text: object) -> datetime | None:
         instant = datetime.fromisoformat(text.strip())
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except (ValueError, OverflowError):
+        return None
+
+
+def http_date(text: str) -> datetime | None:
+    """An instant in UTC from an HTTP header; None where it cannot be read."""
+    from email.utils import parsedate_to_datetime  # late: few servers ask for it
+
+    try:
+        instant = parsedate_to_datetime(text)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 

@@ -4,6 +4,7 @@ import shlex
 
 import pytest
 from fakes.stage import Stage
+from helpers.checkup import CALM
 from helpers.command import KEY, clean_environment
 from helpers.screen import SEEDVR, Screen
 
@@ -39,3 +40,18 @@ def live(bench):
 @pytest.fixture
 def stage(gateway):
     return lambda **more: Stage(gateway, **more)
+
+
+@pytest.fixture
+def look(bench):
+    """Runs `doctor --json`; gives its checks by name, and the exit code."""
+
+    def run(*words, inject="", **how):
+        done = bench.run("doctor", "--json", *words, inject=CALM + inject, **how)
+        assert done.object["v"] == 1
+        checks = {check["name"]: check for check in done.object["checks"]}
+        assert len(checks) == len(done.object["checks"]), "a name stands twice"
+        assert done.rc == (1 if any(check["state"] == "problem" for check in checks.values()) else 0)
+        return checks, done
+
+    return run

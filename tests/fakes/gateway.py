@@ -179,8 +179,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._cut()
             return
         content = answer.content
-        self.send_response(answer.status)
-        for name, value in {"Content-Length": str(len(content)), **answer.headers}.items():
+        self.send_response_only(answer.status)
+        usual = {"Date": self.date_time_string(), "Content-Length": str(len(content))}
+        for name, value in {**usual, **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
         if answer.held:

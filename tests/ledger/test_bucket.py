@@ -1,5 +1,6 @@
 """The board in an object store: a real server that keeps conditions, and one that does not."""
 
+import asyncio
 import sys
 import uuid
 from dataclasses import replace
@@ -10,6 +11,7 @@ from helpers.boards import over, record
 from helpers.bucket import BUCKET, moto, rclone
 
 from seedvr_cli.ledger import bucket as module
+from seedvr_cli.ledger.bucket import BucketBoard
 from seedvr_cli.ledger.shared import find_board
 from seedvr_cli.objects import store as objects
 from seedvr_cli.values.errors import LedgerError, UsageError
@@ -94,6 +96,30 @@ def test_a_store_that_is_away_is_told_in_one_line(monkeypatch):
     assert "cannot be used" in caught.value.message
     assert "\n" not in caught.value.message
     assert "hunter2" not in caught.value.message
+
+
+def test_a_look_makes_nothing(url):
+    """A look at an empty prefix finds conditions and a clock, and leaves nothing there; of a board it tells the id."""
+
+    def look():
+        board = BucketBoard(url)
+        checks = asyncio.run(board.examine())
+        return board, {check.name: check for check in checks}
+
+    board, checks = look()
+    assert ([check.state for check in checks.values()], board.id) == (["ok", "ok"], "")
+    assert "nothing is in it yet" in checks["shared"].message
+    assert [one["path"] for page in obstore.list(board._store) for one in page] == []
+
+    async def nothing(made):
+        return made.id
+
+    made = over(url, nothing)
+    board, checks = look()
+    assert ([check.state for check in checks.values()], board.id) == (["ok", "ok"], made)
+    obstore.put(board._store, "meta", b'{"version": 99, "id": "new"}')
+    _, checks = look()
+    assert (checks["shared"].state, "newer seedvr" in checks["shared"].message) == ("problem", True)
 
 
 def test_another_machine_is_not_asked_in_the_clear(monkeypatch):

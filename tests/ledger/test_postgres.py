@@ -297,6 +297,34 @@ def test_another_machine_is_asked_over_tls():
     assert module._checked("postgresql://me:secret@db.example:5433/x")[1] == "the shared ledger db.example/x"
 
 
+def test_whatever_names_the_machine_it_is_asked_over_tls(monkeypatch):
+    """A host that the environment or an address of the URL names is another machine as well."""
+    assert "sslmode=require" in module._checked("postgresql:///x?hostaddr=192.0.2.1")[0]
+    monkeypatch.setenv("PGHOST", "db.example")
+    assert "sslmode=require" in module._checked("postgresql:///x")[0]
+    assert module._checked("postgresql:///x")[1] == "the shared ledger db.example/x"
+    assert "sslmode" not in module._checked("postgresql:///x?host=/run/postgresql")[0]
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    assert "sslmode" not in module._checked("postgresql:///x")[0]  # libpq has it of the environment
+    monkeypatch.setenv("PGSSLMODE", "prefer")
+    with pytest.raises(UsageError, match="sslmode=prefer would send it all in the clear"):
+        module._checked("postgresql:///x")
+
+
+def test_a_connection_that_turns_out_to_be_in_the_clear_is_not_used(database, monkeypatch):
+    """Where nothing said that it is another machine, what was connected to decides, before anything is asked."""
+    monkeypatch.setattr(module, "_is_near", lambda address: False)
+    monkeypatch.setenv("PGSSLMODE", "disable")
+    monkeypatch.setattr(module, "_checked", lambda url: (url, "the shared ledger"))
+
+    async def work():
+        async with PostgresBoard(database):
+            pytest.fail("it was used")
+
+    with pytest.raises(UsageError, match="would be told all in the clear"):
+        asyncio.run(work())
+
+
 RACE = """
 import asyncio, random, sys
 from seedvr_cli.ledger.board import Record

@@ -126,6 +126,13 @@ def test_a_command_that_says_nothing_gives_no_key():
         find_key(Settings("default", "x", {"api-key-command": "exit 0"}))
 
 
+def test_a_command_that_does_not_end_gives_no_key():
+    """Who asks says how long the command may take; what it is, which may have a secret in it, is not said."""
+    with pytest.raises(KeyMissing) as caught:
+        find_key(Settings("default", "x", {"api-key-command": "exec sleep 60 # hunter2"}), seconds=0.1)
+    assert caught.value.message == "api_key_command did not end in 0.1 seconds"
+
+
 def test_a_command_does_not_read_standard_input():
     """An api_key_command finds its standard input empty, as that may be somebody's list."""
     command = f'"{sys.executable}" -c "import sys; print(len(sys.stdin.read()))"'
