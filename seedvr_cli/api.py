@@ -179,6 +179,7 @@ class Client:
             options=values,
             output=target,
             local_files=is_local_gateway(access.base_url),
+            uploads=not self._sandbox and any(map(self._settings.values.get, ("upload", "upload-command"))),
             defaults=self._settings.values,
         )
         planner = Planner(wishes, access.name)

@@ -136,6 +136,7 @@ class SubmittingOptions(Group):
     """How submissions go; `rate` is a second."""
 
     no_wait: o.NoWait = False
+    keep_upload: o.KeepUpload = None
     callback: o.Callback = False
     public_url: o.PublicUrl = None
     rate: o.Rate = None

@@ -20,6 +20,10 @@ Webhook = Annotated[
     str | None, value_option("webhook", metavar="URL", meaning="The gateway calls it with the result (https).")
 ]
 WebhookMode = Annotated[str | None, value_option("webhook-mode", meaning="Once at the end, or each time.")]
+KeepUpload = Annotated[
+    bool | None,
+    typer.Option("--keep-upload/--no-keep-upload", help="Leave what was uploaded where it is, when its job is done."),
+]
 Callback = Annotated[
     bool, typer.Option("--callback", help="The gateway calls 'seedvr listen' at the job's end; needs --public-url.")
 ]

@@ -67,7 +67,7 @@ def check_url(url: str) -> None:
         raise UsageError(f"{redact(url)}: object stores need one package more", hint="pip install 'seedvr-cli[bucket]'")
 
 
-def open_store(url: str) -> Any:
+def open_store(url: str, *, endpoint: str | None = None, region: str | None = None) -> Any:
     """The library's store at that URL, for who needs all of it; UsageError where there can be none."""
     check_url(url)
     from obstore.exceptions import BaseError
@@ -75,6 +75,8 @@ def open_store(url: str) -> Any:
 
     try:
         options = profile_options() if url.startswith("s3:") else {}
+        own = {"endpoint": endpoint, "region": region}
+        options |= {name: value for name, value in own.items() if value is not None}
         client = {"allow_http": True} if _is_plain(options.get("endpoint")) else {}
         return from_url(url, config=options or None, client_options=client, retry_config=_RETRIES)  # type: ignore[call-overload]
     except (BaseError, ValueError) as error:
@@ -82,12 +84,16 @@ def open_store(url: str) -> Any:
         raise UsageError(f"{redact(url)}: {reason}", hint=_FORMS) from error
 
 
-class ObjectStore:
-    """One bucket, or container. Raises StoreError."""
+class Stopped(OSError):
+    """Whoever wanted it sent wants it no more."""
 
-    def __init__(self, root: str) -> None:
+
+class ObjectStore:
+    """One bucket, or container; `endpoint` and `region` where they are not the environment's. Raises StoreError."""
+
+    def __init__(self, root: str, *, endpoint: str | None = None, region: str | None = None) -> None:
         self._root = root
-        self._store = open_store(root)
+        self._store = open_store(root, endpoint=endpoint, region=region)
 
     def facts(self, path: str) -> ObjectFacts | None:
         """What stands there; None where nothing does."""
@@ -99,15 +105,20 @@ class ObjectStore:
         meta, attributes = found.meta, found.attributes
         return ObjectFacts(meta["size"], meta["e_tag"], attributes.get("Content-Type"), attributes.get(LABEL))
 
-    def put(self, path: str, file: str, *, media_type: str, label: str, overwrite: bool) -> bool:
+    def put(
+        self, path: str, file: str, *, media_type: str, label: str, overwrite: bool,
+        watch: Callable[[int], None] = lambda _: None,
+    ) -> bool:  # fmt: skip
         """Make an object of a file; False where there is one already, unless `overwrite`.
+
+        `watch` is told how many bytes were read of it, and may raise Stopped.
 
         A file that goes in pieces is not made under a condition, which stores do not offer: there the look before has
         to do. Nobody sees an object that is not whole.
         """
         import obstore
 
-        attributes: Any = {"Content-Type": media_type, LABEL: label}
+        attributes: Any = {"Content-Type": media_type, **({LABEL: label} if label else {})}
         if os.path.getsize(file) <= ONE_PIECE:
             with open(file, "rb") as stream:
                 content = stream.read()
@@ -120,9 +131,22 @@ class ObjectStore:
         def put() -> Any:
             with open(file, "rb") as stream:
                 how: Any = {"use_multipart": True, "chunk_size": ONE_PIECE, "max_concurrency": 2}
-                return obstore.put(self._store, path, stream, attributes=attributes, **how)
+                watched: Any = _Watched(stream, watch)
+                return obstore.put(self._store, path, watched, attributes=attributes, **how)
 
         return self._call(put) is not None
+
+    def sign(self, path: str, seconds: float) -> str:
+        """A URL with which anybody may read the object, for so many seconds."""
+        import obstore
+
+        return str(self._call(lambda: obstore.sign(self._store, "GET", path, timedelta(seconds=seconds))))
+
+    def delete(self, path: str) -> None:
+        """There is no such object any more."""
+        import obstore
+
+        self._call(lambda: obstore.delete(self._store, path), missing=None)
 
     def probe(self, folder: str) -> None:
         """StoreError where nothing can be made in that folder."""
@@ -157,15 +181,38 @@ class ObjectStore:
         except FileNotFoundError as error:
             if missing is not StoreError:
                 return missing
-            raise StoreError(self._words(error), is_lasting=True) from error
+            words = f"there is no {self._root}, or nothing of that name in it (404)"
+            raise StoreError(words, is_lasting=True) from error
         except (PermissionDeniedError, UnauthenticatedError) as error:
-            raise StoreError(self._words(error), is_lasting=True) from error
+            words = f"{self._root} refuses access (403): look at the keys, and at what they may do"
+            raise StoreError(words, is_lasting=True) from error
         except (BaseError, OSError) as error:
             raise StoreError(self._words(error)) from error
 
     def _words(self, error: Exception) -> str:
         text = redact(str(error).partition("Debug source")[0])
         return f"{self._root}: {' '.join(text.split())[:300]}"
+
+
+class _Watched:
+    """A file that is read, and who wants to know how far."""
+
+    def __init__(self, stream: io.BufferedReader, watch: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._watch = watch
+
+    def read(self, size: int = -1) -> bytes:
+        """Bytes of the file."""
+        self._watch(self._stream.tell())
+        return self._stream.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """As a file does."""
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        """As a file does."""
+        return self._stream.tell()
 
 
 class _Reader(io.RawIOBase):

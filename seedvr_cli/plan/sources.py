@@ -11,8 +11,10 @@ from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.media import SOURCE_EXTENSIONS, SOURCE_TYPES, named_type, sniff_file
 from seedvr_cli.values.naming import safe_name, source_name
 from seedvr_cli.values.request import Source
-from seedvr_cli.values.urls import INVISIBLE, is_allowed_url, is_plain_url, url_identity, wire_url
+from seedvr_cli.values.urls import INVISIBLE, is_allowed_url, is_object_url, is_plain_url, url_identity, wire_url
 
+# What to do where files of this machine have no way to the gateway.
+HOW_TO = "seedvr config set upload s3://BUCKET/PREFIX, or upload-command 'my-upload {path}'; or try --sandbox"
 # Bytes; the gateway gives no limit, this is what fits a URL line of any server.
 LONGEST_URL = 8192
 
@@ -23,6 +25,8 @@ def expand(word: str, wishes: Wishes) -> Iterator[Source]:
         word = word.strip(INVISIBLE)
     if len(word) <= LONGEST_URL and is_plain_url(word):
         yield plain_source(word, wishes)
+    elif is_object_url(word):
+        yield _object_source(word, wishes)
     elif "://" in word or word.startswith("data:"):
         yield _url_source(word, wishes.endpoint)
     elif os.path.isdir(word):
@@ -54,6 +58,18 @@ def _url_source(word: str, endpoint: Endpoint) -> Source:
     return source
 
 
+def _object_source(url: str, wishes: Wishes) -> Source:
+    """An object of the user's, which the gateway gets a signed address of."""
+    from seedvr_cli.objects.store import check_url, split_url
+
+    check_url(url)
+    if not split_url(url)[1] or url.endswith("/"):
+        raise UsageError(f"SOURCE: {url} is no object", hint="name one, or give a list of them with --from")
+    name = safe_name(url.rpartition("/")[2], fallback=wishes.endpoint.kind)
+    _check_type(url, named_type(name), wishes.endpoint.kind)
+    return Source(url, url, url, name, url)
+
+
 def _folder_sources(folder: str, wishes: Wishes) -> Iterator[Source]:
     endings = SOURCE_EXTENSIONS[wishes.endpoint.kind]
     found = []
@@ -73,9 +89,8 @@ def _file_source(path: str, wishes: Wishes) -> Source:
     kind = wishes.endpoint.kind
     if not os.path.exists(path):
         raise UsageError(f"SOURCE: {path}: no such file, and not an https URL")
-    if not wishes.local_files:
-        raise UsageError(f"SOURCE: {path}: the hosted gateway reads https URLs, not files of this machine",
-                         hint="put it where a URL reaches it, or try --sandbox")  # fmt: skip
+    if not wishes.local_files and not wishes.uploads:
+        raise UsageError(f"SOURCE: {path}: the hosted gateway reads https URLs, not files of this machine", hint=HOW_TO)
     try:
         media_type = sniff_file(path)
         with open(path, "rb") as file:
@@ -85,9 +100,9 @@ def _file_source(path: str, wishes: Wishes) -> Source:
     if media_type is None:
         raise UsageError(f"SOURCE: {path}: it is no {kind}")
     _check_type(path, media_type, kind)
-    return Source(
-        path, Path(path).resolve().as_uri(), f"sha256:{digest}", safe_name(os.path.basename(path), fallback=kind)
-    )
+    name = safe_name(os.path.basename(path), fallback=kind)
+    sent = path if wishes.uploads else None
+    return Source(path, Path(path).resolve().as_uri(), f"sha256:{digest}", name, sent)
 
 
 def _check_type(word: str, media_type: str | None, kind: str) -> None:

@@ -12,7 +12,8 @@ class Wishes:
     """What the command line asks for every source.
 
     `options` by flag name, `extra` other body keys, `defaults` those of the profile, `output` as given to -o, `key` as
-    given to --key; `calls_us` as `build_request` takes it.
+    given to --key; `local_files`: the gateway reads files of this machine; `uploads`: they are brought where it reads;
+    `calls_us` as `build_request` takes it.
     """
 
     endpoint: Endpoint
@@ -21,6 +22,7 @@ class Wishes:
     output: str | None = None
     recursive: bool = False
     local_files: bool = False
+    uploads: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
     calls_us: bool = False

@@ -113,6 +113,8 @@ class _Life:
         if delivers:
             async with run.downloads:
                 await self._courier.deliver(progress, deadline)
+        if isinstance(item, Purchase) and policy.wait:
+            await run.uploads.let_go(item.request.source)
         if failure is not None:
             raise failure
 

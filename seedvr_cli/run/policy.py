@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.options import OPTIONS
+from seedvr_cli.values.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class Policy:
     `max_filesize` is how many bytes a result may have.
     `skip_claimed` leaves what another run holds. `shared_rate`: `rate` is that of all machines with the same ledger.
     `callback` is the public URL below which the gateway calls `seedvr listen`.
+    `upload` is where files of this machine go, so that the gateway can read them.
     `skim` passes over delivered items of a list without a closer look than name, size and time.
     """
 
@@ -36,6 +38,7 @@ class Policy:
     skip_claimed: bool = False
     callback: str | None = None
     shared_rate: bool = False
+    upload: Target | None = None
     skim: bool = False
     profile: str = "default"
 
@@ -51,6 +54,7 @@ def make_policy(
     max_cost: int | None = None,
     rate: float | None = None,
     callback: str | None = None,
+    keep_upload: bool | None = None,
     **plain: bool,
 ) -> Policy:
     """What was given, else what the profile has, else the defaults in these circumstances (`video`, `sandbox`)."""
@@ -65,9 +69,19 @@ def make_policy(
         max_cost_per_day=choose("max-cost-per-day", None),
         rate=choose("rate", rate),
         callback=callback,
+        upload=_find_target(settings, keep=keep_upload),
         profile=settings.profile,
         **plain,
     )
+
+
+def _find_target(settings: Settings, *, keep: bool | None) -> Target | None:
+    """Where files of this machine go, if the profile says it."""
+    url, command = settings.values.get("upload"), settings.values.get("upload-command")
+    if url is None and command is None:
+        return None
+    endpoint, region = settings.values.get("upload-endpoint"), settings.values.get("upload-region")
+    return Target(url, command, endpoint, region, keep=settings.choose("keep-upload", keep))
 
 
 async def _sleep(seconds: float) -> None:

@@ -12,10 +12,12 @@ from seedvr_cli.run.expectations import Expectations
 from seedvr_cli.run.pace import Pace, SharedPace
 from seedvr_cli.run.policy import Clock, Policy
 from seedvr_cli.run.stores import Stores
+from seedvr_cli.uploads.upload import Uploads
 from seedvr_cli.values.errors import NotSubmitted, SeedvrError
 from seedvr_cli.values.events import Event, Notice
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.naming import Names
+from seedvr_cli.values.target import Target
 
 # Polls in a row without an answer before the user is told that the network is gone.
 TELLING_MISSES = 2
@@ -51,6 +53,7 @@ class RunState:
         self.disk = Disk()
         self.names = Names()
         self.stores = Stores()
+        self.uploads = Uploads(policy.upload or Target())
         self._submissions = Pace(None if policy.shared_rate else policy.rate)
         self._shared = None
         if policy.shared_rate and policy.rate is not None:
@@ -89,6 +92,7 @@ class RunState:
     def stop(self) -> None:
         """Nothing new is begun, and nobody waits."""
         self._is_stopping = True
+        self.uploads.close()
         for pause in self._pauses:
             pause.cancel()
 

@@ -25,12 +25,14 @@ from seedvr_cli.values.errors import (
     RequestRefused,
     StillRunning,
     Unforeseen,
+    UploadError,
 )
 from seedvr_cli.values.events import Changed, Crashed
 from seedvr_cli.values.items import Purchase
 from seedvr_cli.values.job import Draft, Job, failure
 from seedvr_cli.values.money import show_usd
 from seedvr_cli.values.redaction import redact
+from seedvr_cli.values.request import Request
 from seedvr_cli.values.schedule import backoff
 
 # Seconds without a connection before a submission is given up: nothing is lost by it.
@@ -44,6 +46,9 @@ LEDGER_INTERVAL = 0.2
 SHORTEST_WAIT = 0.05
 # What to do about a job that was left to who has it.
 TO_ATTACH = "without --skip-claimed the same command waits for it too"
+
+# Percent of an upload between two events.
+UPLOAD_STEP = 5
 
 T = TypeVar("T")
 
@@ -89,6 +94,7 @@ class _Submission:
         if (url := self._run.policy.callback) and self._draft.claim:
             secret = (await self._ledger.calls.secrets())[0]
             self._request = self._request.calling(callback_address(url, self._draft.claim, secret))
+        self._needs_address = self._request.source.path is not None
         with ExitStack() as way_out:
             match await self._verdict(way_out):
                 case Claimed(job):
@@ -113,10 +119,12 @@ class _Submission:
     async def _verdict(self, way_out: ExitStack) -> Verdict:
         """What the ledger says, claimed if it may be; the money is set aside before, and given back on the way out."""
         run = self._run
-        if run.is_limited:  # what is paid for already takes no turn, and costs nothing
+        if run.is_limited or self._needs_address:  # what is paid for already takes no turn, and costs nothing
             verdict = await self._settled(self._ledger.ask)
             if not isinstance(verdict, Free):
                 return verdict
+        if self._needs_address:
+            await self._bring_source()
         await run.turn_to_submit()  # before the claim: who waits here is not in the air
         try:
             self._progress.money = way_out.enter_context(run.reserve(self._price))
@@ -126,6 +134,32 @@ class _Submission:
                 raise
             return verdict
         return await self._settled(self._ledger.claim)
+
+    async def _bring_source(self) -> None:
+        """Have the source where the gateway can read it; UploadError where that is not to be had."""
+        run, told = self._run, -1
+
+        def tell(done: int, total: int) -> None:
+            nonlocal told
+            percent = done * 100 // total if total else 100
+            if percent // UPLOAD_STEP > told:
+                told = percent // UPLOAD_STEP
+                run.emit(Changed(self._purchase, f"uploading: {percent} %"))
+
+        if run.halted is not None:
+            raise NotSubmitted(run.halted)
+        try:
+            await run.uploads.bring(self._request.source, tell)
+        except UploadError as error:
+            if error.is_lasting:
+                run.halt(error)
+            raise
+
+    async def _addressed(self) -> Request:
+        """The request as it is sent now: an address is good for so long only."""
+        if not self._needs_address:
+            return self._request
+        return self._request.reading(await self._run.uploads.address(self._request.source, self._run.policy.timeout))
 
     async def _settled(self, question: Callable[[Draft, Terms], Awaitable[Verdict]]) -> Verdict:
         """The verdict that comes once no other run is at the same thing."""
@@ -167,7 +201,16 @@ class _Submission:
         money.keep()
         try:
             answer = await self._post(job)
-        except (Busy, NotSent, NotSubmitted, RequestRefused, KeyRefused, BalanceError, Interrupted) as error:
+        except (
+            Busy,
+            NotSent,
+            NotSubmitted,
+            RequestRefused,
+            KeyRefused,
+            BalanceError,
+            Interrupted,
+            UploadError,
+        ) as error:
             money.refund()
             await self._insist(lambda: self._ledger.release(job))
             if isinstance(error, KeyRefused | BalanceError | NotSent):
@@ -198,7 +241,7 @@ class _Submission:
                 raise NotSubmitted(run.halted)
             run.emit(Changed(self._purchase, "submitting"))
             try:
-                return await run.gateway.submit(self._request)
+                return await run.gateway.submit(await self._addressed())
             except (Busy, NotSent) as error:
                 failures += 1
                 wait, patience = backoff(failures, clock.jitter()), SUBMIT_PATIENCE

@@ -16,6 +16,7 @@
     ├── BadLine              1   a line of a list on standard input
     ├── RequestRefused       1   the gateway answered 400 or 404
     ├── JobFailed            1   FAILED or ERROR
+    ├── UploadError          1   a file of this machine cannot be brought where the gateway reads it
     ├── DeliveryError        1   the result could not be fetched, checked or written
     │   ├── RangeRefused     1   416, or another range than was asked for
     │   └── NoPlace          1   the disk is full, or the folder cannot be written to
@@ -139,6 +140,18 @@ class NotSubmitted(SeedvrError):
     def __init__(self, cause: SeedvrError) -> None:
         super().__init__(f"not submitted: {cause.message}", code=cause.code, hint=cause.hint)
         self.exit_code = cause.exit_code
+
+
+class UploadError(SeedvrError):
+    """A file of this machine cannot be brought where the gateway reads it. `is_lasting`: nor can any other."""
+
+    code = "upload"
+    exit_code = 1
+    hint = "nothing was submitted for it; the same command again goes on"
+
+    def __init__(self, message: str, *, hint: str | None = None, is_lasting: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.is_lasting = is_lasting
 
 
 class DeliveryError(SeedvrError):

@@ -13,7 +13,7 @@ from typing import Any
 from seedvr_cli.values.catalog import ENDPOINTS, WEBHOOK_MODES, Endpoint
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.parameter import Parameter, parse_boolean, show
-from seedvr_cli.values.urls import DEFAULT_BASE_URL, check_base_url, is_allowed_url
+from seedvr_cli.values.urls import DEFAULT_BASE_URL, check_base_url, is_allowed_url, is_object_url
 from seedvr_cli.values.words import nearest
 
 SWITCH_WORDS = ("true", "false")
@@ -114,6 +114,11 @@ def _all_options() -> Iterable[Option]:
     yield _word_option("progress", *PROGRESS, default="auto")
     yield Option("base-url", _base_url, DEFAULT_BASE_URL)
     yield Option("public-url", _webhook)
+    yield Option("upload", _object_url)
+    yield Option("upload-endpoint", _webhook)
+    yield Option("upload-region", parse_text)
+    yield Option("upload-command", parse_text)
+    yield _switch("keep-upload")
 
 
 def _parameters() -> list[tuple[Endpoint, Parameter]]:
@@ -216,6 +221,12 @@ def json_or_text(text: str, where: str) -> Any:
 def _webhook(value: Any) -> str:
     if not isinstance(value, str) or not is_allowed_url(value) or not value.isascii():
         raise ValueError(f"{show(value)} is not an https URL")
+    return value
+
+
+def _object_url(value: Any) -> str:
+    if not isinstance(value, str) or not is_object_url(value) or not value.partition("://")[2].strip("/"):
+        raise ValueError(f"{show(value)} is not s3://BUCKET/PREFIX, gs://... or az://...")
     return value
 
 

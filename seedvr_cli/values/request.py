@@ -31,7 +31,8 @@ class Source:
     """Where the picture or video comes from.
 
     `text` is what the user wrote, `url` what the gateway is told, `identity` what the ledger compares (the URL, or the
-    digest of a local file's content), `name` the file name that results are named after.
+    digest of a local file's content), `name` the file name that results are named after. `path` is a file or an object
+    that the gateway cannot read as it is, and gets an address of when it is submitted.
     """
 
     text: str
@@ -59,6 +60,10 @@ class Request:
     def calling(self, url: str) -> "Request":
         """The same, and the gateway calls this URL (reference: X-Webhook-URL)."""
         return replace(self, headers={**self.headers, WEBHOOK_HEADER: url})
+
+    def reading(self, url: str) -> "Request":
+        """The same, and the gateway is told to read the source there."""
+        return replace(self, source=replace(self.source, url=url))
 
     @property
     def answers_at_once(self) -> bool:

@@ -278,6 +278,14 @@ quiet = true
 [shared]
 ledger-url = "postgresql://me@db.example/jobs"
 ledger-url-command = "pass show ledger"
+public-url = "https://seedvr.example.com"
+
+[files]
+upload = "s3://bucket/in"
+upload-endpoint = "https://s3.example.com"
+upload-region = "eu-central-1"
+upload-command = "send {path}"
+keep-upload = true
 """
 
 

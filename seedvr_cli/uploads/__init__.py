@@ -1,0 +1,1 @@
+"""A local file gets a URL that the gateway can read."""
