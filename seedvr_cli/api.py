@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterab
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, Literal, Self
 
+from seedvr_cli.ledger.glance import own_results
 from seedvr_cli.plan.lists import Entry
 from seedvr_cli.plan.planner import Planner, Prospect, check_output_folder
 from seedvr_cli.plan.wishes import Wishes
@@ -181,6 +182,7 @@ class Client:
             local_files=is_local_gateway(access.base_url),
             uploads=not self._sandbox and any(map(self._settings.values.get, ("upload", "upload-command"))),
             defaults=self._settings.values,
+            own_results=lambda paths: own_results(access.folder, paths),
         )
         planner = Planner(wishes, access.name)
         check_output_folder(planner.recipe({}).output)

@@ -111,6 +111,10 @@ class SourceOptions(Group):
     lists: o.From = None
     shard: o.Shard = None
     recursive: o.Recursive = None
+    include: o.Include = None
+    exclude: o.Exclude = None
+    newer_than: o.NewerThan = None
+    watch: o.Watch = False
     key: o.Key = None
     failed_file: o.FailedFile = None
 

@@ -45,6 +45,17 @@ Shard = Annotated[
 Recursive = Annotated[
     bool | None, typer.Option("--recursive/--no-recursive", help="Look into the folders of a folder.")
 ]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GLOB", help="Of a folder's files only these ('*.jpg', 'day1/*'); repeatable."),
+]
+Exclude = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Of a folder's files not these; repeatable.")]
+NewerThan = Annotated[
+    str | None, typer.Option(metavar="WHEN", help="Of a folder's files only those changed since: 2026-11-01, 7d, 12h.")
+]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Go on with what comes into the folder, until Ctrl-C; needs a limit, or --yes.")
+]
 Key = Annotated[
     str | None,
     value_option("key", metavar="NAME", meaning="Your own name for the job: the same name is the same job."),

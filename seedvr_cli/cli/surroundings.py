@@ -10,7 +10,14 @@ from seedvr_cli import __version__
 from seedvr_cli.values.checkup import Check
 
 # By extra, the module that it brings.
-EXTRAS = {"fast": "pycurl", "socks": "socksio", "video": "av", "postgres": "psycopg", "bucket": "obstore"}
+EXTRAS = {
+    "fast": "pycurl",
+    "socks": "socksio",
+    "video": "av",
+    "postgres": "psycopg",
+    "bucket": "obstore",
+    "watch": "watchfiles",
+}
 # Bytes that have to be free where results go.
 LEAST_SPACE = 500 << 20
 

@@ -1,6 +1,7 @@
 """What `image` and `video` share: from options to a run."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -43,6 +44,10 @@ def upscale(
         extra=request.extra,
         output=common.choose("output", output.output),
         recursive=common.choose("recursive", sources.recursive),
+        include=sources.include or (),
+        exclude=sources.exclude or (),
+        newer_than=_instant(sources.newer_than),
+        own_results=_own_results,
         local_files=common.is_local,
         uploads=not common.sandbox and any(common.settings.values.get(name) for name in ("upload", "upload-command")),
         defaults=common.settings.values,
@@ -57,6 +62,11 @@ def upscale(
     if dropped is not None:
         common.talk.say(f"seedvr: {dropped}")
     form = "bytes" if wishes.output == "-" else result_form(common, policy)
+    if sources.watch and not money.dry_run:
+        from seedvr_cli.cli.watching import upscale_watched
+
+        skim = form == "paths" and not policy.new
+        return upscale_watched(common, wishes, replace(policy, skim=skim), form, sources, money)
     words = sources.sources or ()
     if sources.lists or sources.shard:
         from seedvr_cli.cli.lists import upscale_lists
@@ -132,6 +142,32 @@ def check_stdout(common: Common, output: str | None) -> None:
 def result_form(common: Common, policy: Policy) -> Literal["json", "ids", "urls", "paths"]:
     """What a line of standard output is."""
     return "json" if common.json else "ids" if not policy.wait else "urls" if not policy.download else "paths"
+
+
+def _instant(text: str | None) -> float | None:
+    """Seconds since 1970; UsageError where --newer-than is no time."""
+    if text is None:
+        return None
+    from datetime import UTC, datetime
+
+    from seedvr_cli.values.schedule import parse_since
+
+    try:
+        return parse_since(text, datetime.now(UTC)).timestamp()
+    except ValueError as error:
+        raise UsageError(f"--newer-than: {error}") from error
+
+
+def _own_results(paths: Sequence[str]) -> set[str]:
+    from seedvr_cli.ledger.place import is_there
+    from seedvr_cli.settings.folders import state_folder
+
+    folder = state_folder()
+    if not is_there(folder):
+        return set()
+    from seedvr_cli.ledger.glance import own_results
+
+    return own_results(folder, paths)
 
 
 def _endpoint(request: RequestOptions, common: Common) -> Endpoint:

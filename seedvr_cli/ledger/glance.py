@@ -10,7 +10,7 @@ from seedvr_cli.ledger.delivered import Delivered, read_delivered, read_files
 from seedvr_cli.ledger.file import open_database, translate
 from seedvr_cli.ledger.migrations import migrate
 from seedvr_cli.ledger.place import is_there, ledger_path
-from seedvr_cli.ledger.rows import job_of
+from seedvr_cli.ledger.rows import delivery_of, job_of
 from seedvr_cli.ledger.runs import is_run_alive
 from seedvr_cli.ledger.settling import settle_dead
 from seedvr_cli.ledger.spending import Spending, read_spending
@@ -75,6 +75,19 @@ def delivered_files(folder: str, keys: Sequence[str]) -> dict[str, Delivered]:
     """Of these keys, those whose last job is delivered as one file. Raises LedgerError."""
     with _opened(folder) as connection:
         return read_delivered(connection, keys) if connection else {}
+
+
+def own_results(folder: str, paths: Sequence[str]) -> set[str]:
+    """Of these absolute paths, those where a result of ours stands as it was delivered. Raises LedgerError."""
+    own: set[str] = set()
+    with _opened(folder) as connection:
+        for begin in range(0, len(paths) if connection else 0, PAGE):
+            some = paths[begin : begin + PAGE]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT * FROM deliveries WHERE done_at IS NOT NULL AND path IN ({marks})"  # noqa: S608 - marks only
+            assert connection is not None
+            own |= {one.path for one in map(delivery_of, connection.execute(query, some).fetchall()) if one.is_whole()}
+    return own
 
 
 def spending(folder: str, gateway: str, since: float) -> list[Spending]:

@@ -7,7 +7,8 @@ from seedvr_cli.values.naming import parse_output
 
 def attach(index: int, job: Job, output: str | None) -> Attachment:
     """An item for a job of the ledger: it goes where -o says, else where the command that paid for it meant it to."""
-    chosen = parse_output(output if output is not None else job.output, job.params)
+    is_tree = "/" in job.name
+    chosen = parse_output(output if output is not None else job.output, job.params, is_tree=is_tree)
     return Attachment(index=index, request_id=job.request_id, output=chosen, job=job)
 
 

@@ -90,6 +90,10 @@ class Planner:
         for source in expand(word, self.wishes):
             yield self._prospect(source, recipe, self.wishes.key)
 
+    def prospect(self, source: Source) -> Prospect:
+        """The prospect of a source that is known, without options of its own."""
+        return self._prospect(source, self.recipe({}), None)
+
     def line(self, entry: Entry, name: str) -> Iterator[Prospect]:
         """The prospects of one line of the list `name`; one with a `problem` where the line is wrong."""
         where = f"{name}:{entry.number}"
@@ -147,7 +151,11 @@ class Planner:
         defaults = {flag: value for flag, value in wishes.defaults.items() if flag not in own_calls}
         options = with_defaults(defaults, endpoint, {**options, **chosen})
         request = build_request(endpoint, Source("", "", "", ""), options, extra, calls_us=wishes.calls_us)
-        return Recipe(request, parse_output(output, request.params), identifying_params(endpoint, request.params))
+        return Recipe(
+            request,
+            parse_output(output, request.params, is_tree=wishes.recursive),
+            identifying_params(endpoint, request.params),
+        )
 
 
 def plan(words: Iterable[str], wishes: Wishes, gateway: str = "") -> list[Prospect]:

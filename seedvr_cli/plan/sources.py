@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from seedvr_cli.plan.wishes import Wishes
@@ -32,7 +33,7 @@ def expand(word: str, wishes: Wishes) -> Iterator[Source]:
     elif os.path.isdir(word):
         yield from _folder_sources(word, wishes)
     else:
-        yield _file_source(word, wishes)
+        yield file_source(word, wishes)
 
 
 def plain_source(url: str, wishes: Wishes) -> Source:
@@ -72,20 +73,44 @@ def _object_source(url: str, wishes: Wishes) -> Source:
 
 def _folder_sources(folder: str, wishes: Wishes) -> Iterator[Source]:
     endings = SOURCE_EXTENSIONS[wishes.endpoint.kind]
-    found = []
-    for parent, folders, files in os.walk(folder):
-        folders.sort()
-        found += [os.path.join(parent, name) for name in files if name.lower().endswith(endings) and name[0] != "."]
-        if not wishes.recursive:
-            break
+    found = files_of(folder, wishes)
     if not found:
         more = "" if wishes.recursive else " (--recursive looks into its folders)"
-        raise UsageError(f"SOURCE: {folder} has no {wishes.endpoint.kind}s ({', '.join(endings)}){more}")
-    for path in sorted(found):
-        yield _file_source(path, wishes)
+        are_left_out = wishes.include or wishes.exclude or wishes.newer_than is not None
+        wanted = " that are asked for and no results" if are_left_out else ""
+        raise UsageError(f"SOURCE: {folder} has no {wishes.endpoint.kind}s{wanted} ({', '.join(endings)}){more}")
+    for path in found:
+        yield file_source(path, wishes, below=folder)
 
 
-def _file_source(path: str, wishes: Wishes) -> Source:
+def files_of(folder: str, wishes: Wishes) -> list[str]:
+    """The files of a folder that are sources, sorted: what is asked for, and no result of ours."""
+    endings = SOURCE_EXTENSIONS[wishes.endpoint.kind]
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name[0] != ".") if wishes.recursive else []
+        found += [os.path.join(parent, name) for name in files if name.lower().endswith(endings) and name[0] != "."]
+    found = sorted(path for path in found if _is_wanted(path, folder, wishes))
+    own = wishes.own_results([os.path.abspath(path) for path in found])
+    return [path for path in found if os.path.abspath(path) not in own]
+
+
+def _is_wanted(path: str, folder: str, wishes: Wishes) -> bool:
+    """A pattern with a slash is for the path below the folder, another one for the name."""
+
+    def matches(pattern: str) -> bool:
+        return fnmatchcase(os.path.relpath(path, folder) if "/" in pattern else os.path.basename(path), pattern)
+
+    if (wishes.include and not any(map(matches, wishes.include))) or any(map(matches, wishes.exclude)):
+        return False
+    try:
+        return wishes.newer_than is None or os.stat(path).st_mtime >= wishes.newer_than
+    except OSError:
+        return False  # it is gone again
+
+
+def file_source(path: str, wishes: Wishes, *, below: str | None = None) -> Source:
+    """The source that a file is; `below` the folder that was named. UsageError where it is none."""
     kind = wishes.endpoint.kind
     if not os.path.exists(path):
         raise UsageError(f"SOURCE: {path}: no such file, and not an https URL")
@@ -100,7 +125,8 @@ def _file_source(path: str, wishes: Wishes) -> Source:
     if media_type is None:
         raise UsageError(f"SOURCE: {path}: it is no {kind}")
     _check_type(path, media_type, kind)
-    name = safe_name(os.path.basename(path), fallback=kind)
+    shown = os.path.basename(path) if below is None else os.path.relpath(path, below)
+    name = "/".join(safe_name(part, fallback=kind) for part in shown.split(os.sep))
     sent = path if wishes.uploads else None
     return Source(path, Path(path).resolve().as_uri(), f"sha256:{digest}", name, sent)
 

@@ -1,6 +1,6 @@
 """What the user asks for every source."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,9 @@ class Wishes:
     """What the command line asks for every source.
 
     `options` by flag name, `extra` other body keys, `defaults` those of the profile, `output` as given to -o, `key` as
-    given to --key; `local_files`: the gateway reads files of this machine; `uploads`: they are brought where it reads;
-    `calls_us` as `build_request` takes it.
+    given to --key. `local_files`: the gateway reads files of this machine; `uploads`: they are brought where it reads;
+    `calls_us` as `build_request` takes it. Of the files of a folder `include` and `exclude` are patterns, `newer_than`
+    is seconds since 1970, and `own_results` says which of the paths are results of ours.
     """
 
     endpoint: Endpoint
@@ -21,6 +22,10 @@ class Wishes:
     extra: Mapping[str, Any] = field(default_factory=dict)
     output: str | None = None
     recursive: bool = False
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    newer_than: float | None = None
+    own_results: Callable[[Sequence[str]], Container[str]] = lambda _: ()
     local_files: bool = False
     uploads: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)

@@ -29,6 +29,7 @@ FIELDS = (
     "seed",
     "index",
     "date",
+    "dir",
     "key",
 )
 # Fields that stand for a parameter: their body key.
@@ -104,9 +105,12 @@ def working_folder() -> str:
         raise UsageError("the current folder is gone", hint="give -o an absolute path, or change the folder") from error
 
 
-def parse_output(text: str | None, params: Mapping[str, Any]) -> Output:
-    """What -o means for a job with these parameters; UsageError for an unknown or an unset template field."""
-    name = default_template(params)
+def parse_output(text: str | None, params: Mapping[str, Any], *, is_tree: bool = False) -> Output:
+    """What -o means for a job with these parameters; UsageError for an unknown or an unset template field.
+
+    `is_tree`: a folder keeps the sources' own folders.
+    """
+    name = ("{dir}/" if is_tree else "") + default_template(params)
     if text is None:
         return Output("template", name)
     if text == "-":
@@ -153,9 +157,13 @@ def render_name(
     submitted_at: datetime | None,
     key: str | None = None,
 ) -> str:
-    """The path of a result, before numbers. `name` is the source's file name, `ext` that of the bytes with its dot."""
+    """The path of a result, before numbers. `ext` is that of the bytes, with its dot.
+
+    `name` is the source's file name, behind the folders that it lies in below the one that was named.
+    """
     if output.kind == "file":
         return output.template
+    folder, _, name = name.rpartition("/")
     values: dict[str, Callable[[], str]] = {  # each is made only where the template has it
         "stem": lambda: os.path.splitext(name)[0] or name,
         "ext": lambda: ext,
@@ -164,10 +172,14 @@ def render_name(
         "endpoint": lambda: endpoint,
         "key": lambda: safe_name(key or "", fallback=""),
         "date": lambda: f"{submitted_at:%Y-%m-%d}" if submitted_at else "",
+        "dir": lambda: folder,
     }
-    parts = []
+    parts: list[str] = []
+    is_after_nothing = False
     for literal, field, width in _pieces(output.template):
-        parts.append(literal)
+        # No folder, no slash behind it.
+        parts.append(literal.removeprefix("/") if is_after_nothing else literal)
+        is_after_nothing = field == "dir" and not folder
         if field == "index":
             parts.append(format(index, width))
         elif field in values:

@@ -129,7 +129,7 @@ def wire_url(url: str) -> str:
     if not netloc.isascii():
         login, at, place = netloc.rpartition("@")
         host, colon, port = place.partition(":")
-        netloc = f"{login}{at}{_ascii_host(host)}{colon}{port}"
+        netloc = f"{_encoded(login)}{at}{_ascii_host(host)}{colon}{port}"
     tail = url.partition("://")[2][len(parts.netloc) :]
     return f"{parts.scheme}://{netloc}{_encoded(tail)}"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from helpers.building import key_of
 from helpers.planning import IMAGE, MP4, URL, VIDEO, picture, refused, texts, wishes
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seedvr_cli.plan.planner import plan
@@ -91,6 +91,7 @@ def test_a_url_that_cannot_travel_is_refused(word):
 
 
 @settings(deadline=None)
+@example("https://\x80@0")
 @given(
     st.text(min_size=1).map(lambda text: f"https://{text}") | st.text().map(lambda text: f"https://example.com/{text}")
 )

@@ -195,7 +195,7 @@ def test_no_field_is_forgotten():
     contract = (
         "{stem} {ext} {name} {request_id} {endpoint} {scale} {target} {width} {height} {format} {seed} {index} {date}"
     )
-    contract += " {key}"
+    contract += " {dir} {key}"
     assert [field for _, field, _, _ in string.Formatter().parse(contract)] == list(FIELDS)
 
 

@@ -1,0 +1,147 @@
+"""--watch: files that are copied slowly, moved in and renamed, and the limits that it asks for."""
+
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from io import BytesIO
+
+import pytest
+from helpers.waiting import PATIENCE, wait_for
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+
+QUICK = """
+import sys
+import seedvr_cli.cli.watching as watching
+watching.REST_SECONDS = 0.3
+watching.SOON = watching.POLL = 0.1
+"""
+# The system tells nothing: the folder is looked at.
+POLLING = QUICK + "sys.modules['watchfiles'] = None\n"
+
+
+def picture(colour, kind="PNG"):
+    """The bytes of a picture."""
+    content = BytesIO()
+    Image.new("RGB", (16, 16), colour).save(content, kind)
+    return content.getvalue()
+
+
+@contextmanager
+def watching(start, folder, *words, to, inject=QUICK, **how):
+    """The command at work, and what it prints."""
+    process = start("image", folder, "--watch", "-o", "out/", *words, to=to, inject=inject, **how)
+    lines, errors = [], []
+
+    def read(stream, kept):
+        for line in iter(stream.readline, b""):
+            kept.append(line.decode().rstrip("\n"))
+
+    readers = [
+        threading.Thread(target=read, args=(process.stdout, lines), daemon=True),
+        threading.Thread(target=read, args=(process.stderr, errors), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    wait_for(lambda: any("watching" in line for line in errors) or process.poll() is not None)
+    try:
+        yield process, lines, errors
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.wait(PATIENCE)
+        for reader in readers:
+            reader.join(PATIENCE)
+
+
+@pytest.mark.parametrize("inject", [QUICK, POLLING], ids=["told", "polling"])
+def test_files_are_taken_as_they_come(start, sandbox, work, inject):
+    """What was there, what is moved in, renamed and written slowly is upscaled once each, when it is whole."""
+    folder = work / "in"
+    folder.mkdir()
+    (folder / "there.png").write_bytes(picture("red"))
+    with watching(start, "in/", "--yes", to=sandbox, inject=inject) as (process, lines, errors):
+        wait_for(lambda: "out/there-upscaled.png" in lines)
+        (work / "moved.png").write_bytes(picture("green"))
+        (work / "moved.png").rename(folder / "moved.png")
+        (folder / "upload.tmp").write_bytes(picture("blue"))
+        (folder / "upload.tmp").rename(folder / "renamed.png")
+        content = picture("orange", "JPEG")
+        with (folder / "slow.jpg").open("wb") as file:
+            for begin in range(0, len(content), 100):
+                file.write(content[begin : begin + 100])
+                file.flush()
+                if begin == 200:
+                    wait_for(lambda: any("slow.jpg is not whole" in line for line in errors))
+        wait_for(lambda: len(lines) == 4)
+    assert process.returncode == 130
+    assert sorted(lines) == [f"out/{name}-upscaled.png" for name in ("moved", "renamed", "slow", "there")]
+    for name in ("there.png", "moved.png", "renamed.png", "slow.jpg"):
+        assert sandbox.accepted((folder / name).as_uri()) == 1
+    assert not any("Traceback" in line for line in errors)
+
+
+def test_a_restart_does_the_rest(start, sandbox, work):
+    """What came while nobody watched is done by the next command, and what was done is not done again."""
+    folder = work / "in"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(picture("red"))
+    with watching(start, "in/", "--yes", to=sandbox) as (_, lines, _):
+        wait_for(lambda: lines)
+    (folder / "b.png").write_bytes(picture("blue"))
+    with watching(start, "in/", "--yes", to=sandbox) as (_, lines, _):
+        wait_for(lambda: len(lines) == 2)
+    assert sorted(lines) == ["out/a-upscaled.png", "out/b-upscaled.png"]
+    assert [sandbox.accepted((folder / name).as_uri()) for name in ("a.png", "b.png")] == [1, 1]
+
+
+def test_two_who_watch_pay_once(start, sandbox, work):
+    """Two commands that watch one folder submit each file once."""
+    folder = work / "in"
+    folder.mkdir()
+    with watching(start, "in/", "--yes", to=sandbox) as (_, first, _):
+        with watching(start, "in/", "--yes", to=sandbox) as (_, second, _):
+            for number in range(5):
+                (folder / f"{number}.png").write_bytes(picture((number, 9, 9)))
+            wait_for(lambda: len(first) == len(second) == 5)
+    assert [sandbox.accepted((folder / f"{number}.png").as_uri()) for number in range(5)] == [1] * 5
+
+
+def test_results_in_the_same_folder_are_no_sources(start, sandbox, work):
+    """A folder that gets its own results does not go round in circles."""
+    folder = work / "in"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(picture("red"))
+    with watching(start, "in/", "--yes", "-o", "in/", to=sandbox) as (_, lines, _):
+        wait_for(lambda: lines)
+        (folder / "b.png").write_bytes(picture("blue"))
+        wait_for(lambda: len(lines) == 2)
+        (folder / "c.png").write_bytes(picture("green"))  # which comes behind whatever came of the results
+        wait_for(lambda: "in/c-upscaled.png" in lines)
+    assert sorted(os.listdir(folder)) == [
+        "a-upscaled.png", "a.png", "b-upscaled.png", "b.png", "c-upscaled.png", "c.png",
+    ]  # fmt: skip
+
+
+def test_the_limit_ends_it(start, sandbox, work):
+    """When --max-cost is reached the command ends with its code."""
+    folder = work / "in"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"{number}.png").write_bytes(picture((9, number, 9)))
+    with watching(start, "in/", "--max-cost", "0.002", to=sandbox) as (process, lines, _):
+        process.wait(PATIENCE)
+    assert (process.returncode, len(lines)) == (4, 2)
+
+
+def test_what_it_asks_for(run, sandbox, work):
+    """Without a limit, with a list, without a folder: one line and code 2."""
+    (work / "in").mkdir()
+    for words in (
+        ("in/", "--watch"), ("--watch", "--yes"), ("in/", "--watch", "--yes", "-o", "x.png"),
+        ("https://example.com/a.png", "--watch", "--yes"), ("in/", "--watch", "--yes", "--from", "-"),
+    ):  # fmt: skip
+        done = run("image", *words, to=sandbox)
+        assert (done.rc, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), (words, done.stderr)
