@@ -96,7 +96,7 @@ class Upscale:
         try:
             rows = [self._submit(shift, values) for values in zip(*(columns[name] for name in wanted), strict=True)]
             cells = [_cells(row) for row in rows]
-        except BaseException:  # Ctrl-C, most likely: what is in the air is recorded now, as at the exit it is too late
+        except BaseException:  # Ctrl-C in a notebook, say: the process lives on, and nobody wants these rows any more
             shift.close()
             raise
         return _with_columns(batch, {name: [row[number] for row in cells] for number, name in enumerate(ADDED)})

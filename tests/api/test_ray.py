@@ -2,10 +2,13 @@
 
 import gc
 import math
+import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 from fakes.gateway import STATUS_PATH, Reply
@@ -298,6 +301,26 @@ def test_rows_under_way_are_interrupted_by_the_end(gateway, worker):
     assert len(fake.posts()) == 4
 
 
+def test_ctrl_c_where_the_process_lives_on_ends_the_run(gateway, worker):
+    """In a notebook nothing more is submitted after Ctrl-C, and the same batch again goes on."""
+    fake, done = gateway(), []
+    fake.script = lambda heard: fake.view(heard, "PROCESSING") if heard in fake.polls() and not done else None
+    upscale = worker(fake, jobs=2)
+
+    def interrupt():
+        wait_for(lambda: len(fake.polls()) > 2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        upscale({"source": URLS})
+    assert [thread for thread in threading.enumerate() if thread.name == "seedvr"] == []
+    assert len(fake.posts()) == 2
+    done.append(True)
+    assert upscale({"source": URLS})["error_code"] == [None] * 4
+    assert len(fake.posts()) == 4
+
+
 def test_a_bug_ends_rows_and_no_worker(gateway, worker, monkeypatch):
     """Where the run itself fails, rows that wait say so, and the next batch has a run of its own."""
     fake = gateway()
@@ -329,6 +352,26 @@ def test_the_end_of_a_process_closes_the_run(gateway, place):
         assert done.stdout.splitlines() == ["open", str([None] * 4)]
     assert len(fake.posts()) == 4
     assert list((place / "state" / "runs").glob("*")) == []
+
+
+def test_ctrl_c_in_a_batch_records_what_is_in_the_air(gateway, place):
+    """An interrupted batch waits for the answers to its submissions, and the same program again pays for nothing."""
+    fake, held = gateway(), threading.Event()
+    fake.script = lambda heard: (
+        replace(fake.accept(heard.source), held=held) if heard.method == "POST" and not held.is_set() else None
+    )
+    command, environment = [sys.executable, "-c", SCRIPT, fake.url, *URLS], clean_environment(place)
+    environment["SEEDVR_API_KEY"] = KEY
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        wait_for(lambda: len(fake.posts()) == 4)
+        process.send_signal(signal.SIGINT)
+        threading.Timer(0.3, held.set).start()
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode != 0, b"KeyboardInterrupt" in errors) == (True, True)
+    assert list((place / "state" / "runs").glob("*")) == []
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == str([None] * 4), done.stderr
+    assert len(fake.posts()) == 4
 
 
 def test_nothing_of_ray_is_loaded():
