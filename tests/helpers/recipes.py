@@ -21,10 +21,15 @@ def text_of(name: str, data: Path) -> str:
 
 
 def environment_of(home: Path, url: str, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What a recipe's machine has: a home, a key, and here another gateway, which is asked often."""
+    """What a recipe's machine has: a home, a key, and here another gateway."""
+    make_home(home)
+    return clean_environment(home, {"SEEDVR_API_KEY": KEY, "SEEDVR_BASE_URL": url, **(more or {})})
+
+
+def make_home(home: Path) -> None:
+    """A home from which the gateway is asked often."""
     (home / "config").mkdir(parents=True, exist_ok=True)
     (home / "config" / "config.toml").write_text("[default]\npoll_interval = 0.1\n")
-    return clean_environment(home, {"SEEDVR_API_KEY": KEY, "SEEDVR_BASE_URL": url, **(more or {})})
 
 
 def needs(module: str) -> None:

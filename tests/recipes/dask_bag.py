@@ -1,6 +1,7 @@
 import dask.bag
-import seedvr_cli
 from dask.distributed import Client
+
+import seedvr_cli
 
 
 def upscale(urls):

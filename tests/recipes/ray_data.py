@@ -1,4 +1,5 @@
 import ray
+
 from seedvr_cli.ray import Upscale
 
 ROWS = 16  # of a batch: a worker has them in flight together, and a dead one's are looked up again
