@@ -20,18 +20,19 @@ from seedvr_cli.values.options import ITEM_OPTIONS, option_name
 from seedvr_cli.values.result import Result
 from seedvr_cli.values.words import nearest
 
-# What each row gets, in this order.
-ADDED = (
-    "request_id",
-    "status",
-    "charge",
-    "price_usd",
-    "media_url",
-    "files",
-    "error_code",
-    "error_message",
-    "error_hint",
-)
+# What each row gets, in this order, and a value of its type.
+_EXAMPLES: Mapping[str, Any] = {
+    "request_id": "",
+    "status": "",
+    "charge": "",
+    "price_usd": 0.0,
+    "media_url": [""],
+    "files": [""],
+    "error_code": "",
+    "error_message": "",
+    "error_hint": "",
+}
+ADDED = tuple(_EXAMPLES)
 # Put before the name of an added column as often as it takes, where the batch has a column of that name.
 PREFIX = "seedvr_"
 # Seconds that the end of a worker waits for what is in the air to be recorded, with a shared ledger's own last seconds.
@@ -57,7 +58,8 @@ class Upscale:
     A call returns the batch (a dict of columns, a pandas DataFrame or a pyarrow Table), with the same rows in the same
     order, and the columns of `ADDED`. `media_url` and `files` (absolute paths) are lists. What there is nothing of is
     None; the three `error_` columns are None where all is well, and no row raises. Where the batch has a column of
-    such a name, ours is `seedvr_` and that name.
+    such a name, ours is `seedvr_` and that name. With `batch_format="pyarrow"` each column has its type even where all
+    of it is None, so that files which are written of many batches fit together.
 
     The constructor raises UsageError (an option is wrong), KeyMissing or LedgerError: nothing is paid then. A call
     raises UsageError where the batch lacks a column, and what the constructor raises where it has to open anew.
@@ -286,13 +288,16 @@ def _plain(value: Any) -> Any:
 def _with_columns(batch: Any, added: Mapping[str, list[Any]]) -> Any:
     """The batch, and behind its columns these, under names that it does not have."""
     taken = set(_names(batch))
-    named = {_free_name(name, taken): values for name, values in added.items()}
+    names = {name: _free_name(name, taken) for name in added}
+    named = {names[name]: values for name, values in added.items()}
     if isinstance(batch, Mapping):
         return {**batch, **named}
     if hasattr(batch, "assign"):
         return batch.assign(**named)
-    for name, values in named.items():
-        batch = batch.append_column(name, [values])
+    # Columns of Arrow are typed, and files of them that are to be read together want the same: also where all is None.
+    typed = type(batch).from_pydict({name: [*values, _EXAMPLES[name]] for name, values in added.items()})
+    for name in added:
+        batch = batch.append_column(names[name], typed.column(name).slice(0, batch.num_rows))
     return batch
 
 

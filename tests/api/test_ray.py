@@ -105,6 +105,17 @@ def test_a_batch_of_each_kind_gets_columns(gateway, worker, place, form):
     assert [list(found[name]) for name in ADDED[-3:]] == [[None] * 4] * 3
 
 
+def test_columns_of_arrow_have_types(gateway, worker):
+    """Batches without a single error, and without a single result, have the same types."""
+    upscale = worker(gateway())
+    schemas = [upscale(as_pyarrow({"source": sources})).schema for sources in (URLS, ["ftp://a/b.png"])]
+    assert schemas[0] == schemas[1]
+    assert [str(schemas[0].field(name).type).split("<")[0] for name in ADDED] == [
+        "string", "string", "string", "double", "list", "list", "string", "string", "string"
+    ]  # fmt: skip
+    assert upscale(as_pyarrow({"source": URLS}).slice(0, 0)).schema == schemas[0]
+
+
 class Odd:
     """Neither a text nor a path."""
 

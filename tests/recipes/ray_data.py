@@ -11,5 +11,6 @@ upscaled = pictures.repartition(target_num_rows_per_block=ROWS).map_batches(
     compute=ray.data.ActorPoolStrategy(size=2),
     num_cpus=0.5,
     batch_size=ROWS,
+    batch_format="pyarrow",  # columns have types, also where a batch has no error: the files fit together
 )
 upscaled.write_parquet("/data/upscaled")  # with `files`, `charge`, `error_code` and so on, row by row
