@@ -49,20 +49,19 @@ class Upscale:
 
     `source` is the column with the https URLs (or, with the sandbox, paths). `columns` are those whose values are that
     row's own options, named as in a list: `("scale", "key", "output")`; a missing value is none. All others are those
-    of `seedvr_cli.Client` and `Client.upscale`, but for `api_key` and `new`. `output` is a folder of the worker, and
-    should be one that all of them see. `jobs` are in flight at once in each worker, and never more than it has rows:
-    a batch should have at least as many. `max_cost` is US dollars for each worker, as long as it lives;
-    and what ends submissions (the balance, the key, a ledger or a disk that is not to be had) ends them for as long:
-    later rows say so, and the same again does the rest.
+    of `seedvr_cli.Client` and `Client.upscale`, but for `api_key` and `new`. `output` is a folder of the worker, best
+    one that all see. `jobs` are in flight at once in each worker, out of one batch: it should have as many rows.
+    `max_cost` is US dollars for a worker's life. What ends submissions (that, the balance, the key, a ledger or a disk
+    that is not to be had) ends them for as long: later rows say so, and the same again does the rest.
 
     A call returns the batch (a dict of columns, a pandas DataFrame or a pyarrow Table), with the same rows in the same
     order, and the columns of `ADDED`. `media_url` and `files` (absolute paths) are lists. What there is nothing of is
     None; the three `error_` columns are None where all is well, and no row raises. Where the batch has a column of
     such a name, ours is `seedvr_` and that name. With `batch_format="pyarrow"` each column has its type even where all
-    of it is None, so that files which are written of many batches fit together.
+    of it is None, so that files of many batches fit together.
 
-    The constructor raises UsageError (an option is wrong), KeyMissing or LedgerError: nothing is paid then. A call
-    raises UsageError where the batch lacks a column, and what the constructor raises where it has to open anew.
+    The constructor raises UsageError (an option is wrong), KeyMissing or LedgerError, and nothing is paid; a call does
+    where the batch lacks a column, or it has to open anew.
     """
 
     def __init__(

@@ -268,7 +268,7 @@ def test_wrong_values_are_told_before_anything_is_sent(gateway):
     fake = gateway()
     how = {"api_key": KEY, "base_url": fake.url}
     for wrong in ({"scale": 99}, {"sclae": 2}, {"model": "9b"}, {"jobs": 0}, {"timeout": "soon"}, {"output": "-"},
-                  {"output": "{stem}/../{steem}"}):  # fmt: skip
+                  {"output": "{stem}/../{steem}"}, {"kind": "audio"}, {"param": {"a": object()}}):  # fmt: skip
         with pytest.raises(UsageError):
             upscale(URLS, **how, **wrong)
     with pytest.raises(UsageError):

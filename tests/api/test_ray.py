@@ -209,6 +209,8 @@ def test_wrong_options_are_told_by_the_constructor(gateway, monkeypatch):
         ({"timeout": "soon"}, "timeout"),
         ({"model": "9b"}, "9b"),
         ({"output": "-"}, "output"),
+        ({"kind": "audio"}, "image, video"),
+        ({"param": {"a": Odd()}}, "JSON"),
         ({"columns": ("scael",)}, "did you mean scale"),
         ({"columns": ("jobs",)}, "no option of an item"),
         ({"profile": "nobody"}, "nobody"),
