@@ -38,10 +38,17 @@ class Place:
     environment: dict[str, str]
     sources: list[str]
 
-    def run(self, recipe: str, *, before: str = "", kill: bool = False) -> str:
-        """Run a recipe to its end, and in the middle kill one of its workers; what it prints."""
+    def run(self, recipe: str, *, before: str = "", kill: bool = False, **other: str) -> str:
+        """Run a recipe to its end, and in the middle kill one of its workers; what it prints.
+
+        `other` are words of it that are others here.
+        """
         program, said = self.data / recipe, self.data / "said"
-        program.write_text(before + text_of(recipe, self.data))
+        text = text_of(recipe, self.data)
+        for word, instead in other.items():
+            assert text.count(word) == 1
+            text = text.replace(word, instead)
+        program.write_text(before + text)
         with said.open("w") as stream, subprocess.Popen(
             [sys.executable, program], cwd=self.data, env=self.environment, stdout=stream, stderr=stream, text=True
         ) as process:  # fmt: skip

@@ -13,4 +13,4 @@ upscaled = pictures.repartition(target_num_rows_per_block=ROWS).map_batches(
     batch_size=ROWS,
     batch_format="pyarrow",  # columns have types, also where a batch has no error: the files fit together
 )
-upscaled.write_parquet("/data/upscaled")  # with `files`, `charge`, `error_code` and so on, row by row
+upscaled.write_parquet("/data/rows")  # with `files`, `charge`, `error_code` and so on, row by row
