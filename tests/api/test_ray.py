@@ -387,6 +387,23 @@ def test_ctrl_c_in_a_batch_records_what_is_in_the_air(gateway, place):
     assert len(fake.posts()) == 4
 
 
+def test_a_worker_that_is_killed_in_the_middle_of_its_submissions(gateway, place):
+    """What it was sending is unknown to the next worker, in these rows alone, and is not sent again."""
+    fake, held = gateway(), threading.Event()
+    fake.script = lambda heard: (
+        replace(fake.accept(heard.source), held=held) if heard.method == "POST" and heard.source in URLS[:2] else None
+    )
+    command, environment = [sys.executable, "-c", SCRIPT, fake.url, *URLS], clean_environment(place)
+    environment["SEEDVR_API_KEY"] = KEY
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        wait_for(lambda: {one.source for one in fake.polls()} == set(URLS[2:]) and len(fake.posts()) == 4)
+        process.kill()
+    held.set()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == str(["unknown_outcome"] * 2 + [None] * 2), done.stderr
+    assert len(fake.posts()) == 4
+
+
 def test_nothing_of_ray_is_loaded():
     """The module loads neither Ray nor what batches are made of, nor the command line."""
     code = "import sys, seedvr_cli.ray; print(*sys.modules)"

@@ -56,7 +56,7 @@ class Place:
                 if kill:
                     wait_for(lambda: self.server.accepted() >= MIDDLE or process.poll() is not None)
                     os.kill(min(self.workers()), signal.SIGKILL)
-                process.wait(PATIENCE)
+                process.wait(3 * PATIENCE)  # an engine has to start and to end as well
             finally:
                 process.kill()
         assert process.returncode == 0, said.read_text()
