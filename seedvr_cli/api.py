@@ -38,6 +38,18 @@ Source = str | os.PathLike[str] | Mapping[str, Any]
 
 # Sources that are handed to a run together.
 CHUNK = 64
+# What a client is asked for; every other option is a call's.
+CLIENT_OPTIONS = (
+    "overwrite",
+    "max_filesize",
+    "jobs",
+    "poll_interval",
+    "timeout",
+    "max_cost",
+    "rate",
+    "new",
+    "retry_failed",
+)
 
 
 class Client:
@@ -211,7 +223,7 @@ def upscale(
     Options are those of `Client.upscale`, and of `Client` itself. Raises what these raise; what goes wrong with one
     source is its result's `error`.
     """
-    own = {name: options.pop(name) for name in _CLIENT_OPTIONS if name in options}
+    own = {name: options.pop(name) for name in CLIENT_OPTIONS if name in options}
 
     async def run() -> list[Result]:
         client = Client(api_key=api_key, base_url=base_url, sandbox=sandbox, profile=profile, output=output, **own)
@@ -222,19 +234,6 @@ def upscale(
         return [result_of(outcome) for outcome in sorted(outcomes, key=lambda outcome: outcome.item.index)]
 
     return asyncio.run(run())
-
-
-_CLIENT_OPTIONS = (
-    "overwrite",
-    "max_filesize",
-    "jobs",
-    "poll_interval",
-    "timeout",
-    "max_cost",
-    "rate",
-    "new",
-    "retry_failed",
-)
 
 
 async def _chunks(
@@ -259,13 +258,17 @@ async def _chunks(
 
 def _entry(number: int, source: Source) -> Entry:
     """A source as a list's line."""
+    options: Mapping[str, Any] = {}
+    word: Any = source
     if isinstance(source, Mapping):
         options = {name: value for name, value in source.items() if name != "source" and value is not None}
         word = source.get("source")
-        if not isinstance(word, str | os.PathLike):
-            return Entry(number, "", options, "", 'a mapping without a "source"')
-        return Entry(number, os.fspath(word), options)
-    return Entry(number, os.fspath(source))
+        if word is None:
+            return Entry(number, "", options, problem='there is no "source"')
+    text = os.fspath(word) if isinstance(word, str | os.PathLike) else None
+    if not isinstance(text, str):  # a path may also be bytes
+        return Entry(number, "", options, problem=f"a source is a text or a path, and this is {type(word).__name__}")
+    return Entry(number, text, options)
 
 
 def _read(name: str, value: Any) -> Any:

@@ -1,5 +1,9 @@
-"""The README's table of endpoints, made from the catalog: `python tests/readme.py` writes it in place."""
+"""What the README shows of other files: `python tests/readme.py` writes it in place.
 
+The table of endpoints is made from the catalog, and recipes are the files of tests/recipes.
+"""
+
+import re
 from pathlib import Path
 
 from seedvr_cli.values.catalog import ENDPOINTS, Endpoint
@@ -8,6 +12,9 @@ from seedvr_cli.values.parameter import Parameter
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- endpoints: made by tests/readme.py -->\n", "<!-- /endpoints -->\n"
+RECIPES = Path(__file__).parent / "recipes"
+RECIPE = re.compile(r"<!-- recipe: (\S+) -->\n.*?<!-- /recipe -->\n", re.DOTALL)
+LANGUAGES = {".py": "python", ".sh": "sh", ".yaml": "yaml", ".json": "json"}
 
 
 def table() -> str:
@@ -32,6 +39,22 @@ def with_table(text: str) -> str:
     return before + BEGIN + table() + END + after
 
 
+def with_recipes(text: str) -> str:
+    """The README with each recipe as its file has it."""
+
+    def shown(match: re.Match[str]) -> str:
+        file = RECIPES / match[1]
+        code = f"```{LANGUAGES[file.suffix]}\n{file.read_text(encoding='utf-8')}```\n"
+        return f"<!-- recipe: {match[1]} -->\n{code}<!-- /recipe -->\n"
+
+    return RECIPE.sub(shown, text)
+
+
+def without_recipes(text: str) -> str:
+    """What the README has beside them."""
+    return RECIPE.sub("", text)
+
+
 def _takes(parameter: Parameter) -> str:
     return parameter.allowed.replace("*", "`*`")
 
@@ -48,4 +71,4 @@ def _prices(endpoint: Endpoint) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
+    README.write_text(with_recipes(with_table(README.read_text(encoding="utf-8"))), encoding="utf-8")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from helpers.command import clean_environment
-from readme import README, with_table
+from readme import README, RECIPE, RECIPES, with_recipes, with_table, without_recipes
 
 ROOT = Path(__file__).parent.parent
 
@@ -18,8 +18,17 @@ def test_the_table_of_endpoints_is_the_catalogs():
     assert "`--write-mode`" in text
 
 
+def test_recipes_are_shown_as_they_are_tested():
+    """Each file of a recipe stands in the README, as `python tests/readme.py` would write it."""
+    text = README.read_text(encoding="utf-8")
+    assert with_recipes(text) == text
+    files = [file.name for file in RECIPES.iterdir() if file.is_file()]
+    recipes = [name for name in files if not name.startswith("test_") and name != "conftest.py"]
+    assert sorted(match[1] for match in RECIPE.finditer(text)) == sorted(recipes)
+
+
 def test_every_flag_in_the_readme_exists():
-    """Each --flag that the README shows is an option of some command."""
+    """Each --flag that the README shows, beside recipes, which are run, is an option of some command."""
     from typer.main import get_command
 
     from seedvr_cli.cli.app import make_app
@@ -30,8 +39,8 @@ def test_every_flag_in_the_readme_exists():
             found |= flags(child)
         return found
 
-    shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README.read_text(encoding="utf-8")))
-    foreign = {"--raw-output", "--help", "--version", "--array"}
+    shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", without_recipes(README.read_text(encoding="utf-8"))))
+    foreign = {"--raw-output", "--help", "--version", "--cli-input-json"}
     assert shown - flags(get_command(make_app())) - foreign == set()
 
 
@@ -55,7 +64,8 @@ def test_every_exit_code_is_listed():
 
 def test_the_python_of_the_readme_runs(tmp_path):
     """Each Python example runs as it stands, and prints what it says."""
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    text = without_recipes(README.read_text(encoding="utf-8"))
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     environment = clean_environment(tmp_path)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -71,6 +71,7 @@ class Prospect:
             key_name=self.key_name,
             line=self.where,
             raw=self.entry.raw if self.entry else None,
+            number=self.entry.number if self.entry else None,
         )
 
 
@@ -128,7 +129,10 @@ class Planner:
 
     def recipe(self, own: Mapping[str, Any]) -> Recipe:
         """The recipe for an item's own options (by flag name); UsageError says what is wrong with them."""
-        known = json.dumps(own, sort_keys=True) if own else ""
+        try:
+            known = json.dumps(own, sort_keys=True) if own else ""
+        except (TypeError, ValueError) as error:  # what a program hands over may be anything
+            raise UsageError(f"its options are none that JSON has: {error}") from error
         recipe = self._recipes.get(known)
         if recipe is None:
             recipe = self._recipes[known] = self._make(own)

@@ -16,7 +16,8 @@ class Purchase:
     """A request that is to be paid for at most once.
 
     `key` is what "the same request" means; `key_name` the user's own name for it. `line` is where it stood in a list,
-    e.g. `urls.txt:3`, and `raw` that line itself, for --failed-file.
+    e.g. `urls.txt:3`, and `raw` that line itself, for --failed-file. `number` counts the lines of its list, or the
+    sources of a call.
     """
 
     index: int
@@ -26,6 +27,7 @@ class Purchase:
     key_name: str | None = None
     line: str | None = None
     raw: str | None = None
+    number: int | None = None
 
     @property
     def source(self) -> str:

@@ -101,6 +101,8 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 def choose_endpoint(kind: str, model: str | None) -> Endpoint:
     """The endpoint for a command and its --model; UsageError for an unknown model."""
     candidates = [endpoint for endpoint in ENDPOINTS.values() if endpoint.kind == kind]
+    if not candidates:
+        raise UsageError(f"kind: {kind!r} is none of {', '.join(sorted({one.kind for one in ENDPOINTS.values()}))}")
     if model is None:
         return candidates[0]
     for endpoint in candidates:
@@ -172,7 +174,7 @@ def _check_json(body: Mapping[str, Any]) -> None:
     for key, value in body.items():
         try:
             json.dumps({key: value}, allow_nan=False, ensure_ascii=False).encode()
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise UsageError(f"-p {key}: that cannot be written as JSON") from error
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from seedvr_cli.values.items import Outcome
+from seedvr_cli.values.items import Outcome, Purchase
 from seedvr_cli.values.job import Charge, File
 from seedvr_cli.values.money import as_usd
 
@@ -28,7 +28,7 @@ class Result:
     list price), `not_charged` (ERROR), `maybe` (FAILED, or still running) or `unknown` (never answered); `price_usd`
     is the list price in US dollars. `files` are on disk, with their size in bytes and pixels. `resumed`: the ledger
     had the job before. `error` is None where all went well. `elapsed_s` is in seconds. `extra` has what the
-    gateway said beyond its documentation.
+    gateway said beyond its documentation. `number` says which source of the call this was, from 1.
     """
 
     source: str | None
@@ -47,6 +47,7 @@ class Result:
     completed_at: datetime | None = None
     elapsed_s: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    number: int | None = None
 
 
 def result_of(outcome: Outcome) -> Result:
@@ -72,4 +73,5 @@ def result_of(outcome: Outcome) -> Result:
         completed_at=known.completed_at if known else None,
         elapsed_s=None if elapsed is None else round(elapsed, 3),
         extra=known.extra if known else {},
+        number=item.number if isinstance(item, Purchase) else None,
     )

@@ -105,6 +105,43 @@ def test_what_goes_wrong_with_one_source_is_its_own(gateway):
     assert by_code["refused"].charge == "none"
 
 
+def test_a_result_says_which_source_it_is_of(gateway):
+    """`number` counts the sources of a call, whatever they are and in whatever order they end."""
+    fake = gateway()
+    odd = [URLS[1], None, {"source": 7}, {"source": URLS[0], "param": {"a": object()}}, b"bytes", {}, URLS[0], URLS[1]]
+
+    async def run():
+        async with client(fake) as session:
+            return await gather(session.upscale(odd))
+
+    results = {result.number: result for result in asyncio.run(run())}
+    assert sorted(results) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert {number: results[number].source for number in (1, 7, 8)} == {1: URLS[1], 7: URLS[0], 8: URLS[1]}
+    assert [number for number, result in sorted(results.items()) if result.error] == [2, 3, 4, 5, 6]
+    assert {results[number].error.code for number in range(2, 7)} == {"bad_line"}
+    assert len(fake.posts()) == 2
+    assert upscale(URLS[:1], api_key=KEY, base_url=fake.url)[0].number == 1
+
+
+@pytest.mark.slow
+def test_a_program_shares_the_ledger_of_machines(gateway, postgres_server, monkeypatch, tmp_path):
+    """With SEEDVR_LEDGER_URL a program on another machine attaches; where that is away, each source says so."""
+    fake, found = gateway(), []
+    monkeypatch.setenv("SEEDVR_LEDGER_URL", postgres_server.database())
+    for machine in ("a", "b"):
+        monkeypatch.setenv("SEEDVR_HOME", str(tmp_path / machine))
+        found.append(upscale(URLS, api_key=KEY, base_url=fake.url, poll_interval=0.05, output=f"{machine}/"))
+    assert [[result.error for result in results] for results in found] == [[None] * 4] * 2
+    assert [[result.resumed for result in results] for results in found] == [[False] * 4, [True] * 4]
+    assert len(fake.posts()) == 4
+    monkeypatch.setattr("seedvr_cli.ledger.postgres.PATIENCE", 0.1)
+    monkeypatch.setenv("SEEDVR_LEDGER_URL", "postgresql://127.0.0.1:1/none")
+    monkeypatch.setenv("SEEDVR_HOME", str(tmp_path / "c"))
+    away = upscale(URLS, api_key=KEY, base_url=fake.url, poll_interval=0.05)
+    assert {(result.error.code, result.charge) for result in away} == {("ledger", "none")}
+    assert len(fake.posts()) == 4
+
+
 def test_the_same_again_costs_nothing(gateway):
     """A second client, and the blocking function, find what the first has paid for."""
     fake = gateway()
@@ -231,7 +268,7 @@ def test_wrong_values_are_told_before_anything_is_sent(gateway):
     fake = gateway()
     how = {"api_key": KEY, "base_url": fake.url}
     for wrong in ({"scale": 99}, {"sclae": 2}, {"model": "9b"}, {"jobs": 0}, {"timeout": "soon"}, {"output": "-"},
-                  {"output": "{stem}/../{steem}"}):  # fmt: skip
+                  {"output": "{stem}/../{steem}"}, {"kind": "audio"}, {"param": {"a": object()}}):  # fmt: skip
         with pytest.raises(UsageError):
             upscale(URLS, **how, **wrong)
     with pytest.raises(UsageError):

@@ -1,0 +1,43 @@
+"""Recipes for orchestrators, which are run by them."""
+
+import shutil
+import sys
+
+import pytest
+from helpers.recipes import needs
+
+pytestmark = pytest.mark.slow
+
+
+def run_shares(place, command: list[str], **more: str) -> None:
+    """Each share is run, and all of the list is submitted once; a share that is run again submits nothing."""
+    place.run(command, **more)
+    assert place.shares() == [f"{number}/8" for number in range(1, 9)]
+    assert place.accepted() == place.once()
+    words = (place.data / "ran").read_text().splitlines()[3]
+    assert place.run(["sh", "-c", f"seedvr {words}"])
+    assert place.accepted() == place.once()
+    assert len(list((place.data / "big").iterdir())) == len(place.sources)
+
+
+def test_prefect(place):
+    """The flow, on Prefect's own temporary server."""
+    needs("prefect")
+    program = place.data / "prefect_flow.py"
+    program.write_text(place.text("prefect_flow.py"))
+    run_shares(place, [sys.executable, str(program)], PREFECT_HOME=str(place.data / "prefect"))
+
+
+def test_airflow(place, tmp_path):
+    """The DAG, by Airflow's own test run of it."""
+    airflow = shutil.which("airflow")
+    if airflow is None:
+        pytest.skip("airflow is not installed: .ci/engines runs this")
+    dags = tmp_path / "airflow" / "dags"
+    dags.mkdir(parents=True)
+    (dags / "airflow_dag.py").write_text(place.text("airflow_dag.py"))
+    more = {"AIRFLOW_HOME": str(dags.parent), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    # An installation of its own: what this process imports is not for it.
+    more["PYTHONPATH"] = ""
+    place.run([airflow, "db", "migrate"], **more)
+    run_shares(place, [airflow, "dags", "test", "upscale"], **more)
