@@ -140,6 +140,7 @@ class SubmittingOptions(Group):
     """How submissions go; `rate` is a second."""
 
     no_wait: o.NoWait = False
+    check: o.Check = None
     keep_upload: o.KeepUpload = None
     callback: o.Callback = False
     public_url: o.PublicUrl = None

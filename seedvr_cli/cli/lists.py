@@ -4,8 +4,9 @@ import os
 import queue
 import re
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seedvr_cli.cli.context import Common
@@ -17,7 +18,7 @@ from seedvr_cli.plan.lists import List, open_list
 from seedvr_cli.plan.planner import Planner, Prospect, check_output_folder
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.render.results import Form
-from seedvr_cli.run.policy import Policy
+from seedvr_cli.run.policy import Check, Policy
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.request import Source
 from seedvr_cli.values.urls import is_object_url, is_plain_url
@@ -39,9 +40,9 @@ CLUSTERS = (
 
 def upscale_lists(
     common: Common, sources: Sequence[str], wishes: Wishes, policy: Policy, form: Form,
-    options: SourceOptions, money: MoneyOptions,
+    options: SourceOptions, money: MoneyOptions, what_is_checked: Callable[[int | None], Check],
 ) -> int:  # fmt: skip
-    """Run the sources and lists; returns the exit code."""
+    """Run the sources and lists; returns the exit code. `what_is_checked` says it of so many items."""
     lists = options.lists or ()
     streams = [path for path in lists if not os.path.isfile(path) and not is_object_url(path)]
     if len(lists) > len(set(lists)):
@@ -73,6 +74,7 @@ def upscale_lists(
         raise UsageError(f"-o {wishes.output}: a list needs a folder or a template such as '{{stem}}-{{index}}{{ext}}'")
     check_output_folder(output)
     total = _check(prospects(only_files=True, only_check=True), common)
+    policy = replace(policy, check=what_is_checked(None if streams else total))
     if money.dry_run:
         return print_requests(common, _right(prospects(), common), policy)
     from seedvr_cli.cli.session import Workload, prepare_claims, run_work

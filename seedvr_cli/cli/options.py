@@ -24,6 +24,14 @@ KeepUpload = Annotated[
     bool | None,
     typer.Option("--keep-upload/--no-keep-upload", help="Leave what was uploaded where it is, when its job is done."),
 ]
+Check = Annotated[
+    bool | None,
+    typer.Option(
+        "--check/--no-check",
+        help="Look at the sources before anything is paid (on for files and for fewer than 100 URLs).",
+        show_default=False,
+    ),
+]
 Callback = Annotated[
     bool, typer.Option("--callback", help="The gateway calls 'seedvr listen' at the job's end; needs --public-url.")
 ]

@@ -4,15 +4,19 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from seedvr_cli.cli.context import Common
 from seedvr_cli.plan.planner import Prospect
+from seedvr_cli.render.talk import clean, error_line
 from seedvr_cli.run.policy import Policy
-from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.errors import SourceRefused, UsageError
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.job import Job
 from seedvr_cli.values.money import as_usd, show_usd
+
+if TYPE_CHECKING:
+    from seedvr_cli.run.preflight import Look
 
 # Millionths of a dollar of list price that are spent without a question.
 ASK_ABOVE = 1_000_000
@@ -23,11 +27,25 @@ REMEMBERED = 100_000
 
 
 class _Quote(NamedTuple):
-    """`job` is the one on whose account nothing is sent; a source that stands twice is sent once."""
+    """`job` is the one on whose account nothing is sent; a source that stands twice is sent once.
+
+    `look` is what was seen of the source, where one looked.
+    """
 
     prospect: Prospect
     job: Job | None
     is_sent: bool
+    look: "Look | SourceRefused | None" = None
+
+    @property
+    def price(self) -> int:
+        """In millionths of a dollar; nothing where the source is refused."""
+        if isinstance(self.look, SourceRefused):
+            return 0
+        return self.look.price if self.look is not None else self.prospect.recipe.request.price()
+
+
+Looks = Callable[[Sequence[Prospect]], Mapping[int, "Look | SourceRefused"]]
 
 
 def print_requests(common: Common, prospects: Iterable[Prospect], policy: Policy) -> int:
@@ -35,10 +53,15 @@ def print_requests(common: Common, prospects: Iterable[Prospect], policy: Policy
     from seedvr_cli.render.results import write_line
 
     base = "sandbox:" if common.sandbox else common.base_url
-    count = total = settled = 0
-    with _quotes(prospects, policy) as quotes:
+    count = total = settled = refused = 0
+    looks: Looks = _looks(common) if policy.check == "all" else lambda _: {}
+    with _quotes(prospects, policy, looks) as quotes:
         for quote in quotes:
-            price = quote.prospect.recipe.request.price()
+            price = quote.price
+            if isinstance(quote.look, SourceRefused):
+                refused += 1
+                common.talk.error(error_line(quote.look, clean(quote.prospect.source.text)))
+                continue
             if quote.is_sent:
                 count, total = count + 1, total + price
             settled += quote.job is not None
@@ -49,15 +72,26 @@ def print_requests(common: Common, prospects: Iterable[Prospect], policy: Policy
     requests = "1 request" if count == 1 else f"{count} requests"
     already = f"; {settled} more {'is' if settled == 1 else 'are'} in the ledger, and sent no more" if settled else ""
     common.talk.say(f"seedvr: {requests}, list price {show_usd(total)}; nothing is sent{already}")
-    return 0
+    return 1 if refused else 0
 
 
-def ask_before(common: Common, prospects: Iterable[Prospect], policy: Policy, *, yes: bool) -> None:
-    """Before a run whose list price passes a dollar, on a terminal, ask; what the ledger knows costs nothing."""
-    if yes or common.sandbox or not (sys.stdin.isatty() and sys.stderr.isatty()):
+def may_ask(common: Common, *, yes: bool) -> bool:
+    """Whether there is somebody who can be asked, and something to ask."""
+    return not yes and not common.sandbox and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask_before(
+    common: Common, prospects: Iterable[Prospect], policy: Policy, *, yes: bool,
+    looks: Mapping[int, "Look | SourceRefused"] | None = None,
+) -> None:  # fmt: skip
+    """Before a run whose list price passes a dollar, on a terminal, ask; what the ledger knows costs nothing.
+
+    `looks` are what was seen of the sources.
+    """
+    if not may_ask(common, yes=yes):
         return
-    with _quotes(prospects, policy) as quotes:
-        total = sum(quote.prospect.recipe.request.price() for quote in quotes if quote.is_sent)
+    with _quotes(prospects, policy, lambda _: looks or {}) as quotes:
+        total = sum(quote.price for quote in quotes if quote.is_sent)
     if total <= ASK_ABOVE:
         return
     print(f"seedvr: this may cost {show_usd(total)} by the list. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
@@ -66,35 +100,50 @@ def ask_before(common: Common, prospects: Iterable[Prospect], policy: Policy, *,
 
 
 @contextmanager
-def _quotes(prospects: Iterable[Prospect], policy: Policy) -> Iterator[Iterator[_Quote]]:
+def _quotes(prospects: Iterable[Prospect], policy: Policy, looks: Looks) -> Iterator[Iterator[_Quote]]:
     """What would become of each of them."""
     from seedvr_cli.ledger.place import is_there
     from seedvr_cli.settings.folders import state_folder
 
     folder = state_folder()
     if policy.new or not is_there(folder):
-        yield _quoted(prospects, policy, lambda _: {})
+        yield _quoted(prospects, policy, lambda _: {}, looks)
         return
     from seedvr_cli.ledger.glance import counting_jobs
 
     with counting_jobs(folder) as look:
-        yield _quoted(prospects, policy, look)
+        yield _quoted(prospects, policy, look, looks)
 
 
 def _quoted(
-    prospects: Iterable[Prospect], policy: Policy, look: Callable[[Sequence[str]], Mapping[str, Job]]
+    prospects: Iterable[Prospect], policy: Policy, look: Callable[[Sequence[str]], Mapping[str, Job]], looks: Looks
 ) -> Iterator[_Quote]:
     seen: dict[str, None] = {}
     for chunk in _chunks(prospects):
         known = look([one.key for one in chunk])
+        if policy.retry_failed:
+            known = {key: job for key, job in known.items() if job.state != "failed"}
+        seen_of = looks([one for one in chunk if one.key not in known and one.key not in seen])
         for one in chunk:
             job = known.get(one.key)
-            if job is not None and job.state == "failed" and policy.retry_failed:
-                job = None
-            yield _Quote(one, job, is_sent=job is None and one.key not in seen)
+            yield _Quote(one, job, is_sent=job is None and one.key not in seen, look=seen_of.get(one.index))
             seen[one.key] = None
             if len(seen) > REMEMBERED:
                 del seen[next(iter(seen))]
+
+
+def _looks(common: Common) -> Looks:
+    """Looks at the sources of requests, without a key."""
+    import asyncio
+
+    from seedvr_cli.gateway.client import Gateway
+    from seedvr_cli.run.preflight import look_at_all
+
+    async def look(prospects: Sequence[Prospect]) -> "Mapping[int, Look | SourceRefused]":
+        async with Gateway(common.base_url, "") as gateway:
+            return await look_at_all({one.index: one.item().request for one in prospects}, gateway)
+
+    return lambda prospects: asyncio.run(look(prospects))
 
 
 def _chunks(prospects: Iterable[Prospect]) -> Iterator[list[Prospect]]:
@@ -126,7 +175,7 @@ def _as_json(quote: _Quote, base: str) -> str:
     value = machine.outcome_object(Outcome(item=item, job=quote.job, resumed=quote.job is not None))
     value["request"] = None
     if quote.is_sent:
-        value["price_usd"] = as_usd(request.price())
+        value["price_usd"] = as_usd(quote.price)
         url, headers = base + request.endpoint.path, dict(request.headers)
         value["request"] = {"method": "POST", "url": url, "headers": headers, "body": request.body}
     return machine.line(value)

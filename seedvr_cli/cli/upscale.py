@@ -15,10 +15,10 @@ from seedvr_cli.cli.groups import (
     SubmittingOptions,
     WaitingOptions,
 )
-from seedvr_cli.cli.quote import ask_before, print_requests
+from seedvr_cli.cli.quote import ask_before, may_ask, print_requests
 from seedvr_cli.plan.planner import dropped_size, plan
 from seedvr_cli.plan.wishes import Wishes
-from seedvr_cli.run.policy import Policy
+from seedvr_cli.run.policy import Check, Policy
 from seedvr_cli.run.policy import make_policy as policy_of
 from seedvr_cli.values.catalog import Endpoint, endpoints_of
 from seedvr_cli.values.errors import UsageError
@@ -26,6 +26,9 @@ from seedvr_cli.values.request import choose_endpoint
 
 if TYPE_CHECKING:
     from seedvr_cli.run.session import Session
+
+# URLs that are looked at before anything is paid, where nobody said whether they are to be.
+FEW_SOURCES = 100
 
 
 def upscale(
@@ -66,26 +69,37 @@ def upscale(
         from seedvr_cli.cli.watching import upscale_watched
 
         skim = form == "paths" and not policy.new
-        return upscale_watched(common, wishes, replace(policy, skim=skim), form, sources, money)
+        check = what_is_checked(common, waiting_for=None, given=submitting.check, money=money)
+        return upscale_watched(common, wishes, replace(policy, skim=skim, check=check), form, sources, money)
     words = sources.sources or ()
     if sources.lists or sources.shard:
         from seedvr_cli.cli.lists import upscale_lists
 
         skim = form == "paths" and not policy.new
-        return upscale_lists(common, words, wishes, replace(policy, skim=skim), form, sources, money)
+        return upscale_lists(
+            common, words, wishes, replace(policy, skim=skim), form, sources, money,
+            lambda total: what_is_checked(common, waiting_for=total, given=submitting.check, money=money),
+        )  # fmt: skip
     prospects = plan(words, wishes, common.gateway_name)
+    policy = replace(
+        policy, check=what_is_checked(common, waiting_for=len(prospects), given=submitting.check, money=money)
+    )
     if money.dry_run:
         return print_requests(common, prospects, policy)
     if form == "paths" and not policy.new and tell_delivered(common, prospects):
         return 0
     from seedvr_cli.cli.failed_file import Failures
     from seedvr_cli.cli.session import Workload, prepare_claims, run_work
+    from seedvr_cli.run.preflight import look_at_all
 
     failures = Failures(sources.failed_file)
 
     async def find_work(session: "Session") -> Workload:
         await prepare_claims(common, session, policy)
-        ask_before(common, prospects, policy, yes=money.yes)
+        looks = None
+        if request.kind == "video" and policy.check == "all" and may_ask(common, yes=money.yes):  # what it costs, then
+            looks = await look_at_all({one.index: one.item().request for one in prospects}, session.gateway)
+        ask_before(common, prospects, policy, yes=money.yes, looks=looks)
         return Workload.of(prospects)
 
     return run_work(common, policy, form, find_work, failures)
@@ -129,6 +143,19 @@ def make_policy(
         skip_claimed=submitting.skip_claimed,
         shared_rate=submitting.shared_rate,
     )
+
+
+def what_is_checked(common: Common, *, waiting_for: int | None, given: bool | None, money: MoneyOptions) -> Check:
+    """Which sources are looked at first; `waiting_for` is how many there are, where that is known.
+
+    Nothing is, where nobody asked for it and nothing is sent; and a gateway on this machine reads what it likes.
+    """
+    if given is not None:
+        return "all" if given else "none"
+    if money.dry_run:
+        return "none"
+    is_few = waiting_for is not None and waiting_for < FEW_SOURCES
+    return "all" if is_few and not common.is_local else "files"
 
 
 def check_stdout(common: Common, output: str | None) -> None:

@@ -5,10 +5,13 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.options import OPTIONS
 from seedvr_cli.values.target import Target
+
+Check = Literal["none", "files", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,7 @@ class Policy:
     `max_filesize` is how many bytes a result may have.
     `skip_claimed` leaves what another run holds. `shared_rate`: `rate` is that of all machines with the same ledger.
     `callback` is the public URL below which the gateway calls `seedvr listen`.
+    `check` is which sources are looked at before they are paid for: files of this machine, all of them, or none.
     `upload` is where files of this machine go, so that the gateway can read them.
     `skim` passes over delivered items of a list without a closer look than name, size and time.
     """
@@ -39,6 +43,7 @@ class Policy:
     callback: str | None = None
     shared_rate: bool = False
     upload: Target | None = None
+    check: Check = "none"
     skim: bool = False
     profile: str = "default"
 
@@ -54,6 +59,7 @@ def make_policy(
     max_cost: int | None = None,
     rate: float | None = None,
     callback: str | None = None,
+    check: Check = "none",
     keep_upload: bool | None = None,
     **plain: bool,
 ) -> Policy:
@@ -69,6 +75,7 @@ def make_policy(
         max_cost_per_day=choose("max-cost-per-day", None),
         rate=choose("rate", rate),
         callback=callback,
+        check=check,
         upload=_find_target(settings, keep=keep_upload),
         profile=settings.profile,
         **plain,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
+from seedvr_cli.run.preflight import is_file, look_at
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
 from seedvr_cli.values.answer import Answer
@@ -116,13 +117,25 @@ class _Submission:
                         hint="raise max-cost-per-day with 'seedvr config set', or run the rest tomorrow (UTC)",
                     )
 
+    @property
+    def _is_looked_at(self) -> bool:
+        """Whether the source is looked at before it is paid for."""
+        check = self._run.policy.check
+        return check == "all" or (check == "files" and is_file(self._purchase.request))
+
     async def _verdict(self, way_out: ExitStack) -> Verdict:
         """What the ledger says, claimed if it may be; the money is set aside before, and given back on the way out."""
         run = self._run
-        if run.is_limited or self._needs_address:  # what is paid for already takes no turn, and costs nothing
+        if (
+            run.is_limited or self._needs_address or self._is_looked_at
+        ):  # what is paid for already takes no turn, and costs nothing
             verdict = await self._settled(self._ledger.ask)
             if not isinstance(verdict, Free):
                 return verdict
+        if self._is_looked_at:
+            look = await look_at(self._purchase.request, run.gateway)
+            self._price = look.price
+            self._draft = replace(self._draft, price=look.price)
         if self._needs_address:
             await self._bring_source()
         await run.turn_to_submit()  # before the claim: who waits here is not in the air

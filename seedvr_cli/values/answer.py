@@ -28,6 +28,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Peek:
+    """How a server answers for a URL, and the first bytes of what it gives."""
+
+    status: int
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """A body that comes in. `offset`: where it begins in the file; `total` bytes of the file, if the server tells."""
 

@@ -39,7 +39,8 @@ class Endpoint:
     """One product of the gateway, under our own name: `model_id` does not tell them apart.
 
     `result_type` is what answers call every result, whatever it is, and `has_spaced_stamps` whether the ends of jobs
-    are written with a space in place of the T and the Z (reference: the endpoints' own examples).
+    are written with a space in place of the T and the Z (reference: the endpoints' own examples). `usual_scale` is
+    what it multiplies by where nothing is asked for, if that is documented.
     """
 
     name: str
@@ -53,6 +54,13 @@ class Endpoint:
     prices: tuple[PriceRow, ...]
     result_type: str | None = None
     has_spaced_stamps: bool = False
+    usual_scale: float | None = None
+
+    @property
+    def largest_side(self) -> int | None:
+        """Pixels that a side of the result may have, where that is documented (reference: res_w, res_h)."""
+        width = self.by_wire("res_w")
+        return int(width.maximum) if width is not None and width.maximum is not None else None
 
     def by_flag(self, flag: str) -> Parameter | None:
         """The parameter that the flag sets, or None where this endpoint has none."""
@@ -133,6 +141,7 @@ SEVEN_B_IMAGE = Endpoint(
     ),
     prices=_FLAT_PRICE,
     has_spaced_stamps=True,
+    usual_scale=2.0,
 )
 
 THREE_B_IMAGE = Endpoint(

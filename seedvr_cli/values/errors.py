@@ -16,6 +16,7 @@
     ├── BadLine              1   a line of a list on standard input
     ├── RequestRefused       1   the gateway answered 400 or 404
     ├── JobFailed            1   FAILED or ERROR
+    ├── SourceRefused        1   a look at the source shows that nothing can come of it
     ├── UploadError          1   a file of this machine cannot be brought where the gateway reads it
     ├── DeliveryError        1   the result could not be fetched, checked or written
     │   ├── RangeRefused     1   416, or another range than was asked for
@@ -140,6 +141,14 @@ class NotSubmitted(SeedvrError):
     def __init__(self, cause: SeedvrError) -> None:
         super().__init__(f"not submitted: {cause.message}", code=cause.code, hint=cause.hint)
         self.exit_code = cause.exit_code
+
+
+class SourceRefused(SeedvrError):
+    """A look at the source, before anything was paid, shows that the gateway could not do what is asked for."""
+
+    code = "source"
+    exit_code = 1
+    hint = "nothing was submitted for it; --no-check submits it unseen"
 
 
 class UploadError(SeedvrError):

@@ -3,6 +3,7 @@
 import mmap
 import os
 import struct
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from typing import BinaryIO
@@ -140,19 +141,22 @@ def sniff_file(path: str) -> str | None:
         return sniff(file.read(HEAD_BYTES))
 
 
-def measure(path: str, media_type: str) -> Size | None:
-    """Width and height in pixels, or None where they cannot be read. Never raises for a strange file."""
+def measure(source: str | BinaryIO, media_type: str) -> Size | None:
+    """Width and height in pixels, or None where they cannot be read. Never raises for a strange file.
+
+    `source` is a path, or the beginning of a file in memory.
+    """
     try:
         if media_type in _READERS:
             module, _, reader = _READERS[media_type].partition(".")
-            with getattr(import_module(f"PIL.{module}"), reader)(path) as picture:
+            with getattr(import_module(f"PIL.{module}"), reader)(source) as picture:
                 width, height = picture.size
                 # Without EXIF there is none to look for: a PNG would be read to its end.
                 is_turned = "exif" in picture.info and picture.getexif().get(_ORIENTATION) in _TURNED
                 return Size(height, width) if is_turned else Size(width, height)
         if media_type in {"video/mp4", "video/quicktime"}:
-            with open(path, "rb") as file:
-                return _mp4_size(file, 0, os.fstat(file.fileno()).st_size)
+            with nullcontext(source) if not isinstance(source, str) else open(source, "rb") as file:
+                return _mp4_size(file, 0, file.seek(0, os.SEEK_END))
     except Exception:  # noqa: BLE001 - readers of pictures raise whatever they like, or are not installed
         return None
     return None

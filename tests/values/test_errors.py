@@ -41,6 +41,7 @@ EXIT_CODES = {
     "bad_line": 1,
     "refused": 1,
     "job_failed": 1,
+    "source": 1,
     "upload": 1,
     "delivery": 1,
     "ledger": 1,
