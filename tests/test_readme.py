@@ -34,7 +34,7 @@ def test_every_flag_in_the_readme_exists():
     from seedvr_cli.cli.app import make_app
 
     def flags(command):
-        found = {option for parameter in command.params for option in parameter.opts}
+        found = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         for child in getattr(command, "commands", {}).values():
             found |= flags(child)
         return found

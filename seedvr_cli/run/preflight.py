@@ -95,7 +95,7 @@ async def _look_at_url(url: str, gateway: Gateway) -> tuple[str | None, Size | N
     try:
         peek = await gateway.peek(url, HEAD)
     except NetworkError as error:
-        raise SourceRefused(f"it cannot be reached: {error.message}") from error
+        raise SourceRefused.unreachable(error.message) from error
     if peek.status in {401, 403, 407}:
         raise SourceRefused(f"it is not for everybody (HTTP {peek.status}), and the gateway reads it as anybody does",
                             hint="a presigned URL, or --no-check if it is only this machine that may not")  # fmt: skip

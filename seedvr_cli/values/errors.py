@@ -150,6 +150,13 @@ class SourceRefused(SeedvrError):
     exit_code = 1
     hint = "nothing was submitted for it; --no-check submits it unseen"
 
+    @classmethod
+    def unreachable(cls, why: str) -> "SourceRefused":
+        """Nobody answers for it, which may be the network's fault as well."""
+        error = cls(f"it cannot be reached: {why}")
+        error.exit_code = NetworkError.exit_code
+        return error
+
 
 class UploadError(SeedvrError):
     """A file of this machine cannot be brought where the gateway reads it. `is_lasting`: nor can any other."""
