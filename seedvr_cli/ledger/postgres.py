@@ -1,39 +1,26 @@
-"""A board in PostgreSQL, over one connection that is made anew where it breaks.
+"""A board in PostgreSQL.
 
 Records that are written at the same time share a statement, in the order of their keys: two machines that write the
-same ones in different orders would wait for each other for ever. Nothing is kept in the session, so that a pooler in
-transaction mode may stand between.
+same ones in different orders would wait for each other for ever.
 """
 
 import asyncio
 import json
-import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, LiteralString, Self, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, LiteralString, Self
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from seedvr_cli.ledger.board import LEASE_SECONDS, Record, is_ours
 from seedvr_cli.ledger.postgres_checkup import examine_server
+from seedvr_cli.ledger.postgres_link import Connection, Link
 from seedvr_cli.values.checkup import Check
-from seedvr_cli.values.errors import LedgerError, UsageError
-from seedvr_cli.values.redaction import redact
-from seedvr_cli.values.urls import is_loopback
+from seedvr_cli.values.errors import LedgerError
 
 VERSION = 1
-# Seconds for which a server that is away is asked again, and between two attempts.
-PATIENCE = 15.0
-PAUSE = 0.5
-# Seconds to make a connection.
-CONNECT_SECONDS = 10
 # Records that share a statement.
 LARGEST_GROUP = 256
-# What a connection must be where others could listen.
-_SAFE_MODES = frozenset({"require", "verify-ca", "verify-full"})
 
 _TABLES: LiteralString = """
 CREATE TABLE IF NOT EXISTS seedvr_meta (version int NOT NULL, id text NOT NULL, secret text NOT NULL);
@@ -95,9 +82,6 @@ _SLOTS: LiteralString = (
     " RETURNING extract(epoch FROM free - clock_timestamp())::float"
 )
 
-T = TypeVar("T")
-Connection = psycopg.AsyncConnection[Any]
-
 
 @dataclass(slots=True)
 class _Waiting:
@@ -109,37 +93,35 @@ class PostgresBoard:
     """See `Board`. `url` is what libpq takes (`postgresql://USER@HOST/DATABASE`), with its variables and files."""
 
     def __init__(self, url: str) -> None:
-        self._conninfo, self.name = _checked(url)
+        self._link = Link(url)
+        self.name = self._link.name
         self.id = self.secret = ""
-        self._connection: Connection | None = None
-        self._away_until = 0.0
-        self._asking = asyncio.Lock()
         self._waiting: list[_Waiting] = []
         self._looks: list[tuple[Sequence[str], asyncio.Future[Mapping[str, Record]]]] = []
         self._server: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         try:
-            await self._ask(self._prepare)
+            await self._link.ask(self._prepare)
         except BaseException:
-            await self._drop()
+            await self._link.drop()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._server is not None:
             await self._server
-        await self._drop()
+        await self._link.drop()
 
     async def examine(self) -> Sequence[Check]:
         """See `Board`."""
         try:
-            checks, self.id = await examine_server(await self._connect(), self.name, VERSION)
+            checks, self.id = await examine_server(await self._link.connect(), self.name, VERSION)
         except psycopg.Error as error:
             hint = "check the address, the user and the password (PGPASSWORD, ~/.pgpass), and the way there"
-            raise LedgerError(self._failure(error).message, hint=hint) from error
+            raise LedgerError(self._link.failure(error).message, hint=hint) from error
         finally:
-            await self._drop()
+            await self._link.drop()
         return checks
 
     async def look(self, keys: Sequence[str]) -> Mapping[str, Record]:
@@ -196,7 +178,7 @@ class PostgresBoard:
             cursor = await connection.execute(query, values)
             return await cursor.fetchall() if cursor.description else []
 
-        return await self._ask(operation)
+        return await self._link.ask(operation)
 
     def _begin_serving(self) -> None:
         if self._server is None:
@@ -241,7 +223,7 @@ class PostgresBoard:
             return {row[0]: _record(row) for row in await rows.fetchall()}
 
         try:
-            found = await self._ask(operation)
+            found = await self._link.ask(operation)
         except Exception as error:  # noqa: BLE001 - as for what is written
             for _, future in looks:
                 future.set_exception(error)
@@ -278,45 +260,7 @@ class PostgresBoard:
                 won |= {row[0] for row in await answer.fetchall()}
             return won
 
-        return await self._ask(operation)
-
-    async def _ask(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
-        """Ask the server, over another connection where one broke; LedgerError where it stays away."""
-        loop = asyncio.get_running_loop()
-        async with self._asking:
-            # Who asks right after others have waited in vain does not wait as long again.
-            until = loop.time() + (PATIENCE if loop.time() > self._away_until else 0.0)
-            while True:
-                try:
-                    connection = self._connection or await self._connect()
-                    return await operation(connection)
-                except psycopg.OperationalError as error:
-                    await self._drop()
-                    if loop.time() + PAUSE > until:
-                        self._away_until = loop.time() + PATIENCE
-                        raise self._failure(error) from error
-                    await asyncio.sleep(PAUSE)
-                except psycopg.Error as error:
-                    raise self._failure(error) from error
-                except asyncio.CancelledError:
-                    await self._drop()  # an answer may be on its way
-                    raise
-
-    async def _connect(self) -> Connection:
-        connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=None)
-        host, address = connection.info.host, connection.info.hostaddr
-        if not connection.pgconn.ssl_in_use and not _is_near(address or host):  # a service file may name it
-            await connection.close()
-            raise UsageError(f"{self.name}: {host} would be told all in the clear",
-                             hint="put sslmode=verify-full, or require, into the URL")  # fmt: skip
-        self._connection = connection
-        return connection
-
-    async def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(psycopg.Error, OSError):
-                await connection.close()
+        return await self._link.ask(operation)
 
     async def _prepare(self, connection: Connection) -> None:
         """The tables, made where there are none: many machines may begin at once, and some may not make tables."""
@@ -329,50 +273,6 @@ class PostgresBoard:
         if meta is None or meta[0] > VERSION:
             raise LedgerError(f"{self.name} was made by a newer seedvr", hint="update seedvr")
         self.id, self.secret = str(meta[1]), str(meta[2])
-
-    def _failure(self, error: psycopg.Error) -> LedgerError:
-        text = " ".join(redact(str(error)).split())
-        if isinstance(error, psycopg.errors.InsufficientPrivilege):
-            return LedgerError(
-                f"{self.name}: {text}",
-                hint="somebody who may make tables there runs 'seedvr ledger init' once, and grants the rest",
-            )
-        hint = "the same command goes on when it is there again"
-        return LedgerError(f"{self.name} cannot be used: {text}", hint=hint)
-
-
-def _checked(url: str) -> tuple[str, str]:
-    """What libpq gets, and a name for people; UsageError where it is no such URL, or all would go in the clear."""
-    try:
-        parts = urlsplit(url)
-        scheme, hostname = parts.scheme, parts.hostname
-    except ValueError:
-        scheme, hostname = "", None
-    if scheme not in {"postgresql", "postgres"}:  # psycopg's own error would show the password
-        kinds = "postgresql://USER@HOST/DATABASE, s3://BUCKET/PREFIX, gs://... or az://..."
-        raise UsageError(f"the ledger's URL is not one of {kinds}")
-    try:
-        facts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
-        raise UsageError("the ledger's URL cannot be read: postgresql://USER@HOST/DATABASE") from error
-    hosts = str(facts.get("host") or hostname or os.environ.get("PGHOST", "")).split(",")
-    addresses = str(facts.get("hostaddr") or os.environ.get("PGHOSTADDR") or ",".join(hosts)).split(",")
-    mode = facts.get("sslmode") or os.environ.get("PGSSLMODE")
-    if not all(_is_near(address) for address in addresses):
-        if mode is not None and mode not in _SAFE_MODES:
-            raise UsageError(f"the ledger's URL: sslmode={mode} would send it all in the clear",
-                             hint="sslmode=verify-full, or require")  # fmt: skip
-        if mode is None:
-            facts["sslmode"] = "require"
-    facts.setdefault("connect_timeout", CONNECT_SECONDS)
-    facts.setdefault("application_name", "seedvr")
-    place = f"{hosts[0] or 'localhost'}/{facts.get('dbname', '')}"
-    return make_conninfo("", **facts), f"the shared ledger {place}"
-
-
-def _is_near(address: str) -> bool:
-    """Whether nobody could listen: this machine, or a socket of its."""
-    return not address or address.startswith(("/", "@")) or is_loopback(address)
 
 
 def _columns(records: Sequence[Record]) -> Mapping[str, list[Any]]:

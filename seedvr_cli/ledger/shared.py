@@ -17,6 +17,7 @@ from seedvr_cli.ledger.calls import SharedCalls
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.purse import Purse
 from seedvr_cli.ledger.rows import insert_job, job_of, stamp
+from seedvr_cli.ledger.telling import Teller
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import LedgerError, NotSubmitted, StillRunning, UsageError
@@ -25,8 +26,6 @@ from seedvr_cli.values.schedule import parse_timestamp
 
 # Seconds that the end of a run waits for the board to be told what it was not told yet.
 LAST_SECONDS = 10.0
-# Locks for the records that are told of: which one a record takes is a matter of its key.
-LOCKS = 1024
 
 # What a state that may have cost something says to who asks for the same.
 _VERDICTS: Mapping[str, type[Unanswered | Paid | Failed]] = {
@@ -67,14 +66,12 @@ class SharedLedger(Ledger):
         self.shared_name = board.name
         # By the number of the job here, what the board has of it.
         self._records: dict[int, Record] = {}
-        # By key, what the board is still to be told.
-        self._owed: dict[str, Record] = {}
         self._purse = Purse(board)
         self._backlog = Backlog(self, board)
         self.calls = SharedCalls(
             self._database, self._lock, folder, open_board=self._opened_board, bring_home=self._bring_home
         )
-        self._turns = [asyncio.Lock() for _ in range(LOCKS)]
+        self._teller = Teller(board)
         self._beating: asyncio.Task[None] | None = None
 
     async def __aexit__(self, *how: object) -> None:
@@ -137,7 +134,7 @@ class SharedLedger(Ledger):
         try:
             verdict = await super().claim(draft, replace(terms, again=True, day_cap=None))
         except LedgerError:
-            await self._tell(replace(posted, state="free"))
+            await self._teller.tell(replace(posted, state="free"))
             raise
         assert isinstance(verdict, Claimed)
         self._records[verdict.job.id] = posted
@@ -151,9 +148,7 @@ class SharedLedger(Ledger):
     async def resume(self, job: Job) -> None:
         """Record that the POST of a held job is about to be in the air again; NotSubmitted where another has it now."""
         record = self._records[job.id]
-        async with self._turn(record.key):
-            self._owed.pop(record.key, None)
-            posted = await self.board.post(replace(record, state="submitting", run=self._lock.run))
+        posted = await self._teller.post_instead(replace(record, state="submitting", run=self._lock.run))
         if posted is None:
             reason = StillRunning("another machine has the job now", hint="the same command again asks again")
             raise NotSubmitted(reason)
@@ -289,41 +284,9 @@ class SharedLedger(Ledger):
         """Another state of a job of ours."""
         known = self._records.get(job.id)
         if known is not None:
-            self._records[job.id] = await self._tell(
+            self._records[job.id] = await self._teller.tell(
                 replace(known, state=state, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
             )
-
-    async def _tell(self, record: Record) -> Record:
-        """Have it on the board, now or later; where another has written meanwhile, its claim says whose it is."""
-        async with self._turn(record.key):
-            return await self._tell_now(record)
-
-    async def _tell_now(self, record: Record) -> Record:
-        try:
-            while True:
-                posted = await self.board.post(record)
-                if posted is not None:
-                    self._owed.pop(record.key, None)
-                    return posted
-                known = (await self.board.look([record.key])).get(record.key)
-                if known is None or known.claim != record.claim or known.state in ENDS:
-                    self._owed.pop(record.key, None)
-                    return known or record
-                record = replace(record, rev=known.rev)  # our lease was over, and it was taken for lost
-        except LedgerError:
-            self._owed[record.key] = record
-            return record
-
-    async def _pay_debts(self) -> None:
-        """Tell the board what it was not told yet."""
-        for key in list(self._owed):
-            async with self._turn(key):
-                if record := self._owed.get(key):
-                    await self._tell_now(record)
-
-    def _turn(self, key: str) -> asyncio.Lock:
-        """One write of a record of ours after the other: a late one must not go over a later one."""
-        return self._turns[hash(key) % LOCKS]
 
     async def _begin_beating(self) -> None:
         """The first claim needs a lease that holds; from then on it is renewed."""
@@ -336,7 +299,7 @@ class SharedLedger(Ledger):
             await asyncio.sleep(BEAT_SECONDS)
             with suppress(LedgerError):
                 await self.board.beat(self._lock.run)
-                await self._pay_debts()
+                await self._teller.pay_debts()
 
     async def _settle_board(self) -> None:
         """At a clean end: what was not sent is free, what was being sent is unknown, and money that is left is back."""
@@ -344,14 +307,14 @@ class SharedLedger(Ledger):
         rows = await self._read(lambda connection: connection.execute(query, (self._lock.run,)).fetchall())
         for row in rows:
             if (known := self._records.get(row["id"])) is not None:
-                await self._tell(replace(known, state="free" if row["state"] == "reserved" else "unknown"))
+                await self._teller.tell(replace(known, state="free" if row["state"] == "reserved" else "unknown"))
         with suppress(LedgerError, TimeoutError):
             async with asyncio.timeout(LAST_SECONDS):
-                await self._pay_debts()
+                await self._teller.pay_debts()
                 await self._purse.empty()
                 await self.board.rest(self._lock.run)
-        if self._owed:
-            raise self._backlog.owe(len(self._owed))
+        if self._teller.owed:
+            raise self._backlog.owe(self._teller.owed)
 
 
 async def set_free(board: Board, keys: Iterable[str]) -> None:

@@ -137,3 +137,23 @@ def test_a_dead_machines_submission_is_healed(tmp_path):
             assert board.records[KEY].state == "running"
 
     asyncio.run(work())
+
+
+def test_a_late_word_of_loss_heals_nothing_back(tmp_path):
+    """What a machine could not tell in time, that the answer was lost, does not undo what a callback has made known."""
+    board, mine = MemoryBoard(), called()
+
+    async def work():
+        async with SharedLedger(str(tmp_path / "a"), board) as a, SharedLedger(str(tmp_path / "b"), board) as b:
+            job = (await a.claim(mine, ANYHOW)).job
+            board.is_away = True
+            await a.lose(job, "lost")
+            board.is_away = False
+            board.time += LEASE_SECONDS + 1
+            there = await b.calls.current(await b.calls.told(mine.claim, "job_1"))
+            await b.record(there, Answer("job_1", "PROCESSING"))
+            assert board.records[KEY].state == "running"
+            await a._teller.pay_debts()
+            assert board.records[KEY].state == "running"
+
+    asyncio.run(work())

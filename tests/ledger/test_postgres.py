@@ -11,6 +11,7 @@ from helpers.boards import over, record
 from helpers.postgres import name_of
 
 from seedvr_cli.ledger import postgres as module
+from seedvr_cli.ledger import postgres_link as link
 from seedvr_cli.ledger.postgres import PostgresBoard
 from seedvr_cli.ledger.shared import find_board
 from seedvr_cli.values.errors import LedgerError, UsageError
@@ -170,7 +171,7 @@ def test_what_is_won_is_durable(database, postgres_server):
             )
             seen.extend(row[0] for row in await cursor.fetchall())
 
-        await board._ask(watch)
+        await board._link.ask(watch)
         return seen
 
     assert over(database, work) == ["on"]
@@ -230,8 +231,8 @@ def test_a_board_of_a_newer_seedvr_is_refused(postgres_server, database):
 
 def test_a_server_that_stays_away_is_told_in_time(database, monkeypatch):
     """Nobody waits for ever: after some attempts the board cannot be used, in one line without a password."""
-    monkeypatch.setattr(module, "PATIENCE", 0.1)
-    monkeypatch.setattr(module, "PAUSE", 0.02)
+    monkeypatch.setattr(link, "PATIENCE", 0.1)
+    monkeypatch.setattr(link, "PAUSE", 0.02)
 
     async def nothing(_):
         pytest.fail("nobody is there")
@@ -245,8 +246,8 @@ def test_a_server_that_stays_away_is_told_in_time(database, monkeypatch):
 
 def test_all_who_wait_hear_that_the_server_is_gone(database, postgres_server, monkeypatch):
     """Claims and looks that were under way fail, each with the reason; who asks right after that waits no longer."""
-    monkeypatch.setattr(module, "PATIENCE", 0.1)
-    monkeypatch.setattr(module, "PAUSE", 0.02)
+    monkeypatch.setattr(link, "PATIENCE", 0.1)
+    monkeypatch.setattr(link, "PAUSE", 0.02)
 
     async def work(board):
         postgres_server.do(f"ALTER DATABASE {name_of(database)} ALLOW_CONNECTIONS false")
@@ -290,32 +291,32 @@ def test_a_url_that_cannot_be_used_is_a_usage_error(url):
 
 def test_another_machine_is_asked_over_tls():
     """Where others could listen, TLS is asked for; on this machine it need not be."""
-    assert "sslmode=require" in module._checked("postgresql://me@db.example/x")[0]
-    assert "sslmode=verify-full" in module._checked("postgresql://me@db.example/x?sslmode=verify-full")[0]
+    assert "sslmode=require" in link.checked("postgresql://me@db.example/x")[0]
+    assert "sslmode=verify-full" in link.checked("postgresql://me@db.example/x?sslmode=verify-full")[0]
     for url in ("postgresql://me@127.0.0.1/x", "postgresql:///x?host=/run/postgresql", "postgres://localhost/x"):
-        assert "sslmode" not in module._checked(url)[0]
-    assert module._checked("postgresql://me:secret@db.example:5433/x")[1] == "the shared ledger db.example/x"
+        assert "sslmode" not in link.checked(url)[0]
+    assert link.checked("postgresql://me:secret@db.example:5433/x")[1] == "the shared ledger db.example/x"
 
 
 def test_whatever_names_the_machine_it_is_asked_over_tls(monkeypatch):
     """A host that the environment or an address of the URL names is another machine as well."""
-    assert "sslmode=require" in module._checked("postgresql:///x?hostaddr=192.0.2.1")[0]
+    assert "sslmode=require" in link.checked("postgresql:///x?hostaddr=192.0.2.1")[0]
     monkeypatch.setenv("PGHOST", "db.example")
-    assert "sslmode=require" in module._checked("postgresql:///x")[0]
-    assert module._checked("postgresql:///x")[1] == "the shared ledger db.example/x"
-    assert "sslmode" not in module._checked("postgresql:///x?host=/run/postgresql")[0]
+    assert "sslmode=require" in link.checked("postgresql:///x")[0]
+    assert link.checked("postgresql:///x")[1] == "the shared ledger db.example/x"
+    assert "sslmode" not in link.checked("postgresql:///x?host=/run/postgresql")[0]
     monkeypatch.setenv("PGSSLMODE", "verify-full")
-    assert "sslmode" not in module._checked("postgresql:///x")[0]  # libpq has it of the environment
+    assert "sslmode" not in link.checked("postgresql:///x")[0]  # libpq has it of the environment
     monkeypatch.setenv("PGSSLMODE", "prefer")
     with pytest.raises(UsageError, match="sslmode=prefer would send it all in the clear"):
-        module._checked("postgresql:///x")
+        link.checked("postgresql:///x")
 
 
 def test_a_connection_that_turns_out_to_be_in_the_clear_is_not_used(database, monkeypatch):
     """Where nothing said that it is another machine, what was connected to decides, before anything is asked."""
-    monkeypatch.setattr(module, "_is_near", lambda address: False)
+    monkeypatch.setattr(link, "_is_near", lambda address: False)
     monkeypatch.setenv("PGSSLMODE", "disable")
-    monkeypatch.setattr(module, "_checked", lambda url: (url, "the shared ledger"))
+    monkeypatch.setattr(link, "checked", lambda url: (url, "the shared ledger"))
 
     async def work():
         async with PostgresBoard(database):

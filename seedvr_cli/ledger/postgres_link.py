@@ -1,0 +1,127 @@
+"""One connection to a PostgreSQL, made anew where it breaks, and never in the clear to another machine.
+
+Nothing is kept in the session, so that a pooler in transaction mode may stand between.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from seedvr_cli.values.errors import LedgerError, UsageError
+from seedvr_cli.values.redaction import redact
+from seedvr_cli.values.urls import is_loopback
+
+# Seconds for which a server that is away is asked again, and between two attempts.
+PATIENCE = 15.0
+PAUSE = 0.5
+# Seconds to make a connection.
+CONNECT_SECONDS = 10
+# What a connection must be where others could listen.
+_SAFE_MODES = frozenset({"require", "verify-ca", "verify-full"})
+
+T = TypeVar("T")
+Connection = psycopg.AsyncConnection[Any]
+
+
+class Link:
+    """To the server of that URL, which libpq takes with its variables and files. `name` is for people.
+
+    Raises UsageError where the URL is none, or all would go in the clear.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._conninfo, self.name = checked(url)
+        self._connection: Connection | None = None
+        self._away_until = 0.0
+        self._asking = asyncio.Lock()
+
+    async def ask(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
+        """Ask the server, over another connection where one broke; LedgerError where it stays away."""
+        loop = asyncio.get_running_loop()
+        async with self._asking:
+            # Who asks right after others have waited in vain does not wait as long again.
+            until = loop.time() + (PATIENCE if loop.time() > self._away_until else 0.0)
+            while True:
+                try:
+                    connection = self._connection or await self.connect()
+                    return await operation(connection)
+                except psycopg.OperationalError as error:
+                    await self.drop()
+                    if loop.time() + PAUSE > until:
+                        self._away_until = loop.time() + PATIENCE
+                        raise self.failure(error) from error
+                    await asyncio.sleep(PAUSE)
+                except psycopg.Error as error:
+                    raise self.failure(error) from error
+                except asyncio.CancelledError:
+                    await self.drop()  # an answer may be on its way
+                    raise
+
+    async def connect(self) -> Connection:
+        """A new connection. Raises psycopg.Error, and UsageError where others could listen."""
+        connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=None)
+        host, address = connection.info.host, connection.info.hostaddr
+        if not connection.pgconn.ssl_in_use and not _is_near(address or host):  # a service file may name it
+            await connection.close()
+            raise UsageError(f"{self.name}: {host} would be told all in the clear",
+                             hint="put sslmode=verify-full, or require, into the URL")  # fmt: skip
+        self._connection = connection
+        return connection
+
+    async def drop(self) -> None:
+        """Close what there is."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error, OSError):
+                await connection.close()
+
+    def failure(self, error: psycopg.Error) -> LedgerError:
+        """What it means for the user."""
+        text = " ".join(redact(str(error)).split())
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            return LedgerError(
+                f"{self.name}: {text}",
+                hint="somebody who may make tables there runs 'seedvr ledger init' once, and grants the rest",
+            )
+        hint = "the same command goes on when it is there again"
+        return LedgerError(f"{self.name} cannot be used: {text}", hint=hint)
+
+
+def checked(url: str) -> tuple[str, str]:
+    """What libpq gets, and a name for people; UsageError where it is no such URL, or all would go in the clear."""
+    try:
+        parts = urlsplit(url)
+        scheme, hostname = parts.scheme, parts.hostname
+    except ValueError:
+        scheme, hostname = "", None
+    if scheme not in {"postgresql", "postgres"}:  # psycopg's own error would show the password
+        kinds = "postgresql://USER@HOST/DATABASE, s3://BUCKET/PREFIX, gs://... or az://..."
+        raise UsageError(f"the ledger's URL is not one of {kinds}")
+    try:
+        facts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise UsageError("the ledger's URL cannot be read: postgresql://USER@HOST/DATABASE") from error
+    hosts = str(facts.get("host") or hostname or os.environ.get("PGHOST", "")).split(",")
+    addresses = str(facts.get("hostaddr") or os.environ.get("PGHOSTADDR") or ",".join(hosts)).split(",")
+    mode = facts.get("sslmode") or os.environ.get("PGSSLMODE")
+    if not all(_is_near(address) for address in addresses):
+        if mode is not None and mode not in _SAFE_MODES:
+            raise UsageError(f"the ledger's URL: sslmode={mode} would send it all in the clear",
+                             hint="sslmode=verify-full, or require")  # fmt: skip
+        if mode is None:
+            facts["sslmode"] = "require"
+    facts.setdefault("connect_timeout", CONNECT_SECONDS)
+    facts.setdefault("application_name", "seedvr")
+    place = f"{hosts[0] or 'localhost'}/{facts.get('dbname', '')}"
+    return make_conninfo("", **facts), f"the shared ledger {place}"
+
+
+def _is_near(address: str) -> bool:
+    """Whether nobody could listen: this machine, or a socket of its."""
+    return not address or address.startswith(("/", "@")) or is_loopback(address)
