@@ -125,6 +125,7 @@ class OutputOptions(Group):
     output: o.Output = None
     overwrite: o.Overwrite = None
     max_filesize: o.MaxFilesize = None
+    sidecar: o.Sidecar = False
 
 
 class WaitingOptions(Group):

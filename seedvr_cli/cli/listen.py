@@ -74,6 +74,7 @@ def listen(
         overwrite=output.overwrite,
         max_filesize=output.max_filesize,
         download=download or output.output is not None,
+        sidecar=output.sidecar,
     )
     programs = Programs(execute, policy.jobs, common.talk)
 

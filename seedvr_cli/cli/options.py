@@ -87,6 +87,8 @@ MaxFilesize = Annotated[
     ),
 ]
 
+Sidecar = Annotated[bool, typer.Option("--sidecar", help="Write NAME.json beside each result: the JSON object.")]
+
 # Money.
 MaxCost = Annotated[
     int | None, value_option("max-cost", metavar="USD", meaning="Submit nothing that could take the run past it.")

@@ -18,13 +18,14 @@ from seedvr_cli.cli.failed_file import Failures
 from seedvr_cli.cli.streams import PIPE_CLOSED, forget_stdout
 from seedvr_cli.render.reporter import Careful, PlainReporter, Reporter
 from seedvr_cli.render.results import Form, Results
+from seedvr_cli.render.talk import error_line
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.run import session as run
 from seedvr_cli.run.engine import Engine, in_one_chunk
 from seedvr_cli.run.policy import Policy
 from seedvr_cli.run.session import Session, find_access
 from seedvr_cli.run.skim import Work
-from seedvr_cli.values.errors import Interrupted, UsageError, worst_exit_code
+from seedvr_cli.values.errors import DeliveryError, Interrupted, UsageError, worst_exit_code
 from seedvr_cli.values.events import Changed, Crashed, Finished, Notice, Skipped
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.money import show_usd
@@ -122,6 +123,8 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
                             codes.add(event.outcome.error.exit_code if event.outcome.error else 0)
                             failures.add(event.outcome)
                             reporter.result(lambda outcome=event.outcome: results.write(outcome))  # type: ignore[misc]
+                            if policy.sidecar:
+                                codes.add(_write_sidecars(common, event.outcome))
                             if work.on_end is not None:
                                 work.on_end(event.outcome)
                         elif isinstance(event, Skipped):
@@ -152,6 +155,18 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
     if PIPE_CLOSED in codes:
         return PIPE_CLOSED
     return worst_exit_code(codes)
+
+
+def _write_sidecars(common: Common, outcome: Outcome) -> int:
+    """The exit code of it."""
+    from seedvr_cli.cli.sidecar import write_sidecars
+
+    try:
+        write_sidecars(outcome)
+    except DeliveryError as error:
+        common.talk.error(error_line(error))
+        return error.exit_code
+    return 0
 
 
 def _underway(tally: Tally) -> str:

@@ -68,14 +68,14 @@ def upscale(
     if sources.watch and not money.dry_run:
         from seedvr_cli.cli.watching import upscale_watched
 
-        skim = form == "paths" and not policy.new
+        skim = form == "paths" and not policy.new and not policy.sidecar
         check = what_is_checked(common, waiting_for=None, given=submitting.check, money=money)
         return upscale_watched(common, wishes, replace(policy, skim=skim, check=check), form, sources, money)
     words = sources.sources or ()
     if sources.lists or sources.shard:
         from seedvr_cli.cli.lists import upscale_lists
 
-        skim = form == "paths" and not policy.new
+        skim = form == "paths" and not policy.new and not policy.sidecar
         return upscale_lists(
             common, words, wishes, replace(policy, skim=skim), form, sources, money,
             lambda total: what_is_checked(common, waiting_for=total, given=submitting.check, money=money),
@@ -86,7 +86,7 @@ def upscale(
     )
     if money.dry_run:
         return print_requests(common, prospects, policy)
-    if form == "paths" and not policy.new and tell_delivered(common, prospects):
+    if form == "paths" and not policy.new and not policy.sidecar and tell_delivered(common, prospects):
         return 0
     from seedvr_cli.cli.failed_file import Failures
     from seedvr_cli.cli.session import Workload, prepare_claims, run_work
@@ -142,6 +142,7 @@ def make_policy(
         fail_fast=submitting.fail_fast,
         skip_claimed=submitting.skip_claimed,
         shared_rate=submitting.shared_rate,
+        sidecar=output.sidecar,
     )
 
 

@@ -43,16 +43,18 @@ class Hooks:
 
     `place(media_type)` chooses the destination and records it before the `.part` is made; `note_etag` records what a
     later run needs to resume; `progress(done, total)` in bytes; `pause(seconds)` waits; `jitter()` gives 0-1;
-    `disk` flushes; `largest` is how many bytes a file may have.
+    `disk` flushes; `largest` is how many bytes a file may have. `finish(part, media_type, size)` may change the whole
+    file before it has its name, and says whether it did.
     """
 
     place: Callable[[str], Awaitable[Destination]]
-    note_etag: Callable[[str, str], Awaitable[None]]
+    note_etag: Callable[[str, str | None], Awaitable[None]]
     progress: Callable[[int, int | None], None]
     pause: Callable[[float], Awaitable[None]]
     jitter: Callable[[], float]
     disk: Disk
     largest: int
+    finish: Callable[[str, str, Size | None], Awaitable[bool]] | None = None
 
 
 class Partial:
@@ -143,6 +145,7 @@ class Partial:
             size = self._measure()
         else:
             size = await asyncio.to_thread(self._flush_and_measure)
+        await self._finish(size, hooks)
         mtime_ns = os.fstat(self._descriptor()).st_mtime_ns
         while True:
             try:
@@ -155,6 +158,23 @@ class Partial:
         await hooks.disk.flush_folder(os.path.dirname(path))
         width, height = (size.width, size.height) if size else (None, None)
         return File(path, self.done, self._digest.hexdigest(), self.media_type, width, height), mtime_ns
+
+    async def _finish(self, size: Size | None, hooks: Hooks) -> None:
+        """What its owner makes of it; from then on it is not the server's any more, and nobody can go on with it."""
+        if hooks.finish is None or self.destination is None:
+            return
+        if self._noted is not None:
+            await hooks.note_etag(self.destination.path, None)
+        self.etag = self._noted = None
+        if await hooks.finish(self.destination.part, self.media_type, size):
+            self._written, self._digest = 0, _Digest()
+            await asyncio.to_thread(self._take_anew)
+
+    def _take_anew(self) -> None:
+        assert self.destination is not None
+        os.fsync(self._descriptor())
+        self._written = os.fstat(self._descriptor()).st_size
+        self._digest.follow(self.destination.part, self._written)
 
     def close(self) -> None:
         """Let go of the `.part`; its bytes stay where a later run could go on with them."""

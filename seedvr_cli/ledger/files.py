@@ -132,8 +132,8 @@ class Deliveries:
 
         return await self._database.write(operation)
 
-    async def note_etag(self, job: Job, position: int, path: str, etag: str) -> None:
-        """Record what `If-Range` needs to resume this `.part` in a later run."""
+    async def note_etag(self, job: Job, position: int, path: str, etag: str | None) -> None:
+        """Record what `If-Range` needs to resume this `.part` in a later run; None where nobody can."""
         await self._database.write(
             lambda connection: connection.execute(
                 "UPDATE deliveries SET etag = ? WHERE job = ? AND position = ? AND path = ?",

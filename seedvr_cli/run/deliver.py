@@ -93,7 +93,7 @@ class Courier(ABC):
         """Bring one file; the job, which may have gained its price. `is_new`: this run has submitted the job."""
 
     def _hooks(
-        self, place: Callable[[str], Awaitable[Destination]], note_etag: Callable[[str, str], Awaitable[None]]
+        self, place: Callable[[str], Awaitable[Destination]], note_etag: Callable[[str, str | None], Awaitable[None]]
     ) -> Hooks:
         """What a download asks of us: a name, and that what happens is recorded and told."""
         run, clock = self._run, self._run.clock
@@ -207,7 +207,7 @@ class FileCourier(Courier):
             base = os.path.abspath(self._name.shown(media.job, media_type, media.position))
             return Destination(await self._place(media, base, recorded), run.policy.overwrite)
 
-        async def note_etag(path: str, etag: str) -> None:
+        async def note_etag(path: str, etag: str | None) -> None:
             if not self._is_stdout:
                 await self._deliveries.note_etag(media.job, media.position, path, etag)
 

@@ -124,7 +124,7 @@ class ObjectCourier(Courier):
         async def place(_: str) -> Destination:
             return Destination(passing)
 
-        async def note_etag(_: str, __: str) -> None:
+        async def note_etag(_: str, __: str | None) -> None:
             """A later run begins again."""
 
         hooks = self._hooks(place, note_etag)

@@ -22,7 +22,8 @@ class Policy:
     `skip_claimed` leaves what another run holds. `shared_rate`: `rate` is that of all machines with the same ledger.
     `callback` is the public URL below which the gateway calls `seedvr listen`.
     `check` is which sources are looked at before they are paid for: files of this machine, all of them, or none.
-    `upload` is where files of this machine go, so that the gateway can read them.
+    `sidecar`: the JSON object is written beside each result. `upload` is where files of this machine go, so that the
+    gateway can read them.
     `skim` passes over delivered items of a list without a closer look than name, size and time.
     """
 
@@ -44,6 +45,7 @@ class Policy:
     shared_rate: bool = False
     upload: Target | None = None
     check: Check = "none"
+    sidecar: bool = False
     skim: bool = False
     profile: str = "default"
 

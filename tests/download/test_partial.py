@@ -14,6 +14,45 @@ from seedvr_cli.download import partial as delivery
 from seedvr_cli.download.download import fetch_file
 from seedvr_cli.values.errors import DeliveryError, NoPlace
 
+# What its owner makes of a whole file.
+
+
+def test_what_is_made_of_the_whole_file_is_what_is_delivered(owner, folder):
+    """The owner may change the file before it has its name: bytes, digest and time are those of what it became."""
+
+    async def finish(part, media_type, size):
+        assert (media_type, size.width) == ("image/png", 40)
+        with open(part, "ab") as file:
+            file.write(b"more")
+        os.utime(part, ns=(0, 1_000_000_000))
+        return True
+
+    async def run():
+        return await fetch_file(URL, Server(body(PNG, etag='"a"')).fetch, replace(owner.hooks, finish=finish))
+
+    file, mtime_ns = asyncio.run(run())
+    content = (folder / "out.png").read_bytes()
+    assert content == PNG + b"more"
+    assert (file.bytes, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert mtime_ns == os.stat(folder / "out.png").st_mtime_ns
+
+
+def test_a_changed_part_is_not_gone_on_with(owner, folder):
+    """From the moment in which the owner may change it the recorded ETag is gone: a later run begins anew."""
+
+    async def finish(part, media_type, size):
+        assert owner.etags[-1] == ("out.png", None)
+        raise OSError(errno.ENOSPC, "no space", part)
+
+    async def run():
+        await fetch_file(URL, Server(body(PNG, etag='"a"')).fetch, replace(owner.hooks, finish=finish))
+
+    with pytest.raises(NoPlace):
+        asyncio.run(run())
+    assert owner.etags[0][1] == '"a"'
+    assert files(folder) == []
+
+
 # Names.
 
 

@@ -1,0 +1,53 @@
+"""--sidecar: the JSON object beside each result."""
+
+import json
+import os
+
+import pytest
+
+
+def test_a_sidecar_is_the_json_object(run, sandbox, url, work):
+    """NAME.json beside the result is what --json prints, and the same command again leaves it so."""
+    done = run("image", url, "--sidecar", "--json", "-o", "out/", to=sandbox)
+    assert done.rc == 0, done.stderr
+    path = work / "out" / "photo-upscaled.png.json"
+    assert json.loads(path.read_text()) == done.object
+    assert sorted(os.listdir(work / "out")) == ["photo-upscaled.png", "photo-upscaled.png.json"]
+    again = run("image", url, "--sidecar", "--json", "-o", "out/", to=sandbox)
+    assert (again.rc, json.loads(path.read_text())["request_id"]) == (0, done.object["request_id"])
+    assert len(os.listdir(work / "out")) == 2
+
+
+def test_what_is_delivered_gets_one_afterwards(run, sandbox, url, work):
+    """A result that stands already gets its sidecar when the same command asks for one, from a list as well."""
+    assert run("image", url, to=sandbox).rc == 0
+    path = work / "photo-upscaled.png.json"
+    assert run("image", url, "--sidecar", to=sandbox).rc == 0
+    path.unlink()
+    assert run("image", "--from", "-", "--sidecar", stdin=f"{url}\n", to=sandbox).rc == 0
+    assert path.exists()
+
+
+def test_download_writes_one_too(run, sandbox, url, work):
+    """What was submitted before gets its sidecar when it is delivered."""
+    assert run("image", url, "--no-wait", to=sandbox).rc == 0
+    assert run("download", "--sidecar", to=sandbox).rc == 0
+    assert json.loads((work / "photo-upscaled.png.json").read_text())["source"] == url
+
+
+@pytest.mark.parametrize("content", ["{}", "mine", '{"v": 1}'])
+def test_a_file_of_somebody_elses_is_not_touched(run, sandbox, url, work, content):
+    """A file in the way that is none of ours stays, the result is delivered, and the code is 1."""
+    path = work / "photo-upscaled.png.json"
+    path.write_text(content)
+    done = run("image", url, "--sidecar", to=sandbox)
+    assert (done.rc, done.lines) == (1, ["photo-upscaled.png"])
+    assert "photo-upscaled.png.json is in the way" in done.stderr
+    assert path.read_text() == content
+
+
+def test_what_failed_has_none(run, gateway, url, work):
+    """A job without a result leaves no file at all."""
+    gateway = gateway(lambda heard: gateway.view(heard, "ERROR") if "status" in heard.path else None)
+    assert run("image", url, "--sidecar", to=gateway).rc == 1
+    assert os.listdir(work) == []
