@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seedvr_cli.plan.formats import named_format
 from seedvr_cli.plan.lists import Entry
 from seedvr_cli.plan.sources import LONGEST_URL, expand, plain_source
 from seedvr_cli.plan.wishes import Wishes
@@ -151,9 +152,13 @@ class Planner:
         options = wishes.options
         if any(flag in SIZE_FLAGS for flag in chosen):
             options = {flag: value for flag, value in options.items() if flag not in SIZE_FLAGS}
+        given = chosen.get("format") or options.get("format") or extra.get("output_format")
+        named = named_format(output, endpoint, given if isinstance(given, str) else None)
         own_calls = {"webhook"} if wishes.calls_us else set()
         defaults = {flag: value for flag, value in wishes.defaults.items() if flag not in own_calls}
-        options = with_defaults(defaults, endpoint, {**options, **chosen})
+        options = with_defaults(defaults, endpoint, {**options, **chosen, **({"format": named} if named else {})})
+        if named is not None and named == endpoint.usual_format:
+            options.pop("format", None)  # the request is the same without
         request = build_request(endpoint, Source("", "", "", ""), options, extra, calls_us=wishes.calls_us)
         return Recipe(
             request,

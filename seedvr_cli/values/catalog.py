@@ -39,8 +39,8 @@ class Endpoint:
     """One product of the gateway, under our own name: `model_id` does not tell them apart.
 
     `result_type` is what answers call every result, whatever it is, and `has_spaced_stamps` whether the ends of jobs
-    are written with a space in place of the T and the Z (reference: the endpoints' own examples). `usual_scale` is
-    what it multiplies by where nothing is asked for, if that is documented.
+    are written with a space in place of the T and the Z (reference: the endpoints' own examples). `usual_scale` and
+    `usual_format` are what it makes where nothing is asked for, if that is documented.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Endpoint:
     result_type: str | None = None
     has_spaced_stamps: bool = False
     usual_scale: float | None = None
+    usual_format: str | None = None
 
     @property
     def largest_side(self) -> int | None:
@@ -142,6 +143,7 @@ SEVEN_B_IMAGE = Endpoint(
     prices=_FLAT_PRICE,
     has_spaced_stamps=True,
     usual_scale=2.0,
+    usual_format="png",
 )
 
 THREE_B_IMAGE = Endpoint(
