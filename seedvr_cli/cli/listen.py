@@ -84,9 +84,10 @@ def listen(
             address,
             output=common.choose("output", output.output),
             interval=common.choose("poll-interval", poll_interval, "listen"),
+            most=once,
             say=lambda text: common.talk.say(f"seedvr: {text}"),
         )
-        programs.begin(listener, once)
+        programs.begin(listener)
         url = await listener.open()
         called = f", called by {public.rstrip('/')}/hook/..." if public else ""
         common.talk.say(f"seedvr: listening on {url}{called}")

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
@@ -33,10 +34,9 @@ class Programs:
         self._running: set[asyncio.subprocess.Process] = set()
         self.failed = 0
 
-    def begin(self, listener: Listener, once: int | None) -> None:
-        """Serve this listener; it is stopped after `once` jobs."""
+    def begin(self, listener: Listener) -> None:
+        """Serve this listener."""
         self._listener = listener
-        self._left = once
 
     def take(self, outcome: Outcome) -> None:
         """A job has ended."""
@@ -55,29 +55,29 @@ class Programs:
 
     async def _pass_on(self, outcome: Outcome) -> None:
         async with self._room:
-            if self._left == 0:
-                return
-            if self._words and outcome.job is not None and outcome.job.state != "running":
-                await self._run(outcome)
+            is_passed_on = self._listener.is_end(outcome)
+            if is_passed_on and self._words:
+                is_passed_on = await self._run(outcome)
             try:
-                is_end = await self._listener.passed_on(outcome)
+                if is_passed_on:
+                    await self._listener.passed_on(outcome)
+                    return
             except LedgerError as error:
                 self._talk.error(f"seedvr: {error.message}")
-                return
-        if is_end and self._left:
-            self._left -= 1
-            if self._left == 0:
-                self._listener.stop()
+            self._listener.later(outcome)
 
-    async def _run(self, outcome: Outcome) -> None:
-        """The program, its output beside our talk: standard output carries results."""
+    async def _run(self, outcome: Outcome) -> bool:
+        """The program, its output beside our talk: standard output carries results. False where it never began.
+
+        It has a session of its own, so that Ctrl-C is for us: what we are ended with is not what it is ended with.
+        """
         try:
             process = await asyncio.create_subprocess_exec(
-                *self._words, stdin=asyncio.subprocess.PIPE, stdout=_talk_stream()
+                *self._words, stdin=asyncio.subprocess.PIPE, stdout=_talk_stream(), start_new_session=True
             )
         except OSError as error:
             self._tell(outcome, error.strerror or str(error))
-            return
+            return False
         self._running.add(process)
         try:
             await process.communicate(machine.line(machine.outcome_object(outcome)).encode() + b"\n")
@@ -86,6 +86,7 @@ class Programs:
         if process.returncode:
             code = process.returncode
             self._tell(outcome, f"it ended with {code}" if code > 0 else f"it was ended by signal {-code}")
+        return True
 
     def _tell(self, outcome: Outcome, why: str) -> None:
         self.failed += 1
@@ -99,7 +100,7 @@ class Programs:
             task.cancel()
         for process in self._running:
             with suppress(ProcessLookupError):
-                process.terminate()
+                os.killpg(process.pid, signal.SIGTERM)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 

@@ -125,7 +125,7 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
                             reporter.result(lambda outcome=event.outcome: results.write(outcome))  # type: ignore[misc]
                             if policy.sidecar:
                                 codes.add(_write_sidecars(common, event.outcome))
-                            if work.on_end is not None:
+                            if work.on_end is not None and results.trouble is None:
                                 work.on_end(event.outcome)
                         elif isinstance(event, Skipped):
                             tally.skip(len(event.paths))

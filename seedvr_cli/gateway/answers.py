@@ -8,6 +8,7 @@ from typing import Any
 from seedvr_cli.gateway.transport import Incoming, Reply
 from seedvr_cli.values.answer import Answer, Stream
 from seedvr_cli.values.errors import RangeRefused
+from seedvr_cli.values.redaction import without_queries
 from seedvr_cli.values.schedule import parse_timestamp
 
 # Characters of an error body that are worth a line.
@@ -54,7 +55,7 @@ def parse_answer(body: Any) -> Answer | None:
         media_type=(as_text(output.get("media_type")) or "")[:LONGEST_WORD] or None
         if isinstance(output, dict)
         else None,
-        error=None if error is None else _as_words(error)[:LONGEST_ERROR],
+        error=None if error is None else without_queries(_as_words(error))[:LONGEST_ERROR],
         created_at=parse_timestamp(body.get("created_at")),
         completed_at=parse_timestamp(body.get("completed_at")),
         model_id=as_text(body.get("model_id")),

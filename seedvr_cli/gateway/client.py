@@ -33,6 +33,7 @@ from seedvr_cli.values.errors import (
     RequestRefused,
     UsageError,
 )
+from seedvr_cli.values.redaction import without_queries
 from seedvr_cli.values.request import Request
 from seedvr_cli.values.schedule import retry_after
 from seedvr_cli.values.urls import is_allowed_url, is_local_gateway, is_loopback, wire_url
@@ -145,7 +146,7 @@ class Gateway:
         if 200 <= reply.status < 300:
             answer = parse_answer(self._read(reply))
             if answer is None:
-                text = excerpt(self._hide(reply.text))
+                text = excerpt(without_queries(self._hide(reply.text)))
                 raise OutcomeUnknown(f"the gateway accepted the submission, but its answer names no request id: {text}")
             return answer
         self._raise_refusal(reply)
@@ -174,7 +175,7 @@ class Gateway:
         if 200 <= reply.status < 300:
             answer = parse_answer(self._read(reply))
             if answer is None or answer.request_id != request_id:
-                text = excerpt(self._hide(reply.text))
+                text = excerpt(without_queries(self._hide(reply.text)))
                 raise GatewayError(f"the gateway's answer is not about this job: {text}")
             return answer
         self._raise_refusal(reply)
@@ -266,7 +267,7 @@ class Gateway:
         words = []
         if isinstance(body, dict):
             words = [body[key] for key in ("error", "message", "detail") if isinstance(body.get(key), str)]
-        text = excerpt(self._hide(": ".join(dict.fromkeys(words)) or reply.text))
+        text = excerpt(without_queries(self._hide(": ".join(dict.fromkeys(words)) or reply.text)))
         return f"the gateway answered HTTP {reply.status}" + (f": {text}" if text else "")
 
     def _read(self, reply: Reply) -> Any:

@@ -8,7 +8,6 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
 from seedvr_cli.ledger.board import BEAT_SECONDS, ENDS, LEASE_SECONDS, Record, is_ours
 from seedvr_cli.objects.store import open_store
+from seedvr_cli.objects.threads import Threads
 from seedvr_cli.values.checkup import Check, clock_check
 from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.redaction import redact
@@ -41,7 +41,7 @@ class BucketBoard:
         self.name = f"the shared ledger {redact(url)}"
         self.id = self.secret = ""
         self._store = open_store(url)
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="board")
+        self._threads = Threads(AT_ONCE, "board")
         self._own = uuid.uuid4().hex
         # What the store's clock said, and when by ours.
         self._clock: tuple[datetime, float] | None = None
@@ -49,33 +49,26 @@ class BucketBoard:
         self._seen: dict[str, tuple[int, Mark]] = {}
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._probe()
-            made = json.dumps({"version": VERSION, "id": uuid.uuid4().hex, "secret": token_hex(32)})
-            await self._create("meta", made)
-            there = await self._get("meta")
-            meta = json.loads(there[0]) if there else {}
-            if meta.get("version", 0) > VERSION:
-                raise LedgerError(f"{self.name} was made by a newer seedvr", hint="update seedvr")  # noqa: TRY301
-        except BaseException:
-            self._threads.shutdown(wait=False)
-            raise
+        await self._probe()
+        made = json.dumps({"version": VERSION, "id": uuid.uuid4().hex, "secret": token_hex(32)})
+        await self._create("meta", made)
+        there = await self._get("meta")
+        meta = json.loads(there[0]) if there else {}
+        if meta.get("version", 0) > VERSION:
+            raise LedgerError(f"{self.name} was made by a newer seedvr", hint="update seedvr")
         self.id, self.secret = str(meta.get("id")), str(meta.get("secret"))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._threads.shutdown(wait=False)
+        """Nothing is open."""
 
     async def examine(self) -> Sequence[Check]:
         """See `Board`."""
-        try:
-            await self._probe()
-            theirs = await self._now()
-            ours = datetime.now(UTC)
-            await self._call(lambda: obstore.delete(self._store, f"clocks/{self._own}"))
-            there = await self._get("meta")
-        finally:
-            self._threads.shutdown(wait=False)
+        await self._probe()
+        theirs = await self._now()
+        ours = datetime.now(UTC)
+        await self._call(lambda: obstore.delete(self._store, f"clocks/{self._own}"))
+        there = await self._get("meta")
         meta = json.loads(there[0]) if there else {}
         self.id = str(meta.get("id", ""))
         clock = clock_check("shared-clock", "the store's", theirs, ours, "the day of max-cost-per-day is its own")
@@ -240,7 +233,7 @@ class BucketBoard:
 
     async def _call(self, call: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+            return await self._threads.call(call)
         except (AlreadyExistsError, PreconditionError, FileNotFoundError):
             raise
         except (BaseError, OSError) as error:

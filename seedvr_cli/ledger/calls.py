@@ -34,12 +34,15 @@ class Calls:
         """What signs the addresses that the gateway calls: the first one new addresses, the others older ones."""
         return (read_secret(self._folder),)
 
-    async def told(self, claim: str, request_id: str | None) -> Job | None:
-        """The job of that claim; where its id is unknown, what a callback said it was is kept, to be looked into."""
+    async def told(self, gateway: str, claim: str, request_id: str | None) -> Job | None:
+        """The gateway's job of that claim; where its id is unknown, what a callback said it was is kept.
+
+        That is to be looked into.
+        """
 
         def operation(connection: sqlite3.Connection) -> Job | None:
-            query = "SELECT * FROM jobs WHERE key = ? AND claim = ? ORDER BY id DESC LIMIT 1"
-            row = connection.execute(query, (key_of(claim), claim)).fetchone()
+            query = "SELECT * FROM jobs WHERE key = ? AND claim = ? AND gateway = ? ORDER BY id DESC LIMIT 1"
+            row = connection.execute(query, (key_of(claim), claim, gateway)).fetchone()
             if row is None:
                 return None
             if row["request_id"] is None and request_id and row["told"] != request_id:
@@ -59,6 +62,8 @@ class Calls:
 
         def operation(connection: sqlite3.Connection) -> Job:
             row = connection.execute("SELECT run FROM jobs WHERE id = ?", (job.id,)).fetchone()
+            if row is None:  # it was not submitted after all
+                return replace(job, state="forgotten", request_id=None, told=None)
             there = read_job(connection, job.id)
             if there.state in {"reserved", "submitting"} and not self._lock.is_alive(row["run"]):
                 settle(connection, there.id, "submitting")  # a callback came: it was sent
@@ -68,8 +73,25 @@ class Calls:
         return await self._database.write(operation)
 
     async def disbelieve(self, job: Job) -> None:
-        """What a callback said of the job's id was not so."""
-        await self._database.write(lambda connection: update_job(connection, job.id, told=None))
+        """What a callback said of the job's id was not so; what another has said since stands."""
+        query = "UPDATE jobs SET told = NULL WHERE id = ? AND told = ?"
+        await self._database.write(lambda connection: connection.execute(query, (job.id, job.told)))
+
+    async def take(self, job: Job) -> bool:
+        """Whether this run is the one to pass on how the job ended: another that is at it lives, or has done it."""
+        run = self._lock.take()
+
+        def operation(connection: sqlite3.Connection) -> bool:
+            query = "SELECT heard_at, listener FROM jobs WHERE id = ?"
+            row = connection.execute(query, (job.id,)).fetchone()
+            if row is None or row["heard_at"] is not None:
+                return False
+            if row["listener"] not in {None, run} and self._lock.is_alive(row["listener"]):
+                return False
+            update_job(connection, job.id, listener=run)
+            return True
+
+        return await self._database.write(operation)
 
     async def passed_on(self, job: Job) -> None:
         """The user's programs know of the job's end."""
@@ -92,17 +114,17 @@ class SharedCalls(Calls):
         board = await self._open_board()
         return (board.secret, *await super().secrets())
 
-    async def told(self, claim: str, request_id: str | None) -> Job | None:
+    async def told(self, gateway: str, claim: str, request_id: str | None) -> Job | None:
         """See `Calls`; a job of another machine becomes one of ours."""
-        job = await super().told(claim, request_id)
+        job = await super().told(gateway, claim, request_id)
         if job is not None:
             return job
         board = await self._open_board()
         known = (await board.look([key_of(claim)])).get(key_of(claim))
-        if known is None or known.claim != claim:
+        if known is None or (known.claim, known.gateway) != (claim, gateway):
             return None
         await self._bring_home(known, _draft_of(known))
-        return await super().told(claim, request_id)
+        return await super().told(gateway, claim, request_id)
 
     async def current(self, job: Job) -> Job:
         """See `Calls`; of what another machine may still be sending, too, nothing is settled."""

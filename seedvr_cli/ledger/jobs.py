@@ -36,6 +36,9 @@ RECENT_JOBS = 20
 # Seconds by which the gateway's stamps may be off, as it cuts some of them.
 STAMP_SECONDS = 1.0
 
+# What the key of a job begins with of which only the request id is known.
+ADOPTED = "request:"
+
 T = TypeVar("T")
 
 
@@ -156,7 +159,7 @@ class Ledger:
     async def adopt(self, request_id: str, gateway: str, profile: str) -> Job:
         """Record a job that another machine or program submitted, so that its delivery can be resumed."""
         draft = Draft(
-            key=f"request:{request_id}",
+            key=f"{ADOPTED}{request_id}",
             gateway=gateway,
             endpoint=None,
             source=None,
@@ -255,6 +258,9 @@ class Ledger:
             row = connection.execute(query, (key,)).fetchone()
             if row is None:
                 return None
+            if row["state"] == "failed":  # an older one that is COMPLETED has what is asked for
+                older = "SELECT * FROM jobs WHERE key = ? AND state = 'completed' ORDER BY id DESC LIMIT 1"
+                row = connection.execute(older, (key,)).fetchone() or row
             if row["state"] not in {"reserved", "submitting"} or self._lock.is_alive(row["run"]):
                 return job_of(row)
             settle(connection, row["id"], row["state"])
@@ -264,6 +270,11 @@ class Ledger:
         query = "SELECT id, state FROM jobs WHERE run = ? AND state IN ('reserved', 'submitting')"
         for row in connection.execute(query, (self._lock.take(),)).fetchall():
             settle(connection, row["id"], row["state"])
+
+
+def is_adopted(job: Job) -> bool:
+    """Whether all that is known of it is its request id."""
+    return job.key.startswith(ADOPTED)
 
 
 def _by_request(connection: sqlite3.Connection, request_id: str, gateway: str) -> Job | None:

@@ -114,8 +114,8 @@ def _add_shortcuts(connection: sqlite3.Connection) -> None:
 
 
 def _add_calls(connection: sqlite3.Connection) -> None:
-    """The claim in the address that the gateway calls, the id that it told there, and when that was passed on."""
-    for column in ("claim TEXT", "told TEXT", "heard_at REAL"):
+    """The claim in the address that the gateway calls, the id that it told there, who passes that on, and when."""
+    for column in ("claim TEXT", "told TEXT", "heard_at REAL", "listener TEXT"):
         connection.execute(f"ALTER TABLE jobs ADD COLUMN {column}")
     connection.execute("CREATE INDEX jobs_called ON jobs (gateway, id) WHERE claim IS NOT NULL AND heard_at IS NULL")
 

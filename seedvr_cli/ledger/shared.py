@@ -16,7 +16,7 @@ from seedvr_cli.ledger.board import ANSWERS, BEAT_SECONDS, ENDS, Board, BoardSta
 from seedvr_cli.ledger.calls import SharedCalls
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.purse import Purse
-from seedvr_cli.ledger.rows import insert_job, job_of, stamp
+from seedvr_cli.ledger.rows import insert_job, job_of, stamp, update_job
 from seedvr_cli.ledger.telling import Teller
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
@@ -237,11 +237,32 @@ class SharedLedger(Ledger):
     async def _own_verdict(self, draft: Draft, terms: Terms) -> Verdict:
         """What this machine knows by itself; Free where the board, which is open then, is to be asked."""
         verdict = await super().ask(draft, replace(terms, day_cap=None))
+        if isinstance(verdict, Unanswered):
+            verdict = await self._healed(verdict, terms)
         if isinstance(verdict, Free):
             await self.prepare()
         elif self._is_ready and isinstance(verdict, Paid | Failed) and verdict.job.id not in self._records:
             with suppress(LedgerError):  # a run that was killed may have recorded its end here, and not there
                 await self._backlog.tell(verdict.job)
+        return verdict
+
+    async def _healed(self, verdict: Unanswered, terms: Terms) -> Verdict:
+        """What another machine has learnt of a submission of ours whose answer was lost: a callback may have told."""
+        job = verdict.job
+        with suppress(LedgerError):
+            await self.prepare()
+            known = (await self.board.look([job.key])).get(job.key)
+            if known is None or known.request_id is None or known.state not in ANSWERS.values():
+                return verdict
+            is_ours = known.claim == job.claim if job.claim else known.run == await self.run_of(job)
+            if is_ours:
+                status = known.facts.get("status") or "PROCESSING"
+                healed = await super().record(job, Answer(known.request_id, status))
+                return (
+                    Failed(healed)
+                    if healed.state == "failed" and not terms.after_failure
+                    else (Free() if healed.state in {"failed", "error"} else Paid(healed))
+                )
         return verdict
 
     async def _judge_record(self, known: Record, draft: Draft, terms: Terms) -> Verdict:
@@ -265,10 +286,11 @@ class SharedLedger(Ledger):
         def operation(connection: sqlite3.Connection) -> Job:
             query = "SELECT * FROM jobs WHERE key = ? AND gateway = ? AND request_id IS ? ORDER BY id DESC LIMIT 1"
             row = connection.execute(query, (known.key, known.gateway, known.request_id)).fetchone()
-            if row is not None and row["state"] == known.state:
-                return job_of(row)
-            job = _job_of(known, draft)
             claim = draft.claim if draft.claim == known.claim else None
+            if row is not None and row["state"] == known.state:
+                is_to_be_called = claim is not None and row["claim"] is None
+                return update_job(connection, row["id"], claim=claim) if is_to_be_called else job_of(row)
+            job = _job_of(known, draft)
             own = replace(draft, price=known.price, claim=claim)
             return insert_job(
                 connection, own, job.state, None, status=job.status, request_id=job.request_id, error=job.error,

@@ -54,10 +54,15 @@ class ObjectFacts:
 
 def split_url(url: str) -> tuple[str, str]:
     """A store's root, and the object's path in it; UsageError where it names no bucket."""
-    parts = urlsplit(url)
-    if not parts.netloc or parts.query or parts.fragment:
+    scheme, _, rest = url.partition("://")
+    bucket, _, path = rest.partition("/")
+    if not bucket or any(character in bucket for character in "?#@:"):
         raise UsageError(f"{redact(url)} names no bucket", hint=_FORMS)
-    return f"{parts.scheme}://{parts.netloc}", parts.path.lstrip("/")
+    parts = path.split("/")
+    has_gap = any(part in {"", ".", ".."} for part in parts[:-1]) or parts[-1] in {".", ".."}
+    if (path and has_gap) or not path.isprintable():
+        raise UsageError(f"{redact(url)[:200]!r}: a part of its path is none that every store takes", hint=_FORMS)
+    return f"{scheme}://{bucket}", path
 
 
 def check_url(url: str) -> None:
@@ -80,7 +85,7 @@ def open_store(url: str, *, endpoint: str | None = None, region: str | None = No
         client = {"allow_http": True} if _is_plain(options.get("endpoint")) else {}
         return from_url(url, config=options or None, client_options=client, retry_config=_RETRIES)  # type: ignore[call-overload]
     except (BaseError, ValueError) as error:
-        reason = " ".join(redact(str(error)).split())[:200]
+        reason = " ".join(redact(str(error).partition("Debug source")[0]).split())[:200]
         raise UsageError(f"{redact(url)}: {reason}", hint=_FORMS) from error
 
 
@@ -148,14 +153,31 @@ class ObjectStore:
 
         self._call(lambda: obstore.delete(self._store, path), missing=None)
 
-    def probe(self, folder: str) -> None:
-        """StoreError where nothing can be made in that folder."""
+    def put_empty(self, path: str) -> None:
+        """An object with nothing in it, whatever was there."""
         import obstore
 
-        path = f"{folder}/.seedvr" if folder else ".seedvr"
         self._call(lambda: obstore.put(self._store, path, b"", use_multipart=False))
+
+    def has_any(self, folder: str) -> bool:
+        """Whether there is anything below that path."""
+        import obstore
+
+        found = self._call(lambda: next(iter(obstore.list(self._store, folder)), []))
+        return bool(found)
+
+    def probe(self, folder: str) -> None:
+        """StoreError where nothing can be made in that folder, or what is there would be replaced."""
+        import obstore
+
+        path = f"{folder.rstrip('/')}/.seedvr" if folder else ".seedvr"
+        self.put_empty(path)
+        again = self._call(lambda: obstore.put(self._store, path, b"", mode="create", use_multipart=False))
         with suppress(StoreError):  # who may make objects need not be one who may delete them
-            self._call(lambda: obstore.delete(self._store, path), missing=None)
+            self.delete(path)
+        if again is not None:
+            words = "makes objects where there are some already: results would go over what is there"
+            raise StoreError(f"{self._root} cannot be used: the store {words}", is_lasting=True)
 
     def read(self, path: str) -> io.BufferedReader:
         """The object's bytes, read as they are asked for."""
@@ -186,8 +208,12 @@ class ObjectStore:
         except (PermissionDeniedError, UnauthenticatedError) as error:
             words = f"{self._root} refuses access (403): look at the keys, and at what they may do"
             raise StoreError(words, is_lasting=True) from error
+        except Stopped:
+            raise
         except (BaseError, OSError) as error:
             raise StoreError(self._words(error)) from error
+        except (ValueError, TypeError) as error:  # a path that it does not take
+            raise StoreError(self._words(error), is_lasting=True) from error
 
     def _words(self, error: Exception) -> str:
         text = redact(str(error).partition("Debug source")[0])

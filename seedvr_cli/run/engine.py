@@ -158,7 +158,6 @@ class Engine:
         if self._feeder:
             with suppress(asyncio.CancelledError):
                 await self._feeder
-        self._state.stores.close()
         self._events.put_nowait(None)
 
 

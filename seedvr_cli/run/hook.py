@@ -61,12 +61,12 @@ class Address:
 
 
 @asynccontextmanager
-async def serve_hook(address: Address, calls: Calls, wake: Callable[[Job], None]) -> AsyncIterator[str]:
-    """Take callbacks for the length of the block; yields the URL. `wake` is told of each job that was called about.
+async def serve_hook(address: Address, calls: Calls, gateway: str, wake: Callable[[Job], None]) -> AsyncIterator[str]:
+    """Take callbacks for the length of the block; yields the URL. `wake` is told of each job of that gateway.
 
     Raises LedgerError where the secret of the addresses is not to be had, UsageError where nobody can listen there.
     """
-    hook = _Hook(calls, await calls.secrets(), wake)
+    hook = _Hook(calls, await calls.secrets(), gateway, wake)
     connections: set[Connection] = set()
     context = address.context()
     try:
@@ -88,7 +88,8 @@ async def serve_hook(address: Address, calls: Calls, wake: Callable[[Job], None]
 
 
 class _Hook:
-    def __init__(self, calls: Calls, secrets: tuple[str, ...], wake: Callable[[Job], None]) -> None:
+    def __init__(self, calls: Calls, secrets: tuple[str, ...], gateway: str, wake: Callable[[Job], None]) -> None:
+        self._gateway = gateway
         self._calls = calls
         self._secrets = secrets
         self._wake = wake
@@ -104,7 +105,7 @@ class _Hook:
 
     async def _take(self, claim: str, body: bytes) -> Answer:
         try:
-            job = await self._calls.told(claim, _told_id(body))
+            job = await self._calls.told(self._gateway, claim, _told_id(body))
         except LedgerError:
             return LATER
         if job is not None and not job.is_heard:

@@ -14,6 +14,9 @@ from seedvr_cli.values.events import Crashed, Started
 from seedvr_cli.values.items import Attachment, Item, Outcome, Purchase
 from seedvr_cli.values.schedule import usual
 
+# States of a job that the gateway does nothing for any more.
+ENDED = frozenset({"completed", "failed", "error"})
+
 
 async def live(item: Item, run: RunState) -> Outcome:
     """Whatever happens becomes an outcome; only cancellation gets out.
@@ -64,6 +67,9 @@ class _Life:
             error = Unforeseen(caught)
             self._run.emit(Crashed(self._item, caught, error))
         progress = self._progress
+        has_ended = progress.job is not None and progress.job.state in ENDED and not progress.is_skipped
+        if has_ended and isinstance(self._item, Purchase):  # the gateway needs the source no more
+            await self._run.uploads.let_go(self._item.request.source, self._item.key)
         is_stranger = isinstance(self._item, Attachment) and self._item.job is None
         return Outcome(
             item=self._item,
@@ -113,8 +119,6 @@ class _Life:
         if delivers:
             async with run.downloads:
                 await self._courier.deliver(progress, deadline)
-        if isinstance(item, Purchase) and policy.wait:
-            await run.uploads.let_go(item.request.source)
         if failure is not None:
             raise failure
 

@@ -5,10 +5,12 @@ and then. Work for an engine, which delivers it; whoever gets the outcome says w
 """
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from seedvr_cli.ledger.jobs import is_adopted
 from seedvr_cli.plan.attach import attach
 from seedvr_cli.run.hook import Address, serve_hook
 from seedvr_cli.run.policy import Clock
@@ -16,7 +18,7 @@ from seedvr_cli.run.session import Session
 from seedvr_cli.run.skim import Work
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import ENDPOINTS
-from seedvr_cli.values.errors import Busy, JobFailed, LedgerError, RequestRefused, SeedvrError
+from seedvr_cli.values.errors import Busy, DeliveryError, JobFailed, LedgerError, RequestRefused, SeedvrError
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.job import Job
 from seedvr_cli.values.schedule import backoff
@@ -25,6 +27,8 @@ from seedvr_cli.values.schedule import backoff
 SOON = 1.0
 # Answers of 404 in a row before what a callback said of a job's id is not believed any more.
 MISSING_ANSWERS = 3
+# Deliveries that fail before that is what is passed on.
+DELIVERIES = 3
 # Seconds between two looks at what nobody has called about, at the most.
 LONGEST_ROUND = 10.0
 # Jobs that are asked after at the same time.
@@ -38,7 +42,8 @@ class _Untrue(Exception):
 class Listener:
     """Of one session. `output` is where results go, None for where the command that paid for them meant them to.
 
-    `interval` is how long a job may be silent before it is asked after, in seconds; `say` takes lines for the user.
+    `interval` is how long a job may be silent before it is asked after, in seconds; `most` is after how many jobs it
+    ends; `say` takes lines for the user.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class Listener:
         *,
         output: str | None,
         interval: float,
+        most: int | None = None,
         say: Callable[[str], None],
         clock: Clock | None = None,
     ) -> None:
@@ -59,19 +65,27 @@ class Listener:
         self._clock = clock or Clock()
         self._room = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._ended: asyncio.Queue[Job | None] = asyncio.Queue()
+        # How many more may be passed on: what could not be is given back.
+        self._left = math.inf if most is None else most
+        self._has_left = asyncio.Event()
+        self._passed, self._most = 0, most
         # By the job's number: who looks at it now, and whether it was called about meanwhile; whom a run has; when the
-        # next look is due; and how often in a row one was in vain.
+        # next look is due; how often in a row one was in vain, or found no such id; and how often a delivery failed.
         self._looking: dict[int, bool] = {}
         self._handed: set[int] = set()
         self._due: dict[int, float] = {}
         self._misses: dict[int, int] = {}
+        self._missing: dict[int, int] = {}
+        self._tries: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
         self._count = 0
+        self._is_over = False
 
     async def open(self) -> str:
         """Take callbacks from now on; the URL. Raises UsageError and LedgerError as `serve_hook` does."""
-        serving = serve_hook(self._address, self._session.ledger.calls, self._wake)
+        session = self._session
+        serving = serve_hook(self._address, session.ledger.calls, session.access.name, self._wake)
         url = await self._stack.enter_async_context(serving)
         for job in await self._expected():  # it may have ended while nobody listened
             self._wake(job)
@@ -82,6 +96,12 @@ class Listener:
         rounds = asyncio.create_task(self._go_round())
         try:
             while (job := await self._ended.get()) is not None:
+                while self._left <= 0:
+                    self._has_left.clear()
+                    await self._has_left.wait()
+                    if self._is_over:
+                        return
+                self._left -= 1
                 self._count += 1
                 yield [replace(attach(self._count, job, self._output), is_fresh=True)]
         finally:
@@ -91,20 +111,36 @@ class Listener:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._stack.aclose()
 
-    def stop(self) -> None:
-        """No more work."""
-        self._ended.put_nowait(None)
-
-    async def passed_on(self, outcome: Outcome) -> bool:
-        """The user's programs know of it; False where it did not end the job, which is then tried again later."""
+    def is_end(self, outcome: Outcome) -> bool:
+        """Whether it is to be passed on: a delivery that fails is tried again, some times."""
         job = outcome.job
-        assert job is not None
-        is_end = outcome.error is None or isinstance(outcome.error, JobFailed)
-        if is_end:
-            await self._session.ledger.calls.passed_on(job)
-        self._handed.discard(job.id)
-        self._due[job.id] = self._clock.monotonic() + self._interval
-        return is_end
+        if job is None or job.id not in self._handed:
+            return False
+        if outcome.error is None or isinstance(outcome.error, JobFailed):
+            return True
+        self._tries[job.id] = self._tries.get(job.id, 0) + 1
+        return isinstance(outcome.error, DeliveryError) and self._tries[job.id] >= DELIVERIES
+
+    async def passed_on(self, outcome: Outcome) -> None:
+        """The user's programs know of it. Raises LedgerError."""
+        assert outcome.job is not None
+        await self._session.ledger.calls.passed_on(outcome.job)
+        self._tries.pop(outcome.job.id, None)
+        self._handed.discard(outcome.job.id)
+        self._passed += 1
+        if self._passed == self._most:
+            self._is_over = True
+            self._ended.put_nowait(None)
+            self._has_left.set()
+
+    def later(self, outcome: Outcome) -> None:
+        """It could not be passed on now."""
+        job = outcome.job
+        if job is not None and job.id in self._handed:
+            self._handed.discard(job.id)
+            self._due[job.id] = self._clock.monotonic() + self._interval * 2 ** (self._tries.get(job.id, 1) - 1)
+        self._left += 1
+        self._has_left.set()
 
     async def _expected(self) -> list[Job]:
         return await self._session.ledger.calls.expected(self._session.access.name)
@@ -144,14 +180,14 @@ class Listener:
         wait: float | None = None
         try:
             is_called = True
-            while is_called:
+            while is_called and job.id not in self._handed:
                 async with self._room:
                     self._looking[job.id] = False
                     try:
                         wait = await self._ask(job)
                     except SeedvrError as error:
                         wait = self._failed(job, error)
-                is_called = self._looking[job.id] and wait is not None
+                is_called = self._looking[job.id]
         finally:
             del self._looking[job.id]
         if wait is not None:
@@ -175,11 +211,14 @@ class Listener:
             await ledger.calls.disbelieve(job)
             return None
         self._misses.pop(job.id, None)
+        self._missing.pop(job.id, None)
         recorded = await ledger.record(job, answer)
         if job.request_id is None:
             self._say(f"{job.name}: its submission was accepted as {recorded.request_id}")
         if recorded.state == "running":
             return self._interval
+        if not await ledger.calls.take(recorded):
+            return self._interval  # another listener is at it
         self._handed.add(job.id)
         self._ended.put_nowait(recorded)
         return None
@@ -190,12 +229,14 @@ class Listener:
         if job.request_id is not None:
             return await gateway.poll(job.request_id)
         assert job.told is not None
-        if await self._session.ledger.find(job.told, self._session.access.name):
+        other = await self._session.ledger.find(job.told, self._session.access.name)
+        if other is not None and not is_adopted(other):  # which may be this very job, by its id alone
             raise _Untrue("that is another job")
         try:
             answer = await gateway.poll(job.told)
         except RequestRefused as error:
-            if self._misses.get(job.id, 0) + 1 < MISSING_ANSWERS:  # it may be too new to be seen
+            self._missing[job.id] = self._missing.get(job.id, 0) + 1
+            if self._missing[job.id] < MISSING_ANSWERS:  # it may be too new to be seen
                 raise
             raise _Untrue("the gateway knows no such job") from error
         if not _is_of(job, answer):

@@ -92,11 +92,10 @@ class SharedPace:
     async def take(self, monotonic: Callable[[], float]) -> float:
         """Reserve the next slot; returns the instant of it. A slot that was not used in its time is gone."""
         async with self._drawing:  # who waits for slots takes of the same portion
-            while True:
-                now = monotonic()
-                while self._slots and self._slots[0] < now - self._portion / self._rate:
-                    self._slots.popleft()
-                if self._slots:
-                    return self._slots.popleft()
+            now = monotonic()
+            while self._slots and self._slots[0] < now - self._portion / self._rate:
+                self._slots.popleft()
+            if not self._slots:
                 first = now + await self._draw(self._portion, self._rate)
                 self._slots.extend(first + number / self._rate for number in range(self._portion))
+            return self._slots.popleft()  # however long the answer took: somebody has to go

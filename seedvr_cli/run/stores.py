@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from seedvr_cli.objects.store import ObjectStore, StoreError, split_url
+from seedvr_cli.objects.threads import Threads
 from seedvr_cli.values.errors import DeliveryError, NoPlace
 
 # Requests at the same time.
@@ -19,7 +19,7 @@ class Stores:
 
     def __init__(self) -> None:
         self._stores: dict[str, ObjectStore] = {}
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads = Threads(AT_ONCE, "objects")
         self._probes: dict[str, asyncio.Future[None]] = {}
         # By the name that was asked for, the last number that was taken for it.
         self.numbers: dict[str, int] = {}
@@ -27,13 +27,11 @@ class Stores:
     async def call(self, url: str, operation: Callable[[ObjectStore, str], T]) -> T:
         """The answer of an operation on the store and path that a URL names. Raises UsageError for one that is none."""
         root, path = split_url(url)
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="objects")
         if root not in self._stores:
             self._stores[root] = ObjectStore(root)
         store = self._stores[root]
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, operation, store, path)
+            return await self._threads.call(operation, store, path)
         except StoreError as error:
             hint = "the job is paid for: 'seedvr download' brings it elsewhere"
             raise (NoPlace if error.is_lasting else DeliveryError)(str(error), hint=hint) from error
@@ -43,8 +41,3 @@ class Stores:
         if folder not in self._probes:
             self._probes[folder] = asyncio.ensure_future(self.call(folder, ObjectStore.probe))
         await asyncio.shield(self._probes[folder])
-
-    def close(self) -> None:
-        """Let the threads go."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=False)

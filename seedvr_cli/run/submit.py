@@ -162,7 +162,7 @@ class _Submission:
         if run.halted is not None:
             raise NotSubmitted(run.halted)
         try:
-            await run.uploads.bring(self._request.source, tell)
+            await run.uploads.bring(self._request.source, self._purchase.key, tell)
         except UploadError as error:
             if error.is_lasting:
                 run.halt(error)

@@ -113,7 +113,7 @@ def _all_options() -> Iterable[Option]:
     yield _switch("verbose")
     yield _word_option("progress", *PROGRESS, default="auto")
     yield Option("base-url", _base_url, DEFAULT_BASE_URL)
-    yield Option("public-url", _webhook)
+    yield Option("public-url", _public_url)
     yield Option("upload", _object_url)
     yield Option("upload-endpoint", _webhook)
     yield Option("upload-region", parse_text)
@@ -222,6 +222,13 @@ def _webhook(value: Any) -> str:
     if not isinstance(value, str) or not is_allowed_url(value) or not value.isascii():
         raise ValueError(f"{show(value)} is not an https URL")
     return value
+
+
+def _public_url(value: Any) -> str:
+    url = _webhook(value)
+    if "?" in url or "#" in url:
+        raise ValueError(f"{show(value)}: what stands behind ? or # is no part of an address that others are made of")
+    return url
 
 
 def _object_url(value: Any) -> str:

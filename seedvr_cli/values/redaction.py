@@ -21,6 +21,8 @@ _SECRET_NAME = re.compile(
     r"(?i)(?<![a-z])(?:api|access|private|subscription|account|client|auth|id|refresh|security|session)?"
     r"(?:key|token|sig|signature|secret|credentials?|password|passwd|pass|pwd|auth|authorization|jwt|sas)(?![a-z])"
 )
+# A URL with a query, wherever it ends; what has no end is cut as well.
+_QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*")
 # Name and password before a host; and a password with a slash in it, which a port is not.
 _LOGIN = re.compile(r"//[^/?#\s'\"<>]*@")
 _ODD_LOGIN = re.compile(r"//[^/@\s\[]*?:(?!\d*(?:[/?#\s'\"<>]|$))[^@\s'\"<>]*@")
@@ -36,6 +38,11 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     text = _PARAMETER.sub(_blotted, text)
     text = _KEY.sub(r"\1***", text)
     return _HEADER.sub(r"\1***", text)
+
+
+def without_queries(text: str) -> str:
+    """The text with its URLs cut before their queries, which may be signatures."""
+    return _QUERY.sub(r"\1", text)
 
 
 def _blotted(match: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 from fakes.gateway import CUT, Reply
-from helpers.bucket import BUCKET, moto
+from helpers.bucket import BUCKET, moto, rclone
 from helpers.command import Bench
 from helpers.sources import new_url, urls
 
@@ -146,7 +146,8 @@ def test_a_bucket_that_cannot_be_used_costs_nothing(run, sandbox, store, place, 
         (("-o", place), {**store, "AWS_ENDPOINT_URL": "http://s3.example:9000"}, "in the clear"),
         (("-o", place), {**store, "AWS_PROFILE": "nobody", "HOME": "/nowhere"}, "there is no profile 'nobody'"),
         (("-o", "s3:///x/"), store, "names no bucket"),
-        (("-o", f"{place}x.png?versionId=1"), store, "names no bucket"),
+        (("-o", f"{place}../x/"), store, "a part of its path"),
+        (("-o", f"{place}/x/"), store, "a part of its path"),
     ]
     for words, env, part in cases:
         done = run("image", url, *words, to=sandbox, env=env)
@@ -223,3 +224,11 @@ def test_keys_of_the_shared_files(run, sandbox, store, place, home, url):
     (folder / "config").write_text(f"[profile work]\nregion = us-east-1\nendpoint_url = {store['AWS_ENDPOINT_URL']}\n")
     done = run("image", url, "-o", place, to=sandbox, env={"AWS_PROFILE": "work"})
     assert done.rc == 0, done.stderr
+
+
+def test_a_store_that_ignores_conditions_is_refused(run, sandbox, url, tmp_path):
+    """Where results would go over what is there, nothing is paid."""
+    with rclone(tmp_path / "rclone") as environment:
+        done = run("image", url, "-o", f"s3://{BUCKET}/out/", to=sandbox, env=environment)
+    assert (done.rc, sandbox.accepted(url)) == (2, 0)
+    assert "results would go over what is there" in done.stderr

@@ -1,14 +1,17 @@
 """Files of this machine on their way to the gateway: real object stores, one of which checks signatures."""
 
 import hashlib
+import os
+import signal
 import urllib.error
 import urllib.request
 from io import BytesIO
 
 import pytest
-from fakes.gateway import Reply
+from fakes.gateway import STATUS_PATH, Reply
 from helpers.bucket import BUCKET, moto, rclone
 from helpers.command import Bench
+from helpers.waiting import PATIENCE, wait_for
 from PIL import Image
 
 pytestmark = pytest.mark.slow
@@ -113,15 +116,16 @@ def test_keep_upload_leaves_it_and_nobody_sends_it_again(run, reader, store, pla
     gateway, reading = reader
     picture(work / "a.png")
     assert run("image", "a.png", "--keep-upload", to=gateway, env=store).rc == 0
-    (name,) = names(store, place, monkeypatch)
+    name, mark = names(store, place, monkeypatch)
     assert name.endswith(".png")
+    assert mark == f"{name}.users/kept"
     (tmp_path / "away").mkdir()
     away = Bench(tmp_path / "away")
     away.configure(f'[default]\nupload = "{place}"\n')
     (away.work / "c.png").write_bytes((work / "a.png").read_bytes())
     assert away.run("image", "c.png", "-x", "3", to=gateway, env=store).rc == 0
     assert len(reading.read) == 2
-    assert names(store, place, monkeypatch) == [name]  # who has not sent it does not delete it
+    assert names(store, place, monkeypatch) == [name, mark]  # nor does anybody delete it
 
 
 def test_a_folder_goes_there(run, reader, store, place, work):
@@ -249,3 +253,117 @@ def test_a_large_file_is_sent_in_pieces_and_told(run, gateway, store, place, wor
     assert done.rc == 0, done.stderr
     assert got == [hashlib.sha256(path.read_bytes()).hexdigest()]
     assert "large.png: uploading: " in done.stderr
+
+
+# What a hunt for lost files and money has found.
+
+
+def test_what_another_job_needs_is_not_deleted(run, start, gateway, store, place, work):
+    """While another run's job of the same file is under way, the first one to end leaves the object."""
+    gateway = gateway()
+    is_done, reads = set(), {}
+
+    def script(heard):
+        if heard.method == "POST":
+            reads[heard.json["upscale_factor"]] = heard.json["image_url"]
+            return None
+        if STATUS_PATH in heard.path and heard.request_id not in is_done:
+            return gateway.view(heard, "PROCESSING")
+        return None
+
+    gateway.script = script
+    picture(work / "a.png")
+    slow = start("image", "a.png", "-x", "4", to=gateway, env=store)
+    wait_for(gateway.polls)
+    is_done.add("fake_2")
+    assert run("image", "a.png", "-x", "3", to=gateway, env=store).rc == 0
+    assert read(reads[4]) == (work / "a.png").read_bytes()
+    is_done.add("fake_1")
+    slow.communicate(timeout=PATIENCE)
+    assert read(reads[4]) == 404
+
+
+def test_a_job_that_failed_leaves_nothing(run, gateway, store, place, work, monkeypatch):
+    """After ERROR the object is gone, and so it is when the job is sent again."""
+    gateway = gateway()
+    picture(work / "a.png")
+    gateway.script = lambda heard: gateway.view(heard, "ERROR") if STATUS_PATH in heard.path else None
+    assert run("image", "a.png", to=gateway, env=store).rc == 1
+    assert names(store, place, monkeypatch) == []
+    gateway.script = lambda heard: None
+    assert run("image", "a.png", to=gateway, env=store).rc == 0
+    assert names(store, place, monkeypatch) == []
+
+
+def test_a_source_that_is_moved_meanwhile_harms_nobody(run, gateway, store, place, work, monkeypatch):
+    """A file that is gone when its job is done is no error, and its object goes as well."""
+    gateway = gateway()
+    path = picture(work / "a.png")
+
+    def script(heard):
+        if STATUS_PATH in heard.path:
+            path.unlink(missing_ok=True)
+
+    gateway.script = script
+    done = run("image", "a.png", to=gateway, env=store)
+    assert (done.rc, done.lines) == (0, ["a-upscaled.png"]), done.stderr
+    assert names(store, place, monkeypatch) == []
+
+
+@pytest.mark.parametrize("env", [{"AWS_PROFILE": "nobody"}, {"AWS_ENDPOINT_URL": "http://s3.example"}])
+def test_no_address_leaves_nothing_unknown(run, gateway, store, env):
+    """Where no address can be made of an object, nothing is claimed, and nothing is left that holds the next run."""
+    gateway = gateway()
+    done = run("image", f"s3://{BUCKET}/a.png", to=gateway, env={**store, **env})
+    assert (done.rc, gateway.posts()) == (1, []), done.stderr
+    assert run("status", "--unknown", "--base-url", gateway.url).lines == []
+    assert run("image", f"s3://{BUCKET}/../a.png", to=gateway, env=store).rc == 2
+
+
+def test_a_file_that_changes_under_way_is_not_paid_for(run, gateway, store, place, work):
+    """What was planned is what is sent: a file that has changed since is one line, and nothing is submitted."""
+    gateway = gateway()
+    picture(work / "a.png")
+    change = (
+        "import seedvr_cli.uploads.upload as upload\nsend = upload.Uploads._send\n"
+        "async def changing(self, url, source, told):\n"
+        "    open(source.path, 'ab').write(b'more')\n    await send(self, url, source, told)\n"
+        "upload.Uploads._send = changing\n"
+    )
+    done = run("image", "a.png", to=gateway, env=store, inject=change)
+    assert (done.rc, gateway.posts()) == (1, [])
+    assert "has changed since it was looked at" in done.stderr
+
+
+def test_ctrl_c_waits_for_no_upload(start, gateway, home, work):
+    """A program that never ends is ended with the command."""
+    gateway = gateway()
+    picture(work / "a.png")
+    (home / "config").mkdir()
+    script = work / "send"
+    script.write_text(f"#!/bin/sh\necho $$ > {work}/pid\nexec sleep 600\n")
+    script.chmod(0o755)
+    (home / "config" / "config.toml").write_text(f"[default]\nupload-command = '{script} {{path}}'\n")
+    process = start("image", "a.png", to=gateway)
+    wait_for(lambda: (work / "pid").exists() and (work / "pid").read_text().strip())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((work / "pid").read_text()), 0)
+
+
+def test_a_signature_is_in_no_line(run, gateway, store, place, work):
+    """A gateway that repeats the address in its error shows it without what signs it."""
+    gateway = gateway()
+
+    def script(heard):
+        address = gateway.posts()[0].json["image_url"]
+        if heard.method == "POST":
+            return None
+        return gateway.view(heard, "FAILED", error=f"cannot read {address}") if STATUS_PATH in heard.path else None
+
+    gateway.script = script
+    picture(work / "a.png")
+    done = run("image", "a.png", to=gateway, env=store)
+    assert "cannot read http://" in done.stderr
+    assert "X-Amz" not in done.stderr

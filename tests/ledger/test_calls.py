@@ -32,12 +32,12 @@ def test_a_told_id_is_kept_where_none_is_known(tmp_path):
     async def work(ledger):
         mine = called()
         job = (await ledger.claim(mine, ANYHOW)).job
-        assert (await ledger.calls.told(mine.claim, "told")).told == "told"
-        assert (await ledger.calls.told(mine.claim, None)).told == "told"
+        assert (await ledger.calls.told("g", mine.claim, "told")).told == "told"
+        assert (await ledger.calls.told("g", mine.claim, None)).told == "told"
         assert [one.id for one in await ledger.calls.expected("g")] == [job.id]
         await ledger.record(job, Answer("known", "QUEUED"))
-        assert (await ledger.calls.told(mine.claim, "other")).told == "told"
-        assert await ledger.calls.told(new_claim(KEY), "other") is None
+        assert (await ledger.calls.told("g", mine.claim, "other")).told == "told"
+        assert await ledger.calls.told("g", new_claim(KEY), "other") is None
 
     run(tmp_path, work)
 
@@ -54,7 +54,7 @@ def test_what_was_passed_on_is_expected_no_more(tmp_path):
         assert [one.id for one in await ledger.calls.expected("g")] == [job.id]
         await ledger.calls.passed_on(job)
         assert await ledger.calls.expected("g") == []
-        assert (await ledger.calls.told(job.claim, "known")).is_heard
+        assert (await ledger.calls.told("g", job.claim, "known")).is_heard
 
     run(tmp_path, work)
 
@@ -98,7 +98,7 @@ def test_another_machine_hears_of_it(tmp_path):
         async with SharedLedger(str(tmp_path / "a"), board) as a, SharedLedger(str(tmp_path / "b"), board) as b:
             job = (await a.claim(mine, ANYHOW)).job
             assert (await a.calls.secrets())[0] == (await b.calls.secrets())[0] == board.secret
-            there = await b.calls.told(mine.claim, "job_1")
+            there = await b.calls.told("g", mine.claim, "job_1")
             assert (there.source, there.told) == (mine.source, "job_1")
             assert (await b.calls.current(there)).state == "submitting"  # the other one may yet get its answer
             await a.lose(job, "lost")
@@ -128,7 +128,7 @@ def test_a_dead_machines_submission_is_healed(tmp_path):
         await a._database.close()
         a._lock.release()
         async with SharedLedger(str(tmp_path / "b"), board) as b:
-            there = await b.calls.told(mine.claim, "job_1")
+            there = await b.calls.told("g", mine.claim, "job_1")
             assert (await b.calls.current(there)).state == "submitting"
             board.time += LEASE_SECONDS + 1
             there = await b.calls.current(there)
@@ -150,7 +150,7 @@ def test_a_late_word_of_loss_heals_nothing_back(tmp_path):
             await a.lose(job, "lost")
             board.is_away = False
             board.time += LEASE_SECONDS + 1
-            there = await b.calls.current(await b.calls.told(mine.claim, "job_1"))
+            there = await b.calls.current(await b.calls.told("g", mine.claim, "job_1"))
             await b.record(there, Answer("job_1", "PROCESSING"))
             assert board.records[KEY].state == "running"
             await a._teller.pay_debts()

@@ -198,3 +198,19 @@ def test_a_newer_ledger_is_left_alone(tmp_path):
         other.execute("PRAGMA user_version = 99")
     with pytest.raises(LedgerError, match="newer"):
         run(tmp_path, nothing)
+
+
+def test_a_completed_job_hides_behind_no_later_failure(tmp_path):
+    """Where an older job of a key is COMPLETED and a later one FAILED, what is asked for is paid for."""
+
+    async def work(ledger):
+        old = (await ledger.claim(draft(), Terms())).job
+        new = (await ledger.claim(draft(), Terms(again=True))).job
+        await ledger.record(new, Answer("job_2", "FAILED"))
+        await ledger.record(old, Answer("job_1", "COMPLETED", ("https://a/x.png",)))
+        for terms in (Terms(), Terms(after_failure=True)):
+            verdict = await ledger.claim(draft(), terms)
+            assert isinstance(verdict, Paid)
+            assert verdict.job.request_id == "job_1"
+
+    run(tmp_path, work)

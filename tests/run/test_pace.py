@@ -126,3 +126,19 @@ def test_those_who_wait_for_slots_take_of_one_portion():
 
     starts = asyncio.run(work())
     assert (len(starts), sum(drawn)) == (30, 30)
+
+
+def test_slots_that_come_late_let_somebody_go():
+    """However slow the board's answers are, each of them lets a submission go."""
+    now = 0.0
+
+    async def draw(count, rate):
+        nonlocal now
+        now += 10.0
+        return 0.0
+
+    async def work():
+        pace = SharedPace(1000.0, draw)
+        return [await pace.take(lambda: now) for _ in range(5)]
+
+    assert len(asyncio.run(work())) == 5
