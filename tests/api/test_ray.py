@@ -324,9 +324,13 @@ def test_ctrl_c_where_the_process_lives_on_ends_the_run(gateway, worker):
         wait_for(lambda: len(fake.polls()) > 2)
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        upscale({"source": URLS})
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests may ignore it
+    try:
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            upscale({"source": URLS})
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert [thread for thread in threading.enumerate() if thread.name == "seedvr"] == []
     assert len(fake.posts()) == 2
     done.append(True)
