@@ -13,7 +13,7 @@ from seedvr_cli.cli.context import Common
 from seedvr_cli.cli.failed_file import Failures
 from seedvr_cli.cli.groups import MoneyOptions, SourceOptions
 from seedvr_cli.cli.quote import ask_before, print_requests
-from seedvr_cli.objects.store import check_url
+from seedvr_cli.objects.store import check_url, split_url
 from seedvr_cli.plan.lists import List, open_list
 from seedvr_cli.plan.planner import Planner, Prospect, check_output_folder
 from seedvr_cli.plan.wishes import Wishes
@@ -50,6 +50,8 @@ def upscale_lists(
     for path in lists:
         if is_object_url(path):
             check_url(path)
+            if not split_url(path)[1] or path.endswith("/"):
+                raise UsageError(f"--from {path} names no object", hint="s3://BUCKET/LIST.txt")
         elif path != "-" and not os.path.exists(path):
             raise UsageError(f"--from {path}: no such file")
     shard = parse_shard(options.shard)

@@ -114,8 +114,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        if len(self._connections) >= self._manners.connections:
-            transport.abort()
+        if len(self._connections) >= self._manners.connections:  # who says nothing makes room for who may
+            idle = [one for one in self._connections if one._idle_since is not None]
+            oldest = min(idle, key=lambda one: one._idle_since or 0.0, default=self)
+            oldest.close()
         transport.set_write_buffer_limits(high=CHUNK)
         self._connections.add(self)
 

@@ -117,7 +117,7 @@ def _all_options() -> Iterable[Option]:
     yield Option("upload", _object_url)
     yield Option("upload-endpoint", _webhook)
     yield Option("upload-region", parse_text)
-    yield Option("upload-command", parse_text)
+    yield Option("upload-command", _command)
     yield _switch("keep-upload")
 
 
@@ -222,6 +222,15 @@ def _webhook(value: Any) -> str:
     if not isinstance(value, str) or not is_allowed_url(value) or not value.isascii():
         raise ValueError(f"{show(value)} is not an https URL")
     return value
+
+
+def _command(value: Any) -> str:
+    import shlex
+
+    text = parse_text(value)
+    if not shlex.split(text):  # ValueError where a quote is open
+        raise ValueError(f"{show(value)} is no command")
+    return text
 
 
 def _public_url(value: Any) -> str:

@@ -154,6 +154,8 @@ def test_a_bucket_that_cannot_be_used_costs_nothing(run, sandbox, store, place, 
         assert (done.rc, done.stdout) == (2, ""), (words, done.stderr)
         assert part in done.stderr
         assert len(done.stderr.splitlines()) == 1
+    for path in (f"s3://{BUCKET}", place):
+        assert run("image", "--from", path, to=sandbox, env=store).rc == 2
     missing = run("image", "--from", f"{place}none.txt", to=sandbox, env=store)
     assert missing.rc == 2
     assert f"--from {place}none.txt" in missing.stderr

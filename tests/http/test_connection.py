@@ -279,3 +279,24 @@ def test_it_closes_with_clients_connected(tmp_path):
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(main())
+
+
+def test_who_says_nothing_makes_room(tmp_path):
+    """Where all connections are taken by clients that wait, the oldest of them goes, and a new one is answered."""
+
+    async def main():
+        loop, connections = asyncio.get_running_loop(), set()
+        few = replace(MANNERS, connections=3)
+        server = await loop.create_server(lambda: Connection(lambda _: Response(204), connections, few), "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        silent = [await asyncio.open_connection(*address) for _ in range(3)]
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 204")
+        with suppress(ConnectionError):
+            assert await silent[0][0].read() == b""
+        for _, other in (*silent, (reader, writer)):
+            other.close()
+        server.close()
+
+    run(main())

@@ -45,7 +45,7 @@ VALUES = {
     "upload": ([("s3://bucket/in", "s3://bucket/in"), ("az://b", "az://b")], ["https://a.example", "s3://", "x"]),
     "upload-endpoint": ([("https://s3.example.com", "https://s3.example.com")], ["http://a.example.com", "x"]),
     "upload-region": ([("eu-central-1", "eu-central-1")], [""]),
-    "upload-command": ([("send {path}", "send {path}")], [""]),
+    "upload-command": ([("send {path}", "send {path}")], ["", " ", "send '{path}"]),
     "keep-upload": ([("true", True), ("false", False)], ["maybe"]),
     "public-url": ([("https://seedvr.example.com/in", "https://seedvr.example.com/in")], ["http://a.example.com", "x"]),
     "base-url": ([("https://example.com/", "https://example.com"), ("http://127.0.0.1:1", "http://127.0.0.1:1")],
