@@ -159,7 +159,7 @@ def _noted(card: Card) -> list[tuple[str, Side]]:
 
 def _sizes(card: Card) -> str:
     before, after = card.before.look, card.after.look
-    sizes = " → ".join(f"{look.width} × {look.height}" for look in (before, after) if look)
+    sizes = " → ".join(f"{look.width}\u00a0×\u00a0{look.height}" for look in (before, after) if look)
     if not sizes:
         return ""
     factor = f"{after.width / before.width:.2f}".rstrip("0").rstrip(".") if before and after else ""

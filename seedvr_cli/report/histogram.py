@@ -9,7 +9,7 @@ EDGES = (1, 2, 5, 10, 20, 40, 60, 120, 300, 600, 1200, 2400, 3600, 7200)
 # Jobs below which there is nothing to see in it.
 FEWEST = 3
 # Units of the drawing.
-BAR, GAP, HEIGHT, TOP, BOTTOM = 52, 8, 90, 16, 20
+BAR, GAP, HEIGHT, TOP, BOTTOM = 44, 6, 64, 16, 20
 
 
 def histogram(seconds: Sequence[float]) -> str:
@@ -18,12 +18,13 @@ def histogram(seconds: Sequence[float]) -> str:
         return ""
     bars = counted(seconds)
     most = max(count for _, count in bars)
-    width = len(bars) * (BAR + GAP)
+    width, height = len(bars) * (BAR + GAP), TOP + HEIGHT + BOTTOM
     drawn = "".join(_bar(place, word, count, most) for place, (word, count) in enumerate(bars))
     words = ", ".join(f"{_escaped(word)}: {count}" for word, count in bars if count)
     return (
         f'<figure class="chart"><figcaption>Jobs by the time they took</figcaption>'
-        f'<svg viewBox="0 0 {width} {TOP + HEIGHT + BOTTOM}" role="img" aria-label="Jobs by time taken: {words}">'
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'aria-label="Jobs by time taken: {words}">'
         f'<line x1="0" x2="{width}" y1="{TOP + HEIGHT}" y2="{TOP + HEIGHT}"/>{drawn}</svg></figure>'
     )
 

@@ -28,7 +28,7 @@
   function open(card) {
     const close = card.querySelector(".stage.close") ? "-detail" : "";
     for (const element of all("img, video", card)) {
-      fill(card, element, element.dataset.side + (element.localName === "img" && close));
+      fill(card, element, element.dataset.side + (element.localName === "img" ? close : ""));
     }
   }
 

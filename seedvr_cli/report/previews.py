@@ -117,6 +117,8 @@ def _in_srgb(image: "Image.Image") -> "Image.Image":
     if profile and image.mode in {"RGB", "CMYK", "L"}:
         with suppress(ImageCms.PyCMSError, OSError, ValueError):
             found = ImageCms.ImageCmsProfile(BytesIO(profile))
+            if "sRGB" in ImageCms.getProfileDescription(found) and image.mode == "RGB":  # most are: spare the copy
+                return image
             converted = ImageCms.profileToProfile(image, found, ImageCms.createProfile("sRGB"), outputMode="RGB")
             if converted is not None:
                 return converted
