@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 LARGEST_PICTURE = 8192 * 8192
 # What is opened. Pillow reads some thirty formats more, not all of them meant for strangers.
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF")
-# Pixels of the long side of the whole made small, and of a part at 1:1.
+# Pixels of the long side of the whole made small; of a part at 1:1, and how long it may be for its width.
 WHOLE_SIDE = 900
-DETAIL = (720, 480)
+DETAIL_PIXELS, DETAIL_RATIO = 720 * 480, 2.0
 # Bytes. All four of a job are 104,000 at the most, 139,000 as base64: 200 jobs stay below 30 MB.
 AFTER_BUDGET, BEFORE_BUDGET = 30_000, 24_000
 AFTER_DETAIL_BUDGET, BEFORE_DETAIL_BUDGET = 34_000, 16_000
@@ -78,7 +78,7 @@ def _encoded(image: "Image.Image", quality: int) -> bytes:
 
 def _decoded(path: str) -> "Image.Image":
     """Upright pixels in sRGB, what is transparent on white."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -87,7 +87,9 @@ def _decoded(path: str) -> "Image.Image":
                 if image.width * image.height > LARGEST_PICTURE:
                     raise Unshown(f"{image.width} x {image.height} pixels are too many for a preview")
                 image.load()
-                return _in_srgb(_upright(image))
+                with suppress(Exception):  # EXIF that cannot be read turns nothing
+                    ImageOps.exif_transpose(image, in_place=True)
+                return _in_srgb(image)
     except UnidentifiedImageError as error:
         raise Unshown("it is no picture that can be read") from error
     # What Pillow's readers raise for damaged files; SyntaxError is their word for a broken PNG.
@@ -95,14 +97,6 @@ def _decoded(path: str) -> "Image.Image":
         raise Unshown("the picture cannot be read") from error
     except Image.DecompressionBombError as error:
         raise Unshown("it has too many pixels for a preview") from error
-
-
-def _upright(image: "Image.Image") -> "Image.Image":
-    from PIL import ImageOps
-
-    with suppress(Exception):  # EXIF that cannot be read turns nothing
-        return ImageOps.exif_transpose(image)
-    return image
 
 
 def _in_srgb(image: "Image.Image") -> "Image.Image":
@@ -138,7 +132,7 @@ def _region_of(image: "Image.Image") -> Region:
     from PIL import Image, ImageFilter, ImageStat
 
     width, height = image.size
-    pixels = min(width, DETAIL[0]), min(height, DETAIL[1])
+    pixels = detail_size(width, height)
     ratio = min(1.0, SEARCH_SIDE / max(width, height))
     small = max(3, round(width * ratio)), max(3, round(height * ratio))
     edges = image.resize(small, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("L").filter(ImageFilter.FIND_EDGES)
@@ -156,6 +150,12 @@ def _region_of(image: "Image.Image") -> Region:
     x = min(round(left / ratio), width - pixels[0])
     y = min(round(top / ratio), height - pixels[1])
     return Region(x / width, y / height, pixels[0] / width, pixels[1] / height, pixels)
+
+
+def detail_size(width: int, height: int) -> tuple[int, int]:
+    """The pixels of a part of such a picture: of its own shape, so that it fills the same frame."""
+    shape = min(max(width / height, 1 / DETAIL_RATIO), DETAIL_RATIO)
+    return min(width, round((DETAIL_PIXELS * shape) ** 0.5)), min(height, round((DETAIL_PIXELS / shape) ** 0.5))
 
 
 def _steps(room: int) -> list[int]:

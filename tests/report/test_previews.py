@@ -13,9 +13,9 @@ from seedvr_cli.report.previews import (
     AFTER_DETAIL_BUDGET,
     BEFORE_BUDGET,
     BEFORE_DETAIL_BUDGET,
-    DETAIL,
     WHOLE_SIDE,
     Unshown,
+    detail_size,
     look,
     shot,
 )
@@ -73,11 +73,22 @@ def test_the_part_is_where_there_is_something_to_see(saved):
         pen.line((x, 1500, x, 1900), RED, 3)
     found = look(saved(image))
     left, top = round(found.region.left * 3000), round(found.region.top * 2000)
-    assert (found.detail.width, found.detail.height) == DETAIL == found.region.pixels
-    assert left >= 2300 - DETAIL[0] / 2
-    assert top >= 1500 - DETAIL[1] / 2
-    part = image.crop((left, top, left + DETAIL[0], top + DETAIL[1])).convert("L").resize((1, 1))
+    assert (found.detail.width, found.detail.height) == (720, 480) == found.region.pixels
+    assert left >= 2300 - 720 / 2
+    assert top >= 1500 - 480 / 2
+    part = image.crop((left, top, left + 720, top + 480)).convert("L").resize((1, 1))
     assert abs(shown(found.detail).convert("L").resize((1, 1)).getpixel((0, 0)) - part.getpixel((0, 0))) < 6
+
+
+@pytest.mark.parametrize("size", [(3000, 2000), (2000, 3000), (4000, 4000), (4000, 500), (500, 4000), (300, 9), (1, 1)])
+def test_a_part_has_the_shape_of_its_picture(size):
+    """A part fills the frame of the whole, is no larger than the picture, and never has more pixels than others."""
+    width, height = detail_size(*size)
+    assert width <= size[0]
+    assert height <= size[1]
+    assert width * height <= 720 * 480 * 1.01
+    if min(size) > 1000:
+        assert width / height == pytest.approx(size[0] / size[1], rel=0.01)
 
 
 def test_both_parts_lie_on_each_other(saved):
