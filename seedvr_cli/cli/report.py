@@ -61,7 +61,7 @@ def report(
     jobs, total = _find(_wanted(common, which or (), since, limit))
     import asyncio
 
-    asyncio.run(_write(common, place, jobs, total, fetch=not no_fetch))
+    asyncio.run(_write_or_end(common, place, jobs, total, fetch=not no_fetch))
     _tell(common, place, len(jobs))
     if open_page:
         import webbrowser
@@ -105,6 +105,29 @@ def _find(wanted: "Wanted") -> "tuple[list[Reported], int]":
         if not homes:
             raise UsageError(f"{request_id}: the ledger has no such job, and there is no such folder")
     return reported_jobs(folder, wanted)
+
+
+async def _write_or_end(
+    common: "Common", place: "PageFile", jobs: "Sequence[Reported]", total: int, *, fetch: bool
+) -> None:
+    """Ctrl-C and SIGTERM end it: what was begun is taken away."""
+    import asyncio
+    import signal
+
+    from seedvr_cli.values.errors import Interrupted
+
+    writing, reason = asyncio.create_task(_write(common, place, jobs, total, fetch=fetch)), Interrupted("interrupted")
+
+    def stop(number: int) -> None:
+        reason.exit_code = 128 + number
+        writing.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    try:
+        await writing
+    except asyncio.CancelledError:
+        raise reason from None
 
 
 async def _write(common: "Common", place: "PageFile", jobs: "Sequence[Reported]", total: int, *, fetch: bool) -> None:

@@ -5,12 +5,15 @@ import io
 import os
 import re
 import shutil
+import signal
+import threading
 
 import pytest
 from fakes.gateway import Reply
 from fakes.media import picture
 from helpers.report import write
 from helpers.sources import new_url
+from helpers.waiting import PATIENCE, wait_for
 from PIL import Image
 
 pytestmark = pytest.mark.slow
@@ -215,6 +218,22 @@ def test_a_disk_that_is_full(run, work):
     assert (done.rc, done.stdout) == (1, "")
     assert done.stderr == "seedvr: cannot write seedvr-report.html: File too large\n"
     assert os.listdir(work) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_leaves_nothing(bench, work, gateway, number, code):
+    """Ctrl-C and SIGTERM end it at once with one line, and neither a page nor a part of one is left."""
+    fake = gateway(lambda heard: Reply(200, b"x" * 99, held=never) if heard.path == "/slow.png" else None)
+    never = threading.Event()
+    assert bench.run("image", f"{fake.url}/slow.png", to=fake).rc == 0
+    before = sorted(os.listdir(work))
+    process = bench.start("report", "--base-url", fake.url)
+    wait_for(lambda: any(heard.path == "/slow.png" for heard in fake.heard))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (code, b"", b"seedvr: interrupted\n")
+    assert sorted(os.listdir(work)) == before
+    never.set()
 
 
 def test_an_empty_ledger(run, work):
