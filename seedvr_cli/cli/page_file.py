@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from seedvr_cli.report.page import MARK, MARK_BYTES
-from seedvr_cli.values.errors import OutputLost, UsageError
+from seedvr_cli.values.errors import SeedvrError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ class PageFile:
                 os.fsync(file.fileno())
             os.replace(part, self.path)
         except OSError as error:
-            raise OutputLost(f"cannot write {self.path}: {error.strerror or error}") from error
+            where = self.path if error.filename in {None, part} else error.filename
+            raise SeedvrError(f"cannot write {where}: {error.strerror or error}", code="output") from error
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(part)

@@ -174,7 +174,7 @@ def _rows(card: Card) -> str:
         ("Bytes", _bytes(card)),
         ("Time", show_duration(card.seconds) if card.seconds is not None else ""),
         ("List price", _price(card)),
-        ("Submitted", f"{card.started_at:%Y-%m-%d %H:%M:%S} UTC" if card.started_at else ""),
+        ("Submitted", f"{card.started_at:%Y-%m-%d %H:%M} UTC" if card.started_at else ""),
         ("Endpoint", fit(card.endpoint or "")),
         ("Status", fit(card.status or "")),
         ("Request", f"<code>{fit(card.request_id)}</code>" if card.request_id else ""),

@@ -19,6 +19,7 @@
 
   function fill(card, element, name) {
     const part = card.querySelector(`script[data-part="${name}"]`);
+    element.hidden = !part; // Pictures of different shapes have no part in common.
     if (part && element.dataset.shows !== name) {
       element.dataset.shows = name;
       element.src = link(part);

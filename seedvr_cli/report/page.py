@@ -96,10 +96,16 @@ def _tiles(summary: Summary) -> str:
     tiles += [(name, f"{counts.get(name, 0):,}", "") for name in ("done", "failed", "unknown")]
     if counts.get("running"):
         tiles.append(("running", f"{counts['running']:,}", ""))
-    tiles += [("list price", show_usd(summary.listed), maybe), ("of results", show_size(summary.bytes), "")]
+    tiles += [("list price", show_usd(summary.listed), maybe), ("of results", _size(summary.bytes), "")]
     if summary.seconds:
         tiles.append(("median time", show_duration(median(summary.seconds)), ""))
     return "".join(f"<div><dt>{name}</dt><dd>{value}</dd>{_more(more)}</div>" for name, value, more in tiles)
+
+
+def _size(size: int) -> str:
+    """In three digits, which a tile has room for."""
+    number, _, unit = show_size(size).partition(" ")
+    return f"{float(number):.3g} {unit}" if float(number) < 1000 else f"{float(number):.0f} {unit}"
 
 
 def _more(words: str) -> str:

@@ -2,9 +2,9 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from helpers.report import BLUE, GREEN, RED, WHITE, card, failed, is_like, opened, write
+from helpers.report import BLUE, GREEN, RED, WHITE, card, failed, is_like, opened, plain, write
 
-from seedvr_cli.report.card import Side
+from seedvr_cli.report.card import Look, Side
 from seedvr_cli.report.clips import look_at_clip
 
 pytestmark = pytest.mark.slow
@@ -77,6 +77,19 @@ def test_the_magnifier_shows_real_pixels(show):
         seen.tab.get_by_role("button", name="Whole picture").click()
         seen.wait_for_pictures()
         assert is_like(seen.colour(0.25), RED)
+
+
+def test_pictures_of_different_shapes(show):
+    """Where the source has another shape it is shown whole in the result's frame, and at 1:1 the result alone."""
+    square = Look(300, 300, plain(RED, (300, 300)))
+    with show(card(before=Side("square.jpg", 9, square))) as seen:
+        seen.wait_for_pictures()
+        assert is_like(seen.colour(0.3, 0.5), RED)
+        assert not is_like(seen.colour(0.05, 0.5), GREEN)
+        seen.tab.get_by_role("button", name="Magnify, 1:1").click()
+        seen.wait_for_pictures()
+        assert is_like(seen.colour(0.45, 0.5), WHITE)
+        assert not seen.tab.get_by_role("slider").is_visible()
 
 
 def test_a_filter_by_state(show):
