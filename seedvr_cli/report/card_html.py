@@ -11,6 +11,8 @@ from seedvr_cli.values.money import show_usd
 from seedvr_cli.values.schedule import show_duration
 from seedvr_cli.values.size import show_size
 
+# How flat and how tall the frame of a picture may be; what is more so stands in it with room beside it.
+FLATTEST, TALLEST = 3.0, 0.5
 # Words for people.
 STATES: dict[CardState, str] = {"done": "Done", "failed": "Failed", "unknown": "Unknown", "running": "Running"}
 
@@ -48,10 +50,10 @@ def _stage(card: Card, looks: list[tuple[str, Look]], *, close: bool = False) ->
     """Both pictures on top of each other, the source above, cut off where the slider stands."""
     sizes = [(look.width, look.height) for _, look in looks]
     last = looks[-1][1]
-    classes = ["stage"]
+    ratio, classes = _ratio(last), ["stage"]
     if len(looks) == 1:
         classes.append("alone")
-    elif is_same_shape(*sizes):
+    elif is_same_shape(*sizes) and ratio == last.width / last.height:
         classes.append("same")
     if close:
         classes.append("close")
@@ -66,11 +68,16 @@ def _stage(card: Card, looks: list[tuple[str, Look]], *, close: bool = False) ->
         label = f"Before and after of {fit(card.name)}"
         slide = f'<input class="slide" type="range" min="0" max="100" step="1" value="50" aria-label="{label}">'
         edge = '<span class="edge" aria-hidden="true"></span>'
-    spot = "" if close or last.region is None else _spot(last)
+    spot = "" if close or ratio != last.width / last.height else _spot(last)
     return (
-        f'<div class="{" ".join(classes)}" data-ratio="{last.width / last.height:.4f}"{" hidden" if close else ""}>'
+        f'<div class="{" ".join(classes)}" data-ratio="{ratio:.4f}"{" hidden" if close else ""}>'
         f"{pictures}{spot}{slide}{edge}{_tags(looks)}</div>"
     )
+
+
+def _ratio(look: Look) -> float:
+    """Of the frame's sides."""
+    return min(max(look.width / look.height, TALLEST), FLATTEST)
 
 
 def _tags(looks: list[tuple[str, Look]]) -> str:
@@ -117,7 +124,7 @@ def _clips(card: Card, looks: list[tuple[str, Look]]) -> str:
     alone = " alone" if len(looks) == 1 else ""
     stage = _stage(card, looks, close=True) if any(look.detail for _, look in looks) else ""
     return (
-        f'<div class="pair{alone}" data-ratio="{last.width / last.height:.4f}">{videos}</div>{stage}'
+        f'<div class="pair{alone}" data-ratio="{_ratio(last):.4f}">{videos}</div>{stage}'
         f"{_views(looks, 'Clip', controls)}"
     )
 

@@ -22,8 +22,9 @@ SECONDS, RATE, SIDE = 3.0, 15, 640
 MOMENT = 1.0
 # Pixels of a frame; frames that are decoded at most, whatever their times say.
 LARGEST_FRAME, MOST_FRAMES = 8192 * 4320, 400
-# Bytes of a clip; rate factors that are tried, the best that fits is taken; below the last the clip gets smaller.
-BUDGET = 30_000
+# Bytes of a clip: two of them take no more than the pictures of a job. Rate factors that are tried, the best that fits
+# is taken; below the last the clip gets smaller.
+BUDGET = 27_000
 RATE_FACTORS = (26, 32, 38, 44)
 SHRINKING, SMALLEST_SIDE = 0.7, 64
 

@@ -6,11 +6,12 @@ import sys
 import av
 import pytest
 from av.codec.codec import UnknownCodecError
+from helpers.footage import make_video, turned
 from PIL import Image
 
 from seedvr_cli.report import clips
 from seedvr_cli.report.clips import BUDGET, RATE, SECONDS, look_at_clip
-from seedvr_cli.report.previews import Unshown
+from seedvr_cli.report.previews import AFTER_BUDGET, BEFORE_BUDGET, Unshown
 
 pytestmark = pytest.mark.slow
 
@@ -41,6 +42,8 @@ def test_a_clip_is_short_and_small(tmp_path):
     assert (codec, width, height) == ("h264", found.whole.width, found.whole.height)
     assert frames == SECONDS * RATE
     assert len(found.whole.data) <= BUDGET
+    pictures = AFTER_BUDGET + BEFORE_BUDGET
+    assert pictures >= 2 * BUDGET, "a job with clips would take more of the page than one with pictures"
 
 
 def test_both_clips_show_the_same_time(tmp_path):
@@ -49,6 +52,30 @@ def test_both_clips_show_the_same_time(tmp_path):
     before = look_at_clip(video(tmp_path / "before.mp4", rate=24), like=after)
     assert facts(before.whole)[3] == facts(after.whole)[3] == 2 * RATE
     assert (before.detail.width, before.detail.height) == (after.detail.width, after.detail.height) == (640, 360)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, -90])
+def test_a_turned_video_is_upright(degrees, tmp_path):
+    """A clip that was filmed sideways is shown upright, clip and part alike."""
+    upright = Image.new("RGB", (120, 80), (255, 0, 0))
+    upright.paste((0, 0, 255), (0, 0, 120, 20))  # a blue sky
+    plain = make_video(av, tmp_path / "plain.mp4", frame=upright.rotate(-degrees, expand=True), times=[0, 1])
+    found = look_at_clip(str(turned(av, plain, tmp_path / "turned.mp4", degrees)))
+    with av.open(io.BytesIO(found.whole.data)) as reader:
+        first = next(reader.decode(video=0)).to_image()
+    assert (found.width, found.height) == (120, 80)
+    for shown in (first, Image.open(io.BytesIO(found.detail.data)).convert("RGB")):
+        assert shown.size == (120, 80)
+        assert shown.getpixel((60, 5))[2] > 180
+        assert shown.getpixel((60, 70))[0] > 180
+
+
+def test_a_clip_that_no_quality_makes_small_is_made_smaller(clip, monkeypatch):
+    """Where the lowest quality does not fit, the clip loses pixels, and still plays."""
+    monkeypatch.setattr(clips, "BUDGET", 4_000)
+    found = look_at_clip(str(clip))
+    assert facts(found.whole)[1] < 320
+    assert len(found.whole.data) <= 4_000
 
 
 def test_without_an_encoder_a_frame_is_shown(clip, monkeypatch):

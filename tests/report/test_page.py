@@ -8,7 +8,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from helpers.report import card, failed, summary, text_of
+from helpers.report import GREEN, WHITE, card, failed, seen, summary, text_of
 from PIL import Image
 
 from seedvr_cli.report.card import Side
@@ -144,6 +144,17 @@ def test_the_summary_counts():
     tiles = " ".join(data for name, data in read.texts if name in {"dt", "dd"})
     for words in ("jobs 3", "done 2", "failed 1", "unknown 0", "list price $0.002", "and up to $0.001 that may be"):
         assert words in tiles, words
+
+
+@pytest.mark.parametrize(
+    ("size", "ratio", "is_same"), [((600, 400), "1.5", True), ((4000, 100), "3.0", False), ((100, 4000), "0.5", False)]
+)
+def test_a_frame_is_neither_flat_nor_tall(size, ratio, is_same):
+    """A picture has a frame of its own shape, but that of a very flat or tall one has room beside it."""
+    look = seen(GREEN, WHITE, size)
+    text = text_of(card(before=Side("b", 1, look), after=Side("a", 1, look)))
+    assert f'data-ratio="{ratio}' in text
+    assert ('class="stage same"' in text) == is_same
 
 
 def test_an_empty_page():
