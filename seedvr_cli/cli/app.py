@@ -24,6 +24,7 @@ COMMANDS = {
     "video": "seedvr_cli.cli.video",
     "status": "seedvr_cli.cli.status",
     "download": "seedvr_cli.cli.download",
+    "report": "seedvr_cli.cli.report",
     "spend": "seedvr_cli.cli.spend",
     "listen": "seedvr_cli.cli.listen",
     "forget": "seedvr_cli.cli.forget",

@@ -23,7 +23,7 @@ from typer._click.shell_completion import (
 # Between two words of a question: no shell and no file name has it.
 SEPARATOR = "\x1f"
 # What options and arguments that take a path say in their help.
-PATHS = ("PATH", "SOURCE")
+PATHS = ("PATH", "SOURCE", "[REQUEST_ID|FOLDER]")
 # Jobs that `status` and `download` offer.
 LATEST = 50
 

@@ -27,12 +27,26 @@ Look = Callable[[Sequence[str]], Mapping[str, Job]]
 
 
 @contextmanager
+def opened(folder: str) -> Iterator[sqlite3.Connection | None]:
+    """The ledger, where there is one; its errors become LedgerErrors."""
+    if not is_there(folder):
+        yield None
+        return
+    path = ledger_path(folder)
+    with closing(open_database(path, migrate)) as connection:
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise translate(error, path) from error
+
+
+@contextmanager
 def counting_jobs(folder: str) -> Iterator[Look]:
     """A function from keys to the jobs that count for them: what was paid for, may have been, or ended FAILED.
 
     Raises LedgerError where there is a ledger that cannot be read.
     """
-    with _opened(folder) as connection:
+    with opened(folder) as connection:
 
         def look(keys: Sequence[str]) -> Mapping[str, Job]:
             marks = ",".join("?" * len(keys))
@@ -52,7 +66,7 @@ def listed_jobs(
     """
     wanted, last = "state = 'unknown'" if only_unknown else "state != 'reserved'", 0
     page = f"SELECT * FROM jobs WHERE gateway = ? AND {wanted} AND id > ? ORDER BY id LIMIT {PAGE}"  # noqa: S608 - our own text
-    with _opened(folder) as connection:
+    with opened(folder) as connection:
         if connection is None:
             return
         settle_dead(connection, lambda run: is_run_alive(os.path.join(folder, "runs"), run))
@@ -64,7 +78,7 @@ def listed_jobs(
 def forget_jobs(folder: str, jobs: Iterable[Job]) -> None:
     """Settle unknown outcomes: these may be submitted again. Raises LedgerError."""
     query = "UPDATE jobs SET state = 'forgotten' WHERE id = ? AND state = 'unknown'"
-    with _opened(folder) as connection:
+    with opened(folder) as connection:
         if connection is not None:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(query, [(job.id,) for job in jobs])
@@ -73,7 +87,7 @@ def forget_jobs(folder: str, jobs: Iterable[Job]) -> None:
 
 def delivered_files(folder: str, keys: Sequence[str]) -> dict[str, Delivered]:
     """Of these keys, those whose last job is delivered as one file. Raises LedgerError."""
-    with _opened(folder) as connection:
+    with opened(folder) as connection:
         return read_delivered(connection, keys) if connection else {}
 
 
@@ -92,14 +106,14 @@ def own_results(folder: str, paths: Sequence[str]) -> set[str]:
 
 def spending(folder: str, gateway: str, since: float) -> list[Spending]:
     """List prices by day (UTC), endpoint and profile, of jobs submitted since that instant. Raises LedgerError."""
-    with _opened(folder) as connection:
+    with opened(folder) as connection:
         return read_spending(connection, gateway, since) if connection else []
 
 
 def gateways_of(folder: str, request_ids: Iterable[str]) -> dict[str, list[str]]:
     """For each request id the gateways that have a job of that id, the latest first. Raises LedgerError."""
     query = "SELECT gateway FROM jobs WHERE request_id = ? GROUP BY gateway ORDER BY max(id) DESC"
-    with _opened(folder) as connection:
+    with opened(folder) as connection:
         return {
             request_id: [row[0] for row in connection.execute(query, [request_id])] if connection else []
             for request_id in request_ids
@@ -127,17 +141,3 @@ def latest_jobs(folder: str, *, is_sandbox: bool, beginning: str, limit: int) ->
             return rows[:limit]
     except sqlite3.Error:
         return []
-
-
-@contextmanager
-def _opened(folder: str) -> Iterator[sqlite3.Connection | None]:
-    """The ledger, where there is one; its errors become LedgerErrors."""
-    if not is_there(folder):
-        yield None
-        return
-    path = ledger_path(folder)
-    with closing(open_database(path, migrate)) as connection:
-        try:
-            yield connection
-        except sqlite3.Error as error:
-            raise translate(error, path) from error

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 SCRIPTS = ROOT / "completions"
 NAMES = {"bash": "seedvr.bash", "zsh": "_seedvr", "fish": "seedvr.fish", "powershell": "seedvr.ps1"}
-COMMANDS = ["image", "video", "status", "download", "config", "doctor", "sandbox"]
+COMMANDS = ["image", "video", "status", "download", "config", "doctor", "report", "sandbox"]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 URL = "https://example.com/source"
 # What asks the network, draws, keeps and measures: nothing that --help could need.
 HEAVY = {"httpx", "httpcore", "h11", "anyio", "pycurl", "rich", "sqlite3", "PIL", "tomlkit", "av", "obstore"}
-COMMANDS = ("image", "video", "status", "download", "config", "doctor", "sandbox")
+COMMANDS = ("image", "video", "status", "download", "config", "doctor", "report", "sandbox")
 
 
 def imported(home, *words, cwd=None):
