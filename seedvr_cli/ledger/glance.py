@@ -94,7 +94,7 @@ def delivered_files(folder: str, keys: Sequence[str]) -> dict[str, Delivered]:
 def own_results(folder: str, paths: Sequence[str]) -> set[str]:
     """Of these absolute paths, those where a result of ours stands as it was delivered. Raises LedgerError."""
     own: set[str] = set()
-    with _opened(folder) as connection:
+    with opened(folder) as connection:
         for begin in range(0, len(paths) if connection else 0, PAGE):
             some = paths[begin : begin + PAGE]
             marks = ",".join("?" * len(some))
