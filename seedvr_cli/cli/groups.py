@@ -125,6 +125,8 @@ class OutputOptions(Group):
     output: o.Output = None
     overwrite: o.Overwrite = None
     max_filesize: o.MaxFilesize = None
+    keep_metadata: o.KeepMetadata = None
+    embed: o.Embed = False
     sidecar: o.Sidecar = False
 
 

@@ -75,6 +75,8 @@ def listen(
         max_filesize=output.max_filesize,
         download=download or output.output is not None,
         sidecar=output.sidecar,
+        keep_metadata=output.keep_metadata,
+        embed=output.embed,
     )
     programs = Programs(execute, policy.jobs, common.talk)
 

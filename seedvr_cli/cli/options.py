@@ -87,6 +87,17 @@ MaxFilesize = Annotated[
     ),
 ]
 
+KeepMetadata = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-metadata/--no-keep-metadata",
+        help="Carry EXIF, profile, XMP, IPTC, density and time of a file of this machine to its result (on).",
+        show_default=False,
+    ),
+]
+Embed = Annotated[
+    bool, typer.Option("--embed", help="Write request id, endpoint and parameters into the picture's metadata (XMP).")
+]
 Sidecar = Annotated[bool, typer.Option("--sidecar", help="Write NAME.json beside each result: the JSON object.")]
 
 # Money.

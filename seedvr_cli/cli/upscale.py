@@ -143,6 +143,8 @@ def make_policy(
         skip_claimed=submitting.skip_claimed,
         shared_rate=submitting.shared_rate,
         sidecar=output.sidecar,
+        keep_metadata=output.keep_metadata,
+        embed=output.embed,
     )
 
 

@@ -16,12 +16,13 @@ from seedvr_cli.download.partial import Destination, Hooks
 from seedvr_cli.download.recover import recover
 from seedvr_cli.ledger.files import Elsewhere, Placed, Taken
 from seedvr_cli.ledger.rows import Delivery
+from seedvr_cli.run.finish import finisher
 from seedvr_cli.run.names import ResultName
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
 from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.errors import DeliveryError, StillRunning
-from seedvr_cli.values.events import Changed, Received
+from seedvr_cli.values.events import Changed, Notice, Received
 from seedvr_cli.values.items import Item
 from seedvr_cli.values.job import File, Job
 from seedvr_cli.values.media import EXTENSIONS
@@ -93,8 +94,9 @@ class Courier(ABC):
         """Bring one file; the job, which may have gained its price. `is_new`: this run has submitted the job."""
 
     def _hooks(
-        self, place: Callable[[str], Awaitable[Destination]], note_etag: Callable[[str, str | None], Awaitable[None]]
-    ) -> Hooks:
+        self, job: Job, place: Callable[[str], Awaitable[Destination]],
+        note_etag: Callable[[str, str | None], Awaitable[None]],
+    ) -> Hooks:  # fmt: skip
         """What a download asks of us: a name, and that what happens is recorded and told."""
         run, clock = self._run, self._run.clock
         last = 0.0
@@ -105,7 +107,11 @@ class Courier(ABC):
                 last = clock.monotonic()
                 run.emit(Received(self._item, done, total))
 
-        return Hooks(place, note_etag, progress, clock.sleep, clock.jitter, run.disk, run.policy.max_filesize)
+        finish = finisher(
+            self._item, job, keep_metadata=run.policy.keep_metadata, embed=run.policy.embed,
+            tell=lambda text: run.emit(Notice(f"{self._item.label}: {text}")),
+        )  # fmt: skip
+        return Hooks(place, note_etag, progress, clock.sleep, clock.jitter, run.disk, run.policy.max_filesize, finish)
 
     async def _record(self, media: Media, file: File, mtime_ns: int) -> Job:
         """The file stands under its name. A video's price is that of its resolution."""
@@ -211,7 +217,7 @@ class FileCourier(Courier):
             if not self._is_stdout:
                 await self._deliveries.note_etag(media.job, media.position, path, etag)
 
-        return self._hooks(place, note_etag)
+        return self._hooks(media.job, place, note_etag)
 
     async def _place(self, media: Media, base: str, recorded: list[Delivery]) -> str:
         place = await self._deliveries.place(

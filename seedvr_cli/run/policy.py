@@ -22,6 +22,7 @@ class Policy:
     `skip_claimed` leaves what another run holds. `shared_rate`: `rate` is that of all machines with the same ledger.
     `callback` is the public URL below which the gateway calls `seedvr listen`.
     `check` is which sources are looked at before they are paid for: files of this machine, all of them, or none.
+    `keep_metadata` carries those of sources on this machine to the results, `embed` writes the request there.
     `sidecar`: the JSON object is written beside each result. `upload` is where files of this machine go, so that the
     gateway can read them.
     `skim` passes over delivered items of a list without a closer look than name, size and time.
@@ -46,6 +47,8 @@ class Policy:
     upload: Target | None = None
     check: Check = "none"
     sidecar: bool = False
+    keep_metadata: bool = False
+    embed: bool = False
     skim: bool = False
     profile: str = "default"
 
@@ -63,6 +66,7 @@ def make_policy(
     callback: str | None = None,
     check: Check = "none",
     keep_upload: bool | None = None,
+    keep_metadata: bool | None = None,
     **plain: bool,
 ) -> Policy:
     """What was given, else what the profile has, else the defaults in these circumstances (`video`, `sandbox`)."""
@@ -78,6 +82,7 @@ def make_policy(
         rate=choose("rate", rate),
         callback=callback,
         check=check,
+        keep_metadata=choose("keep-metadata", keep_metadata),
         upload=_find_target(settings, keep=keep_upload),
         profile=settings.profile,
         **plain,

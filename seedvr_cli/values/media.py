@@ -162,6 +162,24 @@ def measure(source: str | BinaryIO, media_type: str) -> Size | None:
     return None
 
 
+def measure_unturned(path: str, media_type: str) -> Size | None:
+    """Width and height in pixels as they are stored, whatever the orientation says."""
+    size = measure(path, media_type)
+    is_turned = size is not None and orientation(path, media_type) in _TURNED
+    return Size(size.height, size.width) if size is not None and is_turned else size
+
+
+def orientation(path: str, media_type: str) -> int:
+    """How a picture is to be turned, 1-8 (Exif 2.32, 4.6.4); 1 where it does not say, or cannot be read."""
+    try:
+        module, _, reader = _READERS[media_type].partition(".")
+        with getattr(import_module(f"PIL.{module}"), reader)(path) as picture:
+            turn = picture.getexif().get(_ORIENTATION, 1)
+            return turn if turn in range(1, 9) else 1
+    except Exception:  # noqa: BLE001 - as above
+        return 1
+
+
 def named_type(name: str) -> str | None:
     """The media type that a name's ending says, or None where it says none."""
     return _ENDINGS.get(os.path.splitext(name)[1].lower())

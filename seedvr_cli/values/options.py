@@ -7,7 +7,7 @@ flags of the table, and parses nothing.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seedvr_cli.values.catalog import ENDPOINTS, WEBHOOK_MODES, Endpoint
@@ -119,6 +119,7 @@ def _all_options() -> Iterable[Option]:
     yield Option("upload-region", parse_text)
     yield Option("upload-command", _command)
     yield _switch("keep-upload")
+    yield replace(_switch("keep-metadata"), default=True)
 
 
 def _parameters() -> list[tuple[Endpoint, Parameter]]:

@@ -286,6 +286,7 @@ upload-endpoint = "https://s3.example.com"
 upload-region = "eu-central-1"
 upload-command = "send {path}"
 keep-upload = true
+keep-metadata = false
 """
 
 

@@ -1,0 +1,104 @@
+"""Faithful pictures: what a source says of itself is in its result, and the pixels are the gateway's."""
+
+import json
+import os
+import subprocess
+from io import BytesIO
+
+import pytest
+from PIL import Image, ImageCms
+from PIL.ExifTags import Base
+
+ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def photograph(path, *, orientation=1, size=(60, 40), kind="JPEG"):
+    """A picture with what a camera writes into it, dark on its left."""
+    picture = Image.new("RGB", size, "white")
+    picture.paste("black", (0, 0, size[0] // 2, size[1] // 2))
+    exif = Image.Exif()
+    exif[Base.Make] = "Camera"
+    exif[Base.Orientation] = orientation
+    exif[Base.DateTime] = "2020:01:02 03:04:05"
+    exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003] = size
+    picture.save(path, kind, exif=exif, icc_profile=ICC, dpi=(300, 300))
+    os.utime(path, (1_600_000_000, 1_600_000_000))
+    return path
+
+
+def looked_at(requires, path):
+    """What an independent reader says."""
+    words = [requires("exiftool"), "-j", "-n", "-G1", path]
+    return json.loads(subprocess.run(words, capture_output=True, check=True).stdout)[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["png", "jpg", "webp"])
+def test_a_photographs_metadata_are_in_its_result(run, sandbox, requires, work, kind):
+    """Camera, date, density, profile and time come along, with the new dimensions, whatever the format."""
+    photograph(work / "photo.jpg")
+    done = run("image", "photo.jpg", "-x", "2", "-f", kind, "--model", "3b", to=sandbox)
+    assert done.rc == 0, done.stderr
+    (name,) = done.lines
+    with Image.open(work / name) as made:
+        width, height = made.size
+    seen = looked_at(requires, work / name)
+    assert seen["IFD0:Make"] == "Camera"
+    assert (seen["ExifIFD:ExifImageWidth"], seen["ExifIFD:ExifImageHeight"]) == (width, height)
+    assert "ICC-header:ProfileClass" in seen
+    assert os.stat(work / name).st_mtime == 1_600_000_000
+    again = run("image", "photo.jpg", "-x", "2", "-f", kind, "--model", "3b", to=sandbox)
+    assert (again.rc, again.lines) == (0, [name])
+
+
+def test_the_image_data_are_the_gateways(run, gateway, work):
+    """The compressed data are byte for byte what the gateway sent; without the switch so is the file."""
+    gateway = gateway()
+    photograph(work / "photo.jpg")
+    for flag, is_same in (("--keep-metadata", False), ("--no-keep-metadata", True)):
+        done = run("image", "photo.jpg", flag, "-o", f"{flag}.png", "--new", to=gateway)
+        content = (work / f"{flag}.png").read_bytes()
+        assert done.rc == 0, done.stderr
+        assert (content == gateway.picture) is is_same
+        begin = gateway.picture.index(b"IDAT")
+        assert gateway.picture[begin:] in content
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("is_turned", [True, False])
+def test_the_orientation_is_applied_once(run, gateway, work, orientation, is_turned):
+    """A result that was turned is not turned again, and one that was not still is, by what it says of itself."""
+    gateway = gateway()
+    photograph(work / "photo.jpg", orientation=orientation)
+    with Image.open(work / "photo.jpg") as source:
+        turns = {1: 0, 3: 180, 6: 270, 8: 90}
+        pixels = source.convert("RGB").rotate(turns[orientation] if is_turned else 0, expand=True)
+    content = BytesIO()
+    pixels.save(content, "PNG")
+    gateway.picture = content.getvalue()
+    done = run("image", "photo.jpg", "-o", "made.png", to=gateway)
+    assert done.rc == 0, done.stderr
+    with Image.open(work / "made.png") as made:
+        said = made.getexif().get(Base.Orientation, 1)
+    assert said == (1 if is_turned else orientation)
+
+
+def test_embedded_provenance(run, sandbox, work, url):
+    """--embed writes request id, endpoint and parameters into the picture, also where the source is a URL."""
+    done = run("image", url, "-x", "2", "--embed", "--json", to=sandbox)
+    assert done.rc == 0, done.stderr
+    content = (work / done.object["files"][0]["path"]).read_bytes()
+    assert done.object["request_id"].encode() in content
+    assert b"7b-image" in content
+    assert b"upscale_factor" in content
+    assert done.object["files"][0]["bytes"] == len(content)
+
+
+def test_a_strange_source_harms_no_result(run, sandbox, work):
+    """A source whose metadata are damaged has its result all the same, and a line that says so."""
+    path = photograph(work / "photo.jpg")
+    content = path.read_bytes()
+    begin = content.index(b"Exif\0\0") + 6
+    path.write_bytes(content[:begin] + b"\xff" * 30 + content[begin + 30 :])
+    done = run("image", "photo.jpg", to=sandbox)
+    assert (done.rc, done.lines) == (0, ["photo-upscaled.png"]), done.stderr
