@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,6 +20,9 @@ from helpers.sources import new_url
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.gateway.curl_transport import CurlTransport
 from seedvr_cli.gateway.httpx_transport import HttpxTransport
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as under a runner of many: commands would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
