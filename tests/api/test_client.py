@@ -134,7 +134,7 @@ def test_a_program_shares_the_ledger_of_machines(gateway, postgres_server, monke
     assert [[result.error for result in results] for results in found] == [[None] * 4] * 2
     assert [[result.resumed for result in results] for results in found] == [[False] * 4, [True] * 4]
     assert len(fake.posts()) == 4
-    monkeypatch.setattr("seedvr_cli.ledger.postgres.PATIENCE", 0.1)
+    monkeypatch.setattr("seedvr_cli.ledger.postgres_link.PATIENCE", 0.1)
     monkeypatch.setenv("SEEDVR_LEDGER_URL", "postgresql://127.0.0.1:1/none")
     monkeypatch.setenv("SEEDVR_HOME", str(tmp_path / "c"))
     away = upscale(URLS, api_key=KEY, base_url=fake.url, poll_interval=0.05)
