@@ -8,6 +8,7 @@ import pytest
 from fakes.gateway import CUT, Reply
 from helpers.bucket import BUCKET, moto, rclone
 from helpers.command import Bench
+from helpers.listening import listen
 from helpers.sources import new_url, urls
 
 pytestmark = pytest.mark.slow
@@ -234,3 +235,14 @@ def test_a_store_that_ignores_conditions_is_refused(run, sandbox, url, tmp_path)
         done = run("image", url, "-o", f"s3://{BUCKET}/out/", to=sandbox, env=environment)
     assert (done.rc, sandbox.accepted(url)) == (2, 0)
     assert "results would go over what is there" in done.stderr
+
+
+def test_a_listener_delivers_there(run, start, sandbox_server, objects, store, place):
+    """`listen -o s3://...` puts the results of what it is called about into the store, under the template's names."""
+    server = sandbox_server("--instant", "--latency", "0.2s")
+    listener = listen(start, server, "-o", f"{place}" + "{request_id}{ext}", "--once", 2, env=store)
+    words = ("--no-wait", "--callback", "--public-url", listener.url)
+    submitted = run("image", *urls(2), *words, to=server)
+    done = listener.end()
+    assert (done.rc, sorted(done.lines)) == (0, sorted(f"{place}{one}.png" for one in submitted.lines)), done.stderr
+    assert len(names(objects, place)) == 2
