@@ -16,7 +16,6 @@ from seedvr_cli.download.partial import Destination, Hooks
 from seedvr_cli.download.recover import recover
 from seedvr_cli.ledger.files import Elsewhere, Placed, Taken
 from seedvr_cli.ledger.rows import Delivery
-from seedvr_cli.run.finish import finisher
 from seedvr_cli.run.names import ResultName
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
@@ -25,7 +24,7 @@ from seedvr_cli.values.errors import DeliveryError, StillRunning
 from seedvr_cli.values.events import Changed, Notice, Received
 from seedvr_cli.values.items import Item
 from seedvr_cli.values.job import File, Job
-from seedvr_cli.values.media import EXTENSIONS
+from seedvr_cli.values.media import EXTENSIONS, Size
 
 # Seconds between two events about the bytes of one download.
 PROGRESS_SECONDS = 0.1
@@ -107,11 +106,21 @@ class Courier(ABC):
                 last = clock.monotonic()
                 run.emit(Received(self._item, done, total))
 
-        finish = finisher(
-            self._item, job, keep_metadata=run.policy.keep_metadata, embed=run.policy.embed,
-            tell=lambda text: run.emit(Notice(f"{self._item.label}: {text}")),
+        largest = run.policy.max_filesize
+        return Hooks(place, note_etag, progress, clock.sleep, clock.jitter, run.disk, largest, self._finish(job))
+
+    def _finish(self, job: Job) -> Callable[[str, str, Size | None], Awaitable[bool]] | None:
+        """What is made of the whole file; most results stay as they came, and need not load what changes them."""
+        policy = self._run.policy
+        is_of_file = self._item.source is not None and "://" not in self._item.source
+        if not policy.embed and not (policy.keep_metadata and is_of_file):
+            return None
+        from seedvr_cli.run.finish import finisher
+
+        return finisher(
+            self._item, job, keep_metadata=policy.keep_metadata, embed=policy.embed,
+            tell=lambda text: self._run.emit(Notice(f"{self._item.label}: {text}")),
         )  # fmt: skip
-        return Hooks(place, note_etag, progress, clock.sleep, clock.jitter, run.disk, run.policy.max_filesize, finish)
 
     async def _record(self, media: Media, file: File, mtime_ns: int) -> Job:
         """The file stands under its name. A video's price is that of its resolution."""

@@ -68,7 +68,8 @@ class _Life:
             self._run.emit(Crashed(self._item, caught, error))
         progress = self._progress
         has_ended = progress.job is not None and progress.job.state in ENDED and not progress.is_skipped
-        if has_ended and isinstance(self._item, Purchase):  # the gateway needs the source no more
+        if has_ended and isinstance(self._item, Purchase) and self._item.request.source.path is not None:
+            # The gateway needs it no more.
             await self._run.uploads.let_go(self._item.request.source, self._item.key)
         is_stranger = isinstance(self._item, Attachment) and self._item.job is None
         return Outcome(

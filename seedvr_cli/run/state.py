@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from seedvr_cli.download.disk import Disk
 from seedvr_cli.gateway.client import Gateway
@@ -11,13 +12,14 @@ from seedvr_cli.run.budget import Budget, Reservation
 from seedvr_cli.run.expectations import Expectations
 from seedvr_cli.run.pace import Pace, SharedPace
 from seedvr_cli.run.policy import Clock, Policy
-from seedvr_cli.run.stores import Stores
-from seedvr_cli.uploads.upload import Uploads
 from seedvr_cli.values.errors import NotSubmitted, SeedvrError
 from seedvr_cli.values.events import Event, Notice
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.naming import Names
-from seedvr_cli.values.target import Target
+
+if TYPE_CHECKING:
+    from seedvr_cli.run.stores import Stores
+    from seedvr_cli.uploads.upload import Uploads
 
 # Polls in a row without an answer before the user is told that the network is gone.
 TELLING_MISSES = 2
@@ -52,8 +54,8 @@ class RunState:
         self.downloads = asyncio.Semaphore(max(DOWNLOADS, policy.jobs // 8))
         self.disk = Disk()
         self.names = Names()
-        self.stores = Stores()
-        self.uploads = Uploads(policy.upload or Target())
+        self._stores: Stores | None = None
+        self._uploads: Uploads | None = None
         self._submissions = Pace(None if policy.shared_rate else policy.rate)
         self._shared = None
         if policy.shared_rate and policy.rate is not None:
@@ -72,6 +74,27 @@ class RunState:
         self._missed = 0
         self._halted: SeedvrError | None = None
         self._is_stopping = False
+
+    # What most runs do not need, and so do not load.
+
+    @property
+    def stores(self) -> "Stores":
+        """The object stores that results go to."""
+        if self._stores is None:
+            from seedvr_cli.run.stores import Stores
+
+            self._stores = Stores()
+        return self._stores
+
+    @property
+    def uploads(self) -> "Uploads":
+        """What brings sources where the gateway can read them."""
+        if self._uploads is None:
+            from seedvr_cli.uploads.upload import Uploads
+            from seedvr_cli.values.target import Target
+
+            self._uploads = Uploads(self.policy.upload or Target())
+        return self._uploads
 
     # Ending: a run that is halted submits nothing more and goes on; one that is stopping ends.
 
@@ -92,7 +115,8 @@ class RunState:
     def stop(self) -> None:
         """Nothing new is begun, and nobody waits."""
         self._is_stopping = True
-        self.uploads.close()
+        if self._uploads is not None:
+            self._uploads.close()
         for pause in self._pauses:
             pause.cancel()
 
