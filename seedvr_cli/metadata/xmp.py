@@ -1,0 +1,169 @@
+"""XMP: brought up to date, added to, and divided where a JPEG's segment is too small for it."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+
+from seedvr_cli.metadata.metadata import MetadataError
+from seedvr_cli.metadata.packet import RDF, Edit, Element, appended, declared, edited, parse, quoted
+
+OURS = "https://github.com/seedvr-cli/seedvr-cli/ns/1.0/"
+"""The namespace of what we add; its prefix is `seedvr`."""
+
+_TIFF, _EXIF = "http://ns.adobe.com/tiff/1.0/", "http://ns.adobe.com/exif/1.0/"
+_NOTE = "http://ns.adobe.com/xmp/note/"
+# Properties of the picture's size (XMP specification part 2, sections 3.2 and 3.3).
+_WIDTHS = {(_TIFF, "ImageWidth"), (_EXIF, "PixelXDimension")}
+_HEIGHTS = {(_TIFF, "ImageLength"), (_EXIF, "PixelYDimension")}
+_ORIENTATION = {(_TIFF, "Orientation")}
+# The pointer from a JPEG's packet to its extension (XMP specification part 3, section 1.1.3.1).
+_POINTER = (_NOTE, "HasExtendedXMP")
+# A packet with nothing in it (ISO 16684-1, section 7.3.2).
+_EMPTY = (
+    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>'
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+# Bytes that the pointer to an extension adds, and more.
+_POINTER_ROOM = 400
+
+
+def renewed(packet: bytes, *, width: int, height: int, is_upright: bool) -> bytes:
+    """The packet of the new picture: sizes (pixels), and the orientation where it is upright now, where they stand.
+
+    MetadataError where the packet cannot be read.
+    """
+    wanted = dict.fromkeys(_WIDTHS, width) | dict.fromkeys(_HEIGHTS, height)
+    if is_upright:
+        wanted |= dict.fromkeys(_ORIENTATION, 1)
+    edits: list[Edit] = []
+    for description in parse(packet).parts:
+        for attribute in description.attributes:
+            value = wanted.get((attribute.namespace, attribute.name))
+            if value is not None:
+                edits.append((attribute.value, attribute.end - 1, str(value).encode()))
+        for part in description.parts:
+            value = wanted.get((part.namespace, part.name))
+            if value is not None and part.has_end_tag and not part.has_children:
+                edits.append((part.inside, packet.rindex(b"</", part.inside, part.end), str(value).encode()))
+    return edited(packet, edits)
+
+
+def with_properties(packet: bytes | None, properties: Mapping[str, str]) -> bytes:
+    """The packet with these properties of ours (see `OURS`) in place of earlier ones, or a new packet.
+
+    What others wrote stays to the byte. MetadataError where the packet cannot be read, ValueError for a name that XML
+    does not allow.
+    """
+    if bad := [name for name in properties if not _NAME.fullmatch(name)]:
+        raise ValueError(f"{bad[0]!r} is no name of a property")
+    packet = packet or _EMPTY
+    rdf = parse(packet)
+    edits = _removals(rdf, lambda namespace, _: namespace == OURS)
+    values = "".join(f"\n  seedvr:{name}={quoted(value)}" for name, value in properties.items())
+    return edited(packet, [*edits, appended(packet, rdf, _description(packet, rdf, "seedvr", OURS, values))])
+
+
+def joined(packet: bytes, extension: bytes) -> bytes:
+    """One packet of a JPEG's packet and its extension; MetadataError where either cannot be read."""
+    rdf, more = parse(packet), parse(extension)
+    descriptions = b"".join(
+        edited(extension[part.start : part.end], [_declaration(extension, part)]) for part in more.parts
+    )
+    return edited(packet, [*_pointers(rdf), appended(packet, rdf, descriptions)])
+
+
+def without_pointer(packet: bytes) -> bytes:
+    """The packet without the pointer to an extension that is not there; as it is where it cannot be read."""
+    try:
+        return edited(packet, _pointers(parse(packet)))
+    except MetadataError:
+        return packet
+
+
+def divided(packet: bytes, largest: int) -> tuple[bytes, bytes, str]:
+    """A packet of so many bytes at the most, its extension, and the digest that names it (XMP part 3, 1.1.3.1).
+
+    The largest properties move, as they are. MetadataError where that does not make it small enough.
+    """
+    rdf = parse(packet)
+    room, moving = largest - _POINTER_ROOM, []
+    size = len(packet)
+    properties = [part for description in rdf.parts if _is_description(description) for part in description.parts]
+    for part in sorted(properties, key=lambda part: part.start - part.end):
+        if size <= room:
+            break
+        moving.append(part)
+        size -= part.end - part.start
+    if size > room:
+        raise MetadataError("its XMP has too much that cannot be moved to an extension")
+    about = _about(packet, rdf)
+    moved = b"".join(
+        b"<rdf:Description" + declared(part.scope | {"rdf": RDF}) + about + b">" + packet[part.start : part.end]
+        + b"</rdf:Description>"
+        for part in moving
+    )  # fmt: skip
+    extension = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + f'<rdf:RDF xmlns:rdf="{RDF}">'.encode() + moved
+        + b"</rdf:RDF></x:xmpmeta>"
+    )  # fmt: skip
+    digest = hashlib.md5(extension, usedforsecurity=False).hexdigest().upper()
+    pointer = _description(packet, rdf, "xmpNote", _NOTE, f' xmpNote:HasExtendedXMP="{digest}"')
+    removals: list[Edit] = [(part.start, part.end, b"") for part in moving]
+    main = edited(packet, [*removals, *_pointers(rdf), appended(packet, rdf, pointer)])
+    if len(main) > largest:
+        raise MetadataError("its XMP has too much that cannot be moved to an extension")
+    return main, extension, digest
+
+
+def digest_named(packet: bytes) -> str | None:
+    """The digest of the extension that a JPEG's packet points to, if it does."""
+    match = re.search(rb"HasExtendedXMP\s*(?:=\s*[\"']|>)\s*([0-9A-Fa-f]{32})", packet)
+    return match[1].decode() if match else None
+
+
+def _pointers(rdf: Element) -> list[Edit]:
+    return _removals(rdf, lambda namespace, name: (namespace, name) == _POINTER)
+
+
+def _removals(rdf: Element, is_meant: Callable[[str, str], bool]) -> list[Edit]:
+    """The changes that take properties out, and descriptions that had nothing else."""
+    edits: list[Edit] = []
+    for description in filter(_is_description, rdf.parts):
+        attributes = [each for each in description.attributes if is_meant(each.namespace, each.name)]
+        parts = [each for each in description.parts if is_meant(each.namespace, each.name)]
+        kept = len(description.attributes) - len(attributes) + len(description.parts) - len(parts)
+        abouts = sum(each.name == "about" and each.namespace in {RDF, ""} for each in description.attributes)
+        if (attributes or parts) and kept == abouts:
+            edits.append((description.start, description.end, b""))
+        else:
+            edits += [(each.start, each.end, b"") for each in attributes]
+            edits += [(each.start, each.end, b"") for each in parts]
+    return edits
+
+
+def _is_description(element: Element) -> bool:
+    return (element.namespace, element.name) == (RDF, "Description")
+
+
+def _description(packet: bytes, rdf: Element, prefix: str, namespace: str, values: str) -> bytes:
+    """A description of ours, of the same thing as the others."""
+    declarations = declared({"rdf": RDF, prefix: namespace})
+    return b"<rdf:Description" + _about(packet, rdf) + declarations + values.encode() + b"/>"
+
+
+def _about(packet: bytes, rdf: Element) -> bytes:
+    """What the descriptions are of, which has to be the same in all of them (ISO 16684-1, section 7.4)."""
+    for description in rdf.parts:
+        for each in description.attributes:
+            if each.name == "about" and each.namespace in {RDF, ""}:
+                return b" rdf:about=" + packet[each.value - 1 : each.end]
+    return b' rdf:about=""'
+
+
+def _declaration(text: bytes, part: Element) -> Edit:
+    """The change that has a description declare, by itself, all prefixes that hold in it; counted from its start."""
+    tag = text[part.start : part.inside]
+    place = len(tag) - (1 if part.has_end_tag else 2)
+    own = {match.decode() for match in re.findall(rb"\sxmlns:?([^\s=]*)\s*=", tag)}
+    return place, place, declared(part.scope, own)
