@@ -12,16 +12,8 @@ from typing import BinaryIO
 from seedvr_cli.metadata import colour, exif, iptc, jpeg, png, webp, xmp
 from seedvr_cli.metadata.metadata import Metadata, MetadataError
 
-_READERS: dict[str, Callable[[BinaryIO], Metadata]] = {
-    "image/jpeg": jpeg.read,
-    "image/png": png.read,
-    "image/webp": webp.read,
-}
-_WRITERS: dict[str, Callable[[BinaryIO, Metadata, BinaryIO], tuple[str, ...]]] = {
-    "image/jpeg": jpeg.write,
-    "image/png": png.write,
-    "image/webp": webp.write,
-}
+_READERS = {"image/jpeg": jpeg.read, "image/png": png.read, "image/webp": webp.read}
+_WRITERS = {"image/jpeg": jpeg.write, "image/png": png.write, "image/webp": webp.write}
 
 
 def read_metadata(path: str, media_type: str) -> Metadata:
@@ -32,11 +24,7 @@ def read_metadata(path: str, media_type: str) -> Metadata:
     if media_type not in _READERS:
         return Metadata(troubles=(f"metadata of {media_type} is not read",))
     with open(path, "rb") as file:
-        try:
-            metadata = _READERS[media_type](file)
-        except MetadataError as error:
-            return Metadata(troubles=(f"its metadata cannot be read: {error}",))
-    return _with_density(_checked(metadata))
+        return _with_density(_checked(_READERS[media_type](file)))
 
 
 def adjusted(

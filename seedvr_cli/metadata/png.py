@@ -23,19 +23,21 @@ _RAW_EXIF, _RAW_IPTC, _RAW_XMP = {_RAW + b"exif", _RAW + b"APP1"}, {_RAW + b"ipt
 _XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
 _KEYWORDS = {_XMP, *_RAW_EXIF, *_RAW_IPTC, *_RAW_XMP}
 _LONGEST_KEYWORD = 79
+# Bytes of a compressed text beyond which Pillow refuses the whole picture.
+_LONGEST_COMPRESSED = 1 << 20
 # Inches in a metre's 1000 millimetres.
 _METRE = 0.0254
 
 
 def read(file: BinaryIO) -> Metadata:
-    """What its chunks hold; MetadataError where they cannot be followed to the end."""
+    """What its chunks hold; where they cannot be followed to the end, what they hold up to there."""
     found = _Found()
-    for chunk in _chunks(file):
-        if chunk.kind in {b"eXIf", b"iCCP", b"pHYs"} or chunk.keyword in _KEYWORDS:
-            try:
-                found.take(chunk, _content(file, chunk))
-            except MetadataError as error:
-                found.troubles.append(f"a chunk {chunk.kind.decode('ascii', 'replace')} cannot be read: {error}")
+    try:
+        for chunk in _chunks(file):
+            if chunk.kind in {b"eXIf", b"iCCP", b"pHYs"} or chunk.keyword in _KEYWORDS:
+                _take(found, file, chunk)
+    except MetadataError as error:
+        found.troubles.append(f"its chunks cannot all be read: {error}")
     return replace(found.metadata, troubles=tuple(found.troubles))
 
 
@@ -98,6 +100,13 @@ def _chunks(file: BinaryIO) -> Iterator[_Chunk]:
             return
         position = end
     raise MetadataError("it has more chunks than a picture has")
+
+
+def _take(found: "_Found", file: BinaryIO, chunk: _Chunk) -> None:
+    try:
+        found.take(chunk, _content(file, chunk))
+    except MetadataError as error:
+        found.troubles.append(f"a chunk {chunk.kind.decode('ascii', 'replace')} cannot be read: {error}")
 
 
 def _content(file: BinaryIO, chunk: _Chunk) -> bytes:
@@ -191,7 +200,10 @@ def _made(metadata: Metadata, space: bytes | None, *, has_colours: bool) -> tupl
         digits = metadata.iptc.hex()
         lines = [digits[start : start + 72] for start in range(0, len(digits), 72)]
         text = "\n".join(["", "iptc", f"{len(metadata.iptc):8}", *lines, ""])
-        made.append(_new(b"zTXt", _RAW + b"iptc\0\0" + zlib.compress(text.encode())))
+        if len(text) < _LONGEST_COMPRESSED:
+            made.append(_new(b"zTXt", _RAW + b"iptc\0\0" + zlib.compress(text.encode())))
+        else:
+            made.append(_new(b"tEXt", _RAW + b"iptc\0" + text.encode()))
     return made, tuple(troubles)
 
 

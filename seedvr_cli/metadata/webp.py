@@ -20,21 +20,21 @@ _LARGEST_RIFF = (1 << 32) - 10
 
 
 def read(file: BinaryIO) -> Metadata:
-    """What its chunks hold; MetadataError where they cannot be followed to the end."""
+    """What its chunks hold; where they cannot be followed to the end, what they hold up to there."""
     found: dict[bytes, bytes] = {}
-    troubles: list[str] = []
-    for chunk in _chunks(file):
-        if chunk.kind in _FLAGS and chunk.kind not in found:
-            try:
+    troubles: tuple[str, ...] = ()
+    try:
+        for chunk in _chunks(file):
+            if chunk.kind in _FLAGS and chunk.kind not in found:
                 found[chunk.kind] = part(file, chunk.content, chunk.length)
-            except MetadataError as error:
-                troubles.append(f"a chunk {chunk.kind.decode()} cannot be read: {error}")
+    except MetadataError as error:
+        troubles = (f"its chunks cannot all be read: {error}",)
     block = found.get(_EXIF)
     return Metadata(
         exif=block.removeprefix(exif.PREFIX) if block else None,
         icc=found.get(_ICC) or None,
         xmp=found.get(_XMP) or None,
-        troubles=tuple(troubles),
+        troubles=troubles,
     )
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from seedvr_cli.metadata.metadata import MetadataError
 from seedvr_cli.metadata.packet import RDF, Edit, Element, appended, declared, edited, parse, quoted
@@ -87,29 +88,21 @@ def divided(packet: bytes, largest: int) -> tuple[bytes, bytes, str]:
     The largest properties move, as they are. MetadataError where that does not make it small enough.
     """
     rdf = parse(packet)
-    room, moving = largest - _POINTER_ROOM, []
-    size = len(packet)
-    properties = [part for description in rdf.parts if _is_description(description) for part in description.parts]
-    for part in sorted(properties, key=lambda part: part.start - part.end):
-        if size <= room:
+    size, moving = len(packet), []
+    for start, end, make in sorted(_movable(packet, rdf), key=lambda each: each[0] - each[1]):
+        if size <= largest - _POINTER_ROOM:
             break
-        moving.append(part)
-        size -= part.end - part.start
-    if size > room:
-        raise MetadataError("its XMP has too much that cannot be moved to an extension")
+        moving.append((start, end, make))
+        size -= end - start
     about = _about(packet, rdf)
-    moved = b"".join(
-        b"<rdf:Description" + declared(part.scope | {"rdf": RDF}) + about + b">" + packet[part.start : part.end]
-        + b"</rdf:Description>"
-        for part in moving
-    )  # fmt: skip
+    moved = b"".join(make(about) for _, _, make in moving)
     extension = (
         b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + f'<rdf:RDF xmlns:rdf="{RDF}">'.encode() + moved
         + b"</rdf:RDF></x:xmpmeta>"
     )  # fmt: skip
     digest = hashlib.md5(extension, usedforsecurity=False).hexdigest().upper()
     pointer = _description(packet, rdf, "xmpNote", _NOTE, f' xmpNote:HasExtendedXMP="{digest}"')
-    removals: list[Edit] = [(part.start, part.end, b"") for part in moving]
+    removals: list[Edit] = [(start, end, b"") for start, end, _ in moving]
     main = edited(packet, [*removals, *_pointers(rdf), appended(packet, rdf, pointer)])
     if len(main) > largest:
         raise MetadataError("its XMP has too much that cannot be moved to an extension")
@@ -120,6 +113,26 @@ def digest_named(packet: bytes) -> str | None:
     """The digest of the extension that a JPEG's packet points to, if it does."""
     match = re.search(rb"HasExtendedXMP\s*(?:=\s*[\"']|>)\s*([0-9A-Fa-f]{32})", packet)
     return match[1].decode() if match else None
+
+
+def _movable(packet: bytes, rdf: Element) -> Iterator[tuple[int, int, Callable[[bytes], bytes]]]:
+    """Where properties stand, and what makes a description of each that stands by itself."""
+    for description in filter(_is_description, rdf.parts):
+        for part in description.parts:
+            begin = b"<rdf:Description" + declared(part.scope | {"rdf": RDF})
+            yield part.start, part.end, partial(_alone, begin, packet, part.start, part.end)
+        begin = b"<rdf:Description" + declared(description.scope | {"rdf": RDF})
+        for each in description.attributes:
+            if each.namespace not in {RDF, ""}:
+                yield each.start, each.end, partial(_alone, begin, packet, each.start, each.end)
+
+
+def _alone(begin: bytes, packet: bytes, start: int, end: int, about: bytes) -> bytes:
+    """A description with one property, which is an element or an attribute."""
+    text = packet[start:end]
+    if text.startswith(b"<"):
+        return begin + about + b">" + text + b"</rdf:Description>"
+    return begin + about + text + b"/>"
 
 
 def _pointers(rdf: Element) -> list[Edit]:
