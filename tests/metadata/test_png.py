@@ -128,6 +128,8 @@ def test_raw_profiles_of_older_programs_are_read(tmp_path, name):
     framed = b"http://ns.adobe.com/xap/1.0/\0" + XMP
     assert read(tmp_path, inserted(saved("PNG"), raw("APP1", framed, name=name))).xmp == XMP
     assert read(tmp_path, inserted(saved("PNG"), raw("iptc", IPTC, name=name))).iptc == resource(0x0404, IPTC)
+    named = chunk(b"tEXt", b"Raw profile type iptc\0\nIPTC profile\n 99\n" + IPTC.ljust(99, b"\0").hex().encode())
+    assert IPTC in read(tmp_path, inserted(saved("PNG"), named)).iptc
     assert read(tmp_path, inserted(saved("PNG"), raw("8bim", RESOURCES, name=name))).iptc == RESOURCES
 
 
