@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from helpers.portraits import NOTE, SHORT, THUMBNAIL, block
+from helpers.portraits import NOTE, SHORT, TEXT, THUMBNAIL, block
 from PIL import ExifTags, Image
 
 from seedvr_cli.metadata.exif import density, is_block, of_density, renewed
@@ -109,11 +109,13 @@ def test_directories_in_a_circle_are_gone_through_once():
 
 
 def test_a_thumbnail_that_would_be_the_first_directory_is_left_alone():
-    """An offset that leads into the directory itself blanks nothing."""
-    old = bytearray(block("<"))
-    struct.pack_into("<I", old, old.index(struct.pack("<HHII", ExifTags.Base.JpegIFOffset, 4, 1, 500)) + 8, 2)
+    """An offset that leads into the directory itself, to what looks like a JPEG there, blanks nothing."""
+    old = bytearray(block(">"))
+    place = old.index(struct.pack(">HH", ExifTags.Base.Make, TEXT))
+    old[place : place + 2] = b"\xff\xd8"
+    struct.pack_into(">I", old, old.index(struct.pack(">HHII", ExifTags.Base.JpegIFOffset, 4, 1, 500)) + 8, place)
     new = made(bytes(old))
-    assert read(new)[ExifTags.Base.ImageWidth] == 640
+    assert new[place : place + 12] == old[place : place + 12]
     assert new.endswith(THUMBNAIL)
 
 

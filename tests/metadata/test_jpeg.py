@@ -41,20 +41,38 @@ def test_every_kind_of_jpeg_keeps_its_image_data_and_pixels(given, mode, options
     made, troubles = given(new, "JPEG", Metadata(block(), None, XMP, RESOURCES, (300.0, 300.0)))
     assert image_data(made) == image_data(new)
     assert troubles == ()
+    assert segments(made)[0][0][0] == (0xE0 if segments(new)[0][0][0] == 0xE0 else 0xE1)  # JFIF first, if there is any
     with Image.open(io.BytesIO(made)) as after, Image.open(io.BytesIO(new)) as before:
         assert after.tobytes() == before.tobytes()
     others = [each for each in segments(new)[0] if each[0] not in {0xE0, 0xE1}]
     assert [each for each in segments(made)[0] if each in others] == others
 
 
-@pytest.mark.parametrize("options", [{"keep_rgb": True}, {}])
-def test_no_jfif_where_decoders_would_take_other_colours_for_it(given, tmp_path, options):
-    """A JPEG of RGB, or with Adobe's segment, is given no JFIF segment: its density stands in EXIF."""
-    new = saved("JPEG", pixels(mode="RGB" if options else "CMYK"), **options)
-    new = new[:2] + b"".join(segment(*each) for each in segments(new)[0] if each[0] != 0xE0) + segments(new)[1]
+def without(content, *markers):
+    """A JPEG without segments of these markers."""
+    found, scans = segments(content)
+    return content[:2] + b"".join(segment(*each) for each in found if each[0] not in markers) + scans
+
+
+ADOBE = segment(0xEE, b"Adobe\0\x64" + bytes(5))
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        without(saved("JPEG", keep_rgb=True), 0xE0, 0xEE),
+        inserted(without(saved("JPEG"), 0xE0), ADOBE),
+        without(saved("JPEG", pixels(mode="CMYK")), 0xE0),
+    ],
+    ids=["components R, G and B", "Adobe's segment", "CMYK"],
+)
+def test_no_jfif_where_decoders_would_take_other_colours_for_it(given, tmp_path, new):
+    """A JPEG whose colours are told by Adobe's segment or by its components is given none: EXIF has its density."""
     made, troubles = given(new, "JPEG", Metadata(density=(300.0, 150.0)))
     assert not any(marker == 0xE0 for marker, _ in segments(made)[0])
     assert (read(tmp_path, made).density, troubles) == ((300, 150), ())
+    with Image.open(io.BytesIO(made)) as after, Image.open(io.BytesIO(new)) as before:
+        assert after.tobytes() == before.tobytes()
 
 
 def test_jfif_is_put_first_where_there_is_none(given):
