@@ -30,6 +30,11 @@ _JPEG = b"\xff\xd8"
 _EMPTY = b"MM\0*\0\0\0\x08"
 
 
+def is_beginning(content: bytes) -> bool:
+    """Whether it is the beginning of a block."""
+    return content[:4] in _ORDERS
+
+
 def is_block(block: bytes) -> bool:
     """Whether it begins as a TIFF block does, and its first directory can be read."""
     try:
@@ -161,13 +166,13 @@ def _add_thumbnail(tiff: bytearray, order: str, link: int, thumbnail: bytes) -> 
     """A second directory with what CIPA DC-008 asks of it (section 4.6.9), and the picture."""
     tiff += bytes(len(tiff) % 2)
     second = len(tiff)
-    resolution = second + 2 + 6 * 12 + 4
+    across = second + 2 + 6 * 12 + 4
     tiff += struct.pack(f"{order}H", 6)
     tiff += struct.pack(f"{order}HHIHxx", _COMPRESSION, _SHORT, 1, 6)
-    tiff += struct.pack(f"{order}HHII", _X_RESOLUTION, _RATIONAL, 1, resolution)
-    tiff += struct.pack(f"{order}HHII", _Y_RESOLUTION, _RATIONAL, 1, resolution)
+    tiff += struct.pack(f"{order}HHII", _X_RESOLUTION, _RATIONAL, 1, across)
+    tiff += struct.pack(f"{order}HHII", _Y_RESOLUTION, _RATIONAL, 1, across + 8)
     tiff += struct.pack(f"{order}HHIHxx", _RESOLUTION_UNIT, _SHORT, 1, 2)
-    tiff += struct.pack(f"{order}HHII", _THUMBNAIL_START, _LONG, 1, resolution + 8)
+    tiff += struct.pack(f"{order}HHII", _THUMBNAIL_START, _LONG, 1, across + 16)
     tiff += struct.pack(f"{order}HHII", _THUMBNAIL_LENGTH, _LONG, 1, len(thumbnail))
-    tiff += bytes(4) + struct.pack(f"{order}II", 72, 1) + thumbnail
+    tiff += bytes(4) + struct.pack(f"{order}4I", 72, 1, 72, 1) + thumbnail
     struct.pack_into(f"{order}I", tiff, link, second)

@@ -1,5 +1,6 @@
 """JPEG: metadata in segments in front of the first scan (ITU-T T.81, annex B)."""
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ _APP0, _APP1, _APP2, _APP13, _APP14 = 0xE0, 0xE1, 0xE2, 0xED, 0xEE
 _KINDS = {(_APP0, _JFIF), (_APP1, _EXIF), (_APP1, _XMP), (_APP1, _MORE_XMP), (_APP2, _ICC), (_APP13, _IPTC)}
 # Bytes of JFIF's segment up to its density; of fill in front of a marker, of which any number is allowed, at the most.
 _JFIF_HEAD, _MOST_FILL = 12, 1 << 16
+_MARKER = re.compile(rb"\xff+[^\x00\xff]")
 # Bytes of a profile that go into one segment, behind its number and how many there are.
 _PROFILE_STEP = _LARGEST_CONTENT - len(_ICC) - 2
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
@@ -89,7 +91,7 @@ def _segments(file: BinaryIO) -> Iterator[_Segment]:
             yield _Segment(marker, b"", position, content, content)
             position = content
             continue
-        if marker in {_END, _START, 0}:
+        if marker in {_END, _START}:
             raise MetadataError("it has no picture")
         length = int.from_bytes(part(file, content, 2), "big")
         end = content + length
@@ -105,19 +107,15 @@ def _segments(file: BinaryIO) -> Iterator[_Segment]:
 
 
 def _marker(file: BinaryIO, position: int) -> tuple[int, int]:
-    """The marker at an offset, behind any number of fill bytes, and where it ends."""
-    content = part(file, position, 2)
-    if content[0] != 0xFF:
-        raise MetadataError("it has something between its segments")
-    position += 2
-    code = content[1]
-    if code == 0xFF:
-        fill = file.read(_MOST_FILL)
-        behind = fill.lstrip(b"\xff")
-        if not behind:
-            raise MetadataError("it has no end of fill bytes")
-        code, position = behind[0], position + len(fill) - len(behind) + 1
-    return code, position
+    """The next marker from an offset on, and where it ends; decoders too pass over fill and rubbish in front of it."""
+    file.seek(position)
+    ahead = file.read(2)
+    if len(ahead) == 2 and ahead[0] == 0xFF and ahead[1] not in {0, 0xFF}:
+        return ahead[1], position + 2
+    match = _MARKER.search(ahead + file.read(_MOST_FILL))
+    if match is None:
+        raise MetadataError("it ends before its picture, or has something else there")
+    return match[0][-1], position + match.end()
 
 
 @dataclass(slots=True)
@@ -144,7 +142,9 @@ class _Found:
                 if unit in _UNITS and all(values):
                     self.density = (values[0] * _UNITS[unit], values[1] * _UNITS[unit])
             case kind if kind == _EXIF:
-                self.exif = self.exif or content[1:]
+                # A second one without a beginning of its own goes on with what was too large for the first.
+                goes_on = self.exif is not None and not exif.is_beginning(content[1:])
+                self.exif = (self.exif or b"") + content[1:] if goes_on or self.exif is None else self.exif
             case kind if kind == _XMP:
                 self.xmp = self.xmp or content
             case kind if kind == _MORE_XMP and len(content) > 40:

@@ -1,5 +1,6 @@
 """PNG: metadata in chunks (Portable Network Graphics, third edition, section 11.3)."""
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ _RAW = b"Raw profile type "
 _RAW_EXIF, _RAW_IPTC, _RAW_XMP = {_RAW + b"exif", _RAW + b"APP1"}, {_RAW + b"iptc", _RAW + b"8bim"}, {_RAW + b"xmp"}
 _XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
 _KEYWORDS = {_XMP, *_RAW_EXIF, *_RAW_IPTC, *_RAW_XMP}
+_RAW_PROFILE = re.compile(rb"\n[^\n]*\n\s*(\d+)\n(.*)", re.DOTALL)
 _LONGEST_KEYWORD = 79
 # Bytes of a compressed text beyond which Pillow refuses the whole picture.
 _LONGEST_COMPRESSED = 1 << 20
@@ -169,14 +171,16 @@ def _text(kind: bytes, content: bytes) -> bytes:
 
 def _raw(text: bytes) -> bytes:
     """The bytes of a raw profile: its name, its length, and hexadecimal digits in lines."""
-    words = text.split(None, 2)
+    match = _RAW_PROFILE.match(text)
+    if match is None:
+        raise MetadataError("it is no raw profile")
     try:
-        content = bytes.fromhex(words[2].decode("ascii"))
-        if len(content) >= int(words[1]):
-            return content
-    except (IndexError, ValueError) as error:
+        content = bytes.fromhex(match[2].decode("ascii"))
+    except ValueError as error:
         raise MetadataError("it is no raw profile") from error
-    raise MetadataError("its raw profile is cut")
+    if len(content) < int(match[1][:9]):
+        raise MetadataError("its raw profile is cut")
+    return content
 
 
 def _made(metadata: Metadata, space: bytes | None, *, has_colours: bool) -> tuple[list[bytes], tuple[str, ...]]:

@@ -169,7 +169,7 @@ def test_sigkill_at_random_instants_pays_for_nothing_twice(start, run, work, gat
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     fake = gateway()
     fake.script = odd = OddAnswers(fake, random.Random(3), share=0.15)
-    sources = urls(KILLS * 3)
+    sources = urls(KILLS * 4)
     batch = write(work / "list.txt", sources)
     command = ("image", "--from", batch, "-o", "out/", "-q", "--poll-interval", "0.2")
     kills = in_the_air = 0

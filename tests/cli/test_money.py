@@ -104,7 +104,7 @@ def test_webhooks_and_names_are_no_part_of_the_identity(bench, gateway, url):
     fake = gateway()
     same = [
         ["-x", "2", "-o", "a.png"],
-        ["-x", "2.0", "--webhook", "https://a.example.com", "--webhook-mode", "sync"],
+        ["-x", "2.0", "--webhook", "https://a.example.com", "--webhook-mode", "sync", "-o", "c.png"],
         ["-p", "upscale_factor=2", "--body-webhook", "https://b.example.com", "-o", "b.png"],
     ]
     ends = bench.run_all(*(["image", url, "--model", "3b", "--no-wait", *words] for words in same), to=fake)
