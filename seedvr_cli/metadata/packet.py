@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 
-from seedvr_cli.metadata.metadata import MetadataError
+from seedvr_cli.metadata.metadata import LARGEST, MetadataError
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 
 # Where rdf:RDF may stand at the deepest, so that what is nested by the thousands is no work.
 _DEEPEST = 64
+# Prefixes that may hold in one place; programs that write all that they know come to some forty.
+_MOST_PREFIXES = 256
 _ATTRIBUTE = re.compile(rb"\s+([^\s=<>/]+)\s*=\s*(\"[^\"]*\"|'[^']*')")
 _TAG_NAME = re.compile(rb"<[^\s<>/]+")
 
@@ -87,6 +89,17 @@ def appended(packet: bytes, rdf: Element, descriptions: bytes) -> Edit:
     return rdf.inside - 2, rdf.inside, b">" + descriptions + b"</" + name + b">"
 
 
+def together(pieces: Iterable[bytes]) -> bytes:
+    """All pieces as one; MetadataError where that is more than metadata has."""
+    found, size = [], 0
+    for piece in pieces:
+        size += len(piece)
+        if size > LARGEST:
+            raise MetadataError("its XMP is too large")
+        found.append(piece)
+    return b"".join(found)
+
+
 def declared(scope: dict[str, str], but: Iterable[str] = ()) -> bytes:
     """Declarations of these prefixes, as a start tag has them."""
     return b"".join(
@@ -133,6 +146,8 @@ class _Reader:
             raise MetadataError("its XMP is nested too deeply")
         self._scopes.append(self._scopes[-1] | self._new if self._new else self._scopes[-1])
         self._new = {}
+        if len(self._scopes[-1]) > _MOST_PREFIXES:
+            raise MetadataError("its XMP has more prefixes than programs write")
         if parent is not None:
             parent.has_children = True
         namespace, local = _split(name)

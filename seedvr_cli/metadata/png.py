@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from seedvr_cli.metadata import colour, exif
 from seedvr_cli.metadata.blocks import MOST_PARTS, copy, inflated, part, size_of
-from seedvr_cli.metadata.metadata import Metadata, MetadataError
+from seedvr_cli.metadata.metadata import LARGEST, Metadata, MetadataError
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER, _END = b"IHDR", b"IEND"
@@ -25,6 +25,8 @@ _XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
 _KEYWORDS = {_XMP, *_RAW_EXIF, *_RAW_IPTC, *_RAW_XMP}
 _RAW_PROFILE = re.compile(rb"\n[^\n]*\n\s*(\d+)\n(.*)", re.DOTALL)
 _LONGEST_KEYWORD = 79
+# Damaged chunks after which no more are read.
+_MOST_TROUBLES = 20
 # Bytes of a compressed text beyond which Pillow refuses the whole picture.
 _LONGEST_COMPRESSED = 1 << 20
 # Inches in a metre's 1000 millimetres.
@@ -38,6 +40,8 @@ def read(file: BinaryIO) -> Metadata:
         for chunk in _chunks(file):
             if chunk.kind in {b"eXIf", b"iCCP", b"pHYs"} or chunk.keyword in _KEYWORDS:
                 _take(found, file, chunk)
+            if found.is_full():
+                raise MetadataError("it has more metadata than a picture has")
     except MetadataError as error:
         found.troubles.append(f"its chunks cannot all be read: {error}")
     return replace(found.metadata, troubles=tuple(found.troubles))
@@ -126,6 +130,11 @@ class _Found:
     metadata: Metadata = field(default_factory=Metadata)
     troubles: list[str] = field(default_factory=list)
     has_exif_chunk: bool = False
+    size: int = 0
+
+    def is_full(self) -> bool:
+        """Whether there was more, whole or damaged, than a picture has: each may inflate to much, and take its time."""
+        return self.size > 2 * LARGEST or len(self.troubles) > _MOST_TROUBLES
 
     def take(self, chunk: _Chunk, content: bytes) -> None:
         """Note a chunk's content."""
@@ -136,6 +145,7 @@ class _Found:
             case b"iCCP":
                 _, _, compressed = content.partition(b"\0")
                 self.metadata = replace(self.metadata, icc=inflated(compressed[1:]))
+                self.size += len(self.metadata.icc or b"")
             case b"pHYs" if len(content) == 9:
                 across, down, unit = struct.unpack(">IIB", content)
                 if unit == 1 and across and down:
@@ -144,6 +154,7 @@ class _Found:
                 self._take_text(chunk.keyword, _text(chunk.kind, content))
 
     def _take_text(self, keyword: bytes, text: bytes) -> None:
+        self.size += len(text)
         if keyword == _XMP:
             self.metadata = replace(self.metadata, xmp=text)
             return
