@@ -40,8 +40,7 @@ def read(file: BinaryIO) -> Metadata:
         for chunk in _chunks(file):
             if chunk.kind in {b"eXIf", b"iCCP", b"pHYs"} or chunk.keyword in _KEYWORDS:
                 _take(found, file, chunk)
-            if found.is_full():
-                raise MetadataError("it has more metadata than a picture has")
+                found.refuse_more()
     except MetadataError as error:
         found.troubles.append(f"its chunks cannot all be read: {error}")
     return replace(found.metadata, troubles=tuple(found.troubles))
@@ -132,9 +131,10 @@ class _Found:
     has_exif_chunk: bool = False
     size: int = 0
 
-    def is_full(self) -> bool:
-        """Whether there was more, whole or damaged, than a picture has: each may inflate to much, and take its time."""
-        return self.size > 2 * LARGEST or len(self.troubles) > _MOST_TROUBLES
+    def refuse_more(self) -> None:
+        """MetadataError if there was more than a picture has, whole or damaged: each may inflate to much."""
+        if self.size > 2 * LARGEST or len(self.troubles) > _MOST_TROUBLES:
+            raise MetadataError("it has more metadata than a picture has")
 
     def take(self, chunk: _Chunk, content: bytes) -> None:
         """Note a chunk's content."""
