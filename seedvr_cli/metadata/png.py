@@ -27,7 +27,7 @@ _RAW_PROFILE = re.compile(rb"\n[^\n]*\n\s*(\d+)\n(.*)", re.DOTALL)
 _LONGEST_KEYWORD = 79
 # Damaged chunks after which no more are read.
 _MOST_TROUBLES = 20
-# Bytes of a compressed text beyond which Pillow refuses the whole picture.
+# Bytes of a compressed text or profile from which on Pillow, and what stands on it, refuses the whole picture.
 _LONGEST_COMPRESSED = 1 << 20
 # Inches in a metre's 1000 millimetres.
 _METRE = 0.0254
@@ -199,7 +199,7 @@ def _made(metadata: Metadata, space: bytes | None, *, has_colours: bool) -> tupl
     made: list[bytes] = []
     troubles: list[str] = []
     if metadata.icc is not None and not has_colours:
-        refusal = colour.refusal(metadata.icc, space)
+        refusal = _refusal(metadata.icc, space)
         if refusal is None:
             made.append(_new(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)))
         else:
@@ -220,6 +220,12 @@ def _made(metadata: Metadata, space: bytes | None, *, has_colours: bool) -> tupl
         else:
             made.append(_new(b"tEXt", _RAW + b"iptc\0" + text.encode()))
     return made, tuple(troubles)
+
+
+def _refusal(profile: bytes, space: bytes | None) -> str | None:
+    if len(profile) >= _LONGEST_COMPRESSED:
+        return f"a colour profile of {len(profile)} bytes would keep programs from opening a PNG, and is left out"
+    return colour.refusal(profile, space)
 
 
 def _replaced(metadata: Metadata) -> tuple[set[bytes], set[bytes]]:
