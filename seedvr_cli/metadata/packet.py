@@ -14,6 +14,10 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _DEEPEST = 64
 # Prefixes that may hold in one place; programs that write all that they know come to some forty.
 _MOST_PREFIXES = 256
+# Tags and attributes; the largest histories that Photoshop keeps have some hundred thousand tags.
+_MOST_TAGS, _MOST_ATTRIBUTES = 1_000_000, 200_000
+# Descriptions and properties, of which there are some hundred.
+_MOST_NOTED = 20_000
 _ATTRIBUTE = re.compile(rb"\s+([^\s=<>/]+)\s*=\s*(\"[^\"]*\"|'[^']*')")
 _TAG_NAME = re.compile(rb"<[^\s<>/]+")
 
@@ -60,6 +64,8 @@ def parse(packet: bytes) -> Element:
     text = packet.rstrip(b"\0 \n\r\t")
     if b"\0" in text:
         raise MetadataError("its XMP is not UTF-8")
+    if text.count(b"<") > _MOST_TAGS or text.count(b"=") > _MOST_ATTRIBUTES:
+        raise MetadataError("its XMP has more parts than programs write")
     reader = _Reader(text)
     try:
         reader.read()
@@ -126,6 +132,7 @@ class _Reader:
         self._path: list[Element | None] = []
         self._scopes: list[dict[str, str]] = [{}]
         self._new: dict[str, str] = {}
+        self._noted = 0
         self._parser: Any = expat.ParserCreate(namespace_separator=" ")
         self._parser.namespace_prefixes = True
         self._parser.StartDoctypeDeclHandler = _refuse
@@ -155,6 +162,9 @@ class _Reader:
         if not is_rdf and (parent is None or parent.name not in {"RDF", "Description"} or not self._is_part(parent)):
             self._path.append(None)
             return
+        self._noted += 1 + len(attributes)
+        if self._noted > _MOST_NOTED:
+            raise MetadataError("its XMP has more parts than programs write")
         start = self._parser.CurrentByteIndex
         element = Element(namespace, local, start, 0, [], self._scopes[-1])
         element.attributes, element.inside = _read_tag(self._text, start, attributes)
