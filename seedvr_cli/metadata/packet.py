@@ -6,12 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 
-from seedvr_cli.metadata.metadata import MetadataError
+from seedvr_cli.metadata.metadata import LARGEST, MetadataError
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 
 # Where rdf:RDF may stand at the deepest, so that what is nested by the thousands is no work.
 _DEEPEST = 64
+# Prefixes that may hold in one place; programs that write all that they know come to some forty.
+_MOST_PREFIXES = 256
+# Tags and attributes; the largest histories that Photoshop keeps have some hundred thousand tags.
+_MOST_TAGS, _MOST_ATTRIBUTES = 1_000_000, 200_000
+# Descriptions and properties, of which there are some hundred.
+_MOST_NOTED = 20_000
 _ATTRIBUTE = re.compile(rb"\s+([^\s=<>/]+)\s*=\s*(\"[^\"]*\"|'[^']*')")
 _TAG_NAME = re.compile(rb"<[^\s<>/]+")
 
@@ -58,6 +64,8 @@ def parse(packet: bytes) -> Element:
     text = packet.rstrip(b"\0 \n\r\t")
     if b"\0" in text:
         raise MetadataError("its XMP is not UTF-8")
+    if text.count(b"<") > _MOST_TAGS or text.count(b"=") > _MOST_ATTRIBUTES:
+        raise MetadataError("its XMP has more parts than programs write")
     reader = _Reader(text)
     try:
         reader.read()
@@ -87,6 +95,17 @@ def appended(packet: bytes, rdf: Element, descriptions: bytes) -> Edit:
     return rdf.inside - 2, rdf.inside, b">" + descriptions + b"</" + name + b">"
 
 
+def together(pieces: Iterable[bytes]) -> bytes:
+    """All pieces as one; MetadataError where that is more than metadata has."""
+    found, size = [], 0
+    for piece in pieces:
+        size += len(piece)
+        if size > LARGEST:
+            raise MetadataError("its XMP is too large")
+        found.append(piece)
+    return b"".join(found)
+
+
 def declared(scope: dict[str, str], but: Iterable[str] = ()) -> bytes:
     """Declarations of these prefixes, as a start tag has them."""
     return b"".join(
@@ -113,6 +132,7 @@ class _Reader:
         self._path: list[Element | None] = []
         self._scopes: list[dict[str, str]] = [{}]
         self._new: dict[str, str] = {}
+        self._noted = 0
         self._parser: Any = expat.ParserCreate(namespace_separator=" ")
         self._parser.namespace_prefixes = True
         self._parser.StartDoctypeDeclHandler = _refuse
@@ -133,6 +153,8 @@ class _Reader:
             raise MetadataError("its XMP is nested too deeply")
         self._scopes.append(self._scopes[-1] | self._new if self._new else self._scopes[-1])
         self._new = {}
+        if len(self._scopes[-1]) > _MOST_PREFIXES:
+            raise MetadataError("its XMP has more prefixes than programs write")
         if parent is not None:
             parent.has_children = True
         namespace, local = _split(name)
@@ -140,6 +162,9 @@ class _Reader:
         if not is_rdf and (parent is None or parent.name not in {"RDF", "Description"} or not self._is_part(parent)):
             self._path.append(None)
             return
+        self._noted += 1 + len(attributes)
+        if self._noted > _MOST_NOTED:
+            raise MetadataError("its XMP has more parts than programs write")
         start = self._parser.CurrentByteIndex
         element = Element(namespace, local, start, 0, [], self._scopes[-1])
         element.attributes, element.inside = _read_tag(self._text, start, attributes)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from seedvr_cli.metadata import colour, exif
 from seedvr_cli.metadata.blocks import MOST_PARTS, copy, inflated, part, size_of
-from seedvr_cli.metadata.metadata import Metadata, MetadataError
+from seedvr_cli.metadata.metadata import LARGEST, Metadata, MetadataError
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER, _END = b"IHDR", b"IEND"
@@ -25,7 +25,9 @@ _XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
 _KEYWORDS = {_XMP, *_RAW_EXIF, *_RAW_IPTC, *_RAW_XMP}
 _RAW_PROFILE = re.compile(rb"\n[^\n]*\n\s*(\d+)\n(.*)", re.DOTALL)
 _LONGEST_KEYWORD = 79
-# Bytes of a compressed text beyond which Pillow refuses the whole picture.
+# Damaged chunks after which no more are read.
+_MOST_TROUBLES = 20
+# Bytes of a compressed text or profile from which on Pillow, and what stands on it, refuses the whole picture.
 _LONGEST_COMPRESSED = 1 << 20
 # Inches in a metre's 1000 millimetres.
 _METRE = 0.0254
@@ -38,6 +40,7 @@ def read(file: BinaryIO) -> Metadata:
         for chunk in _chunks(file):
             if chunk.kind in {b"eXIf", b"iCCP", b"pHYs"} or chunk.keyword in _KEYWORDS:
                 _take(found, file, chunk)
+                found.refuse_more()
     except MetadataError as error:
         found.troubles.append(f"its chunks cannot all be read: {error}")
     return replace(found.metadata, troubles=tuple(found.troubles))
@@ -126,6 +129,12 @@ class _Found:
     metadata: Metadata = field(default_factory=Metadata)
     troubles: list[str] = field(default_factory=list)
     has_exif_chunk: bool = False
+    size: int = 0
+
+    def refuse_more(self) -> None:
+        """MetadataError if there was more than a picture has, whole or damaged: each may inflate to much."""
+        if self.size > 2 * LARGEST or len(self.troubles) > _MOST_TROUBLES:
+            raise MetadataError("it has more metadata than a picture has")
 
     def take(self, chunk: _Chunk, content: bytes) -> None:
         """Note a chunk's content."""
@@ -136,6 +145,7 @@ class _Found:
             case b"iCCP":
                 _, _, compressed = content.partition(b"\0")
                 self.metadata = replace(self.metadata, icc=inflated(compressed[1:]))
+                self.size += len(self.metadata.icc or b"")
             case b"pHYs" if len(content) == 9:
                 across, down, unit = struct.unpack(">IIB", content)
                 if unit == 1 and across and down:
@@ -144,6 +154,7 @@ class _Found:
                 self._take_text(chunk.keyword, _text(chunk.kind, content))
 
     def _take_text(self, keyword: bytes, text: bytes) -> None:
+        self.size += len(text)
         if keyword == _XMP:
             self.metadata = replace(self.metadata, xmp=text)
             return
@@ -188,7 +199,7 @@ def _made(metadata: Metadata, space: bytes | None, *, has_colours: bool) -> tupl
     made: list[bytes] = []
     troubles: list[str] = []
     if metadata.icc is not None and not has_colours:
-        refusal = colour.refusal(metadata.icc, space)
+        refusal = _refusal(metadata.icc, space)
         if refusal is None:
             made.append(_new(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)))
         else:
@@ -209,6 +220,12 @@ def _made(metadata: Metadata, space: bytes | None, *, has_colours: bool) -> tupl
         else:
             made.append(_new(b"tEXt", _RAW + b"iptc\0" + text.encode()))
     return made, tuple(troubles)
+
+
+def _refusal(profile: bytes, space: bytes | None) -> str | None:
+    if len(profile) >= _LONGEST_COMPRESSED:
+        return f"a colour profile of {len(profile)} bytes would keep programs from opening a PNG, and is left out"
+    return colour.refusal(profile, space)
 
 
 def _replaced(metadata: Metadata) -> tuple[set[bytes], set[bytes]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from seedvr_cli.metadata.metadata import MetadataError
-from seedvr_cli.metadata.packet import RDF, Edit, Element, appended, declared, edited, parse, quoted
+from seedvr_cli.metadata.packet import RDF, Edit, Element, appended, declared, edited, parse, quoted, together
 
 OURS = "https://github.com/seedvr-cli/seedvr-cli/ns/1.0/"
 """The namespace of what we add; its prefix is `seedvr`."""
@@ -68,7 +68,7 @@ def with_properties(packet: bytes | None, properties: Mapping[str, str]) -> byte
 def joined(packet: bytes, extension: bytes) -> bytes:
     """One packet of a JPEG's packet and its extension; MetadataError where either cannot be read."""
     rdf, more = parse(packet), parse(extension)
-    descriptions = b"".join(
+    descriptions = together(
         edited(extension[part.start : part.end], [_declaration(extension, part)]) for part in more.parts
     )
     return edited(packet, [*_pointers(rdf), appended(packet, rdf, descriptions)])
@@ -95,7 +95,7 @@ def divided(packet: bytes, largest: int) -> tuple[bytes, bytes, str]:
         moving.append((start, end, make))
         size -= end - start
     about = _about(packet, rdf)
-    moved = b"".join(make(about) for _, _, make in moving)
+    moved = together(make(about) for _, _, make in moving)
     extension = (
         b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + f'<rdf:RDF xmlns:rdf="{RDF}">'.encode() + moved
         + b"</rdf:RDF></x:xmpmeta>"

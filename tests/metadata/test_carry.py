@@ -1,6 +1,7 @@
 """What a picture says of itself is in the new picture too, whatever the formats, and the new pixels are untouched."""
 
 import io
+from pathlib import Path
 
 import pytest
 from helpers.portraits import (
@@ -175,12 +176,7 @@ def test_an_open_file_is_written_to_where_it_is(tmp_path, form):
         write_metadata(cut, TYPES[form], Metadata(exif=block()), out)
     assert out.getvalue() == b"before"
     write_metadata(new, TYPES[form], Metadata(exif=block()), out)
-    assert image_data(out.getvalue()[6:]) == image_data(saved_again(new))
-
-
-def saved_again(path):
-    with open(path, "rb") as file:
-        return file.read()
+    assert image_data(out.getvalue()[6:]) == image_data(Path(new).read_bytes())
 
 
 def test_what_cannot_be_brought_up_to_date_is_said():

@@ -158,6 +158,21 @@ def test_much_iptc_is_not_compressed(given, tmp_path):
     assert read(tmp_path, made).iptc == large
 
 
+def test_a_profile_that_pillow_would_refuse_the_picture_for_is_left_out(given):
+    """One of a byte less than a megabyte is carried, and Pillow opens it; a larger one is said to be too large."""
+
+    def profile(size):
+        return size.to_bytes(4, "big") + PROFILE[4:] + bytes(size - len(PROFILE))
+
+    made, troubles = given(saved("PNG"), "PNG", Metadata(icc=profile((1 << 20) - 1)))
+    with Image.open(io.BytesIO(made)) as picture:
+        assert len(picture.info["icc_profile"]) == (1 << 20) - 1
+    assert troubles == ()
+    made, troubles = given(saved("PNG"), "PNG", Metadata(icc=profile(1 << 20)))
+    assert b"iCCP" not in made
+    assert troubles == ("a colour profile of 1048576 bytes would keep programs from opening a PNG, and is left out",)
+
+
 BOMB = zlib.compress(bytes(LARGEST + 1))
 
 

@@ -188,3 +188,14 @@ def test_segments_without_end_are_given_up(tmp_path):
     assert read_metadata(path, "image/jpeg").troubles == (
         "its segments cannot all be read: it has more segments than a picture has",
     )
+
+
+@pytest.mark.parametrize("made", [b"damaged", zlib.compress(bytes(LARGEST))])
+def test_chunks_without_end_are_given_up(tmp_path, made):
+    """Of 300 profiles, damaged or of the largest size, not more than a few are looked at."""
+    content = b"a\0\0" + made
+    one = len(content).to_bytes(4, "big") + b"iCCP" + content + zlib.crc32(b"iCCP" + content).to_bytes(4, "big")
+    path = put(tmp_path, "many", RESULTS["PNG"][:33] + one * 300 + RESULTS["PNG"][33:])
+    troubles = read_metadata(path, "image/png").troubles
+    assert "its chunks cannot all be read: it has more metadata than a picture has" in troubles
+    assert len(troubles) < 30

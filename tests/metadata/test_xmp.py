@@ -55,6 +55,10 @@ def test_sizes_and_orientation_change_where_they_stand():
         ("<x/>".encode("utf-16"), "not UTF-8"),
         (b'<!DOCTYPE x [<!ENTITY a "b">]>' + HEAD + TAIL, "DOCTYPE"),
         (HEAD + b"<a>" * 100 + b"</a>" * 100 + TAIL, "too deeply"),
+        (HEAD + b"<a" + b"".join(b' xmlns:p%d="u"' % number for number in range(300)) + b"/>" + TAIL, "prefixes"),
+        (HEAD + b"<rdf:Description/>" * 20_001 + TAIL, "more parts"),
+        (HEAD + b"<a/>" * 1_000_001 + TAIL, "more parts"),
+        (HEAD + b"<a " + b"".join(b"a%d=''" % number for number in range(200_001)) + b"/>" + TAIL, "more parts"),
         (HEAD + b"<rdf:Description>\xff</rdf:Description>" + TAIL, "no XML"),
         (b'<?xml version="1.0" encoding="no-such"?>' + HEAD + TAIL, "no XML"),
     ],
@@ -140,6 +144,17 @@ def test_what_cannot_be_moved_cannot_be_divided():
         xmp.divided(HEAD + b"<!--" + b"a" * 70_000 + b"-->" + TAIL, 65_000)
     with pytest.raises(MetadataError, match="too much"):
         xmp.divided(HEAD + b'<rdf:Description rdf:about="' + b"a" * 64_800 + b'"/>' + TAIL, 65_000)
+
+
+def test_declarations_do_not_add_up_without_end():
+    """A packet whose many properties would each bring along long declarations is refused, and not multiplied."""
+    many = b"<a>" + b"b" * 40 + b"</a>"
+    long = b'<rdf:Description xmlns:long="' + b"u" * 30_000 + b'">' + many * 2_000 + b"</rdf:Description>"
+    with pytest.raises(MetadataError, match="too large"):
+        xmp.divided(HEAD + long + TAIL, 65_000)
+    outer = HEAD.replace(b"<rdf:RDF", b'<rdf:RDF xmlns:long="' + b"u" * 30_000 + b'"')
+    with pytest.raises(MetadataError, match="too large"):
+        xmp.joined(HEAD + TAIL, outer + b"<rdf:Description/>" * 2_000 + TAIL)
 
 
 def test_a_packet_that_cannot_be_read_keeps_its_pointer():
