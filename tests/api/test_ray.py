@@ -19,6 +19,8 @@ from helpers.waiting import PATIENCE, wait_for
 from seedvr_cli.ray import ADDED, Upscale
 from seedvr_cli.values.errors import KeyMissing, UsageError
 
+pytestmark = pytest.mark.slow
+
 URLS = [f"https://example.com/{number}/photo.jpg" for number in range(4)]
 
 

@@ -6,6 +6,8 @@ import pytest
 from fakes.gateway import CUT, Reply
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 
 def picture(width, height, kind="JPEG"):
     """The bytes of a picture of that size."""

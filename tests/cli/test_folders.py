@@ -6,6 +6,8 @@ import time
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 SIZE = (8, 8)
 
 

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 
+pytestmark = pytest.mark.slow
+
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 

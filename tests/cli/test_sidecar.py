@@ -5,6 +5,8 @@ import os
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_sidecar_is_the_json_object(run, sandbox, url, work):
     """NAME.json beside the result is what --json prints, and the same command again leaves it so."""

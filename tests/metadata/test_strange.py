@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from seedvr_cli.metadata.carry import adjusted, read_metadata, with_properties, write_metadata
 from seedvr_cli.metadata.metadata import LARGEST, Metadata, MetadataError
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = Metadata(block(), PROFILE, XMP, RESOURCES, (300.0, 300.0))
 SOURCES = {form: source(form) for form in TYPES}
 RESULTS = {form: saved(form) for form in TYPES}
