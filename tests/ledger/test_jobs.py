@@ -178,6 +178,7 @@ def test_one_operations_failure_is_not_the_others(tmp_path):
 def test_a_lock_that_is_never_given_back_is_told(tmp_path, monkeypatch):
     """Where another process keeps the ledger locked the message says so, and nothing is recorded."""
     monkeypatch.setattr(ledger_file, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("seedvr_cli.ledger.database.BUSY_SECONDS", 0.05)
     run(tmp_path, nothing)
     with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as other:
 
