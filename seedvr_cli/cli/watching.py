@@ -18,7 +18,8 @@ from seedvr_cli.render.talk import clean
 from seedvr_cli.run.policy import Policy
 from seedvr_cli.values.errors import CostCapReached, UsageError
 from seedvr_cli.values.items import Outcome
-from seedvr_cli.values.media import is_whole, sniff_file
+from seedvr_cli.values.media import sniff_file
+from seedvr_cli.values.structure import is_whole
 
 if TYPE_CHECKING:
     from seedvr_cli.run.session import Session

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from seedvr_cli.download.disk import Disk
 from seedvr_cli.values.errors import DeliveryError
 from seedvr_cli.values.job import File
-from seedvr_cli.values.media import EXTENSIONS, HEAD_BYTES, Size, is_whole, measure, sniff
+from seedvr_cli.values.media import EXTENSIONS, HEAD_BYTES, measure, sniff
 from seedvr_cli.values.size import show_size
+from seedvr_cli.values.structure import Size, is_whole
 
 # Bytes as they are, and never through a link that somebody has put there.
 _PLAIN_FILE = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)

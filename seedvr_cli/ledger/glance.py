@@ -52,7 +52,10 @@ def counting_jobs(folder: str) -> Iterator[Look]:
             marks = ",".join("?" * len(keys))
             where = f"key IN ({marks}) AND state NOT IN ('error', 'reserved', 'forgotten') ORDER BY id"
             rows = connection.execute(f"SELECT * FROM jobs WHERE {where}", keys) if connection else ()  # noqa: S608 - marks only
-            return {row["key"]: job_of(row) for row in rows}
+            found = {(row["key"], row["state"] == "completed"): job_of(row) for row in rows}
+            latest = {key: job for (key, _), job in sorted(found.items(), key=lambda item: item[1].id)}
+            # An older job that is COMPLETED has what a later one that FAILED was asked for.
+            return {key: found.get((key, True), job) if job.state == "failed" else job for key, job in latest.items()}
 
         yield look
 

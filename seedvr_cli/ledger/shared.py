@@ -238,7 +238,7 @@ class SharedLedger(Ledger):
         """What this machine knows by itself; Free where the board, which is open then, is to be asked."""
         verdict = await super().ask(draft, replace(terms, day_cap=None))
         if isinstance(verdict, Unanswered):
-            verdict = await self._healed(verdict, terms)
+            verdict = await self._healed(verdict, draft, terms)
         if isinstance(verdict, Free):
             await self.prepare()
         elif self._is_ready and isinstance(verdict, Paid | Failed) and verdict.job.id not in self._records:
@@ -246,7 +246,7 @@ class SharedLedger(Ledger):
                 await self._backlog.tell(verdict.job)
         return verdict
 
-    async def _healed(self, verdict: Unanswered, terms: Terms) -> Verdict:
+    async def _healed(self, verdict: Unanswered, draft: Draft, terms: Terms) -> Verdict:
         """What another machine has learnt of a submission of ours whose answer was lost: a callback may have told."""
         job = verdict.job
         with suppress(LedgerError):
@@ -257,12 +257,8 @@ class SharedLedger(Ledger):
             is_ours = known.claim == job.claim if job.claim else known.run == await self.run_of(job)
             if is_ours:
                 status = known.facts.get("status") or "PROCESSING"
-                healed = await super().record(job, Answer(known.request_id, status))
-                return (
-                    Failed(healed)
-                    if healed.state == "failed" and not terms.after_failure
-                    else (Free() if healed.state in {"failed", "error"} else Paid(healed))
-                )
+                await super().record(job, Answer(known.request_id, status))
+                return await super().ask(draft, replace(terms, day_cap=None))
         return verdict
 
     async def _judge_record(self, known: Record, draft: Draft, terms: Terms) -> Verdict:

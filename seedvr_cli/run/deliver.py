@@ -24,7 +24,8 @@ from seedvr_cli.values.errors import DeliveryError, StillRunning
 from seedvr_cli.values.events import Changed, Notice, Received
 from seedvr_cli.values.items import Item
 from seedvr_cli.values.job import File, Job
-from seedvr_cli.values.media import EXTENSIONS, Size
+from seedvr_cli.values.media import EXTENSIONS
+from seedvr_cli.values.structure import Size
 
 # Seconds between two events about the bytes of one download.
 PROGRESS_SECONDS = 0.1

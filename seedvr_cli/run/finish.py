@@ -13,7 +13,8 @@ from seedvr_cli.metadata.carry import adjusted, read_metadata, with_properties, 
 from seedvr_cli.metadata.metadata import Metadata, MetadataError
 from seedvr_cli.values.items import Attachment, Item
 from seedvr_cli.values.job import Job
-from seedvr_cli.values.media import Size, measure_unturned, orientation, sniff_file
+from seedvr_cli.values.media import measure_unturned, orientation, sniff_file
+from seedvr_cli.values.structure import Size
 
 # Pictures that metadata are carried between.
 TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})

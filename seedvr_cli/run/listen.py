@@ -6,9 +6,10 @@ and then. Work for an engine, which delivers it; whoever gets the outcome says w
 
 import asyncio
 import math
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from seedvr_cli.ledger.jobs import is_adopted
 from seedvr_cli.plan.attach import attach
@@ -37,6 +38,24 @@ LOOKS_AT_ONCE = 16
 
 class _Untrue(Exception):
     """What a callback said of a job's request id is not so, as far as can be told."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What a listener knows of a job.
+
+    `is_looking`: somebody asks after it; `is_called`: a look is wanted; `is_handed`: a run has it. `due` is the instant
+    of the next look. In a row there were so many `misses`, answers of 404 (`missing`), and deliveries that
+    failed (`tries`).
+    """
+
+    is_looking: bool = False
+    is_called: bool = False
+    is_handed: bool = False
+    due: float | None = None
+    misses: int = 0
+    missing: int = 0
+    tries: int = 0
 
 
 class Listener:
@@ -69,14 +88,8 @@ class Listener:
         self._left = math.inf if most is None else most
         self._has_left = asyncio.Event()
         self._passed, self._most = 0, most
-        # By the job's number: who looks at it now, and whether it was called about meanwhile; whom a run has; when the
-        # next look is due; how often in a row one was in vain, or found no such id; and how often a delivery failed.
-        self._looking: dict[int, bool] = {}
-        self._handed: set[int] = set()
-        self._due: dict[int, float] = {}
-        self._misses: dict[int, int] = {}
-        self._missing: dict[int, int] = {}
-        self._tries: dict[int, int] = {}
+        # By the number of the job.
+        self._watched: defaultdict[int, _Watched] = defaultdict(_Watched)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
         self._count = 0
@@ -114,19 +127,19 @@ class Listener:
     def is_end(self, outcome: Outcome) -> bool:
         """Whether it is to be passed on: a delivery that fails is tried again, some times."""
         job = outcome.job
-        if job is None or job.id not in self._handed:
+        if job is None or not self._watched[job.id].is_handed:
             return False
         if outcome.error is None or isinstance(outcome.error, JobFailed):
             return True
-        self._tries[job.id] = self._tries.get(job.id, 0) + 1
-        return isinstance(outcome.error, DeliveryError) and self._tries[job.id] >= DELIVERIES
+        watched = self._watched[job.id]
+        watched.tries += 1
+        return isinstance(outcome.error, DeliveryError) and watched.tries >= DELIVERIES
 
     async def passed_on(self, outcome: Outcome) -> None:
         """The user's programs know of it. Raises LedgerError."""
         assert outcome.job is not None
         await self._session.ledger.calls.passed_on(outcome.job)
-        self._tries.pop(outcome.job.id, None)
-        self._handed.discard(outcome.job.id)
+        self._watched.pop(outcome.job.id, None)
         self._passed += 1
         if self._passed == self._most:
             self._is_over = True
@@ -136,9 +149,9 @@ class Listener:
     def later(self, outcome: Outcome) -> None:
         """It could not be passed on now."""
         job = outcome.job
-        if job is not None and job.id in self._handed:
-            self._handed.discard(job.id)
-            self._due[job.id] = self._clock.monotonic() + self._interval * 2 ** (self._tries.get(job.id, 1) - 1)
+        if job is not None and (watched := self._watched[job.id]).is_handed:
+            watched.is_handed = False
+            watched.due = self._clock.monotonic() + self._interval * 2 ** max(0, watched.tries - 1)
         self._left += 1
         self._has_left.set()
 
@@ -156,47 +169,47 @@ class Listener:
                 continue
             now, today = self._clock.monotonic(), self._clock.now()
             known = {job.id for job in jobs}
-            self._due = {number: instant for number, instant in self._due.items() if number in known}
-            self._misses = {number: count for number, count in self._misses.items() if number in known}
+            for number, watched in list(self._watched.items()):
+                if number not in known and not watched.is_looking and not watched.is_handed:
+                    del self._watched[number]
             for job in jobs:
                 silent = (today - job.submitted_at).total_seconds() if job.submitted_at else self._interval
-                if self._due.get(job.id, now if silent >= self._interval else now + 1) <= now:
+                due = self._watched[job.id].due
+                if silent >= self._interval if due is None else due <= now:
                     self._wake(job)
 
     def _wake(self, job: Job) -> None:
         """Look at a job now; once more where that is under way."""
-        if job.id in self._handed:
+        watched = self._watched[job.id]
+        watched.is_called = True
+        if watched.is_handed or watched.is_looking:
             return
-        if job.id in self._looking:
-            self._looking[job.id] = True
-            return
-        self._looking[job.id] = False
+        watched.is_looking = True
         task = asyncio.create_task(self._look(job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _look(self, job: Job) -> None:
         """One look, or as many as callbacks come meanwhile."""
+        watched = self._watched[job.id]
         wait: float | None = None
         try:
-            is_called = True
-            while is_called and job.id not in self._handed:
+            while watched.is_called and not watched.is_handed:
                 async with self._room:
-                    self._looking[job.id] = False
+                    watched.is_called = False
                     try:
-                        wait = await self._ask(job)
+                        wait = await self._ask(job, watched)
                     except SeedvrError as error:
-                        wait = self._failed(job, error)
-                is_called = self._looking[job.id]
+                        wait = self._failed(job, watched, error)
         finally:
-            del self._looking[job.id]
+            watched.is_looking = False
         if wait is not None:
-            self._due[job.id] = self._clock.monotonic() + wait
+            watched.due = self._clock.monotonic() + wait
             if wait < min(self._interval, LONGEST_ROUND):
                 await self._clock.sleep(wait)
                 self._wake(job)
 
-    async def _ask(self, job: Job) -> float | None:
+    async def _ask(self, job: Job, watched: _Watched) -> float | None:
         """One poll; the seconds until the next, None where there is none to come."""
         ledger = self._session.ledger
         job = await ledger.calls.current(job)
@@ -205,13 +218,12 @@ class Listener:
         if job.is_heard or (job.request_id is None and job.told is None):
             return None
         try:
-            answer = await self._poll(job)
+            answer = await self._poll(job, watched)
         except _Untrue as error:
             self._say(f"{job.name}: a callback named {job.told}, and {error}")
             await ledger.calls.disbelieve(job)
             return None
-        self._misses.pop(job.id, None)
-        self._missing.pop(job.id, None)
+        watched.misses = watched.missing = 0
         recorded = await ledger.record(job, answer)
         if job.request_id is None:
             self._say(f"{job.name}: its submission was accepted as {recorded.request_id}")
@@ -219,11 +231,11 @@ class Listener:
             return self._interval
         if not await ledger.calls.take(recorded):
             return self._interval  # another listener is at it
-        self._handed.add(job.id)
+        watched.is_handed = True
         self._ended.put_nowait(recorded)
         return None
 
-    async def _poll(self, job: Job) -> Answer:
+    async def _poll(self, job: Job, watched: _Watched) -> Answer:
         """What the gateway says of the job; _Untrue where its id is a callback's word alone, and is not borne out."""
         gateway = self._session.gateway
         if job.request_id is not None:
@@ -235,22 +247,22 @@ class Listener:
         try:
             answer = await gateway.poll(job.told)
         except RequestRefused as error:
-            self._missing[job.id] = self._missing.get(job.id, 0) + 1
-            if self._missing[job.id] < MISSING_ANSWERS:  # it may be too new to be seen
+            watched.missing += 1
+            if watched.missing < MISSING_ANSWERS:  # it may be too new to be seen
                 raise
             raise _Untrue("the gateway knows no such job") from error
         if not _is_of(job, answer):
             raise _Untrue(f"that is a job of {answer.model_id}")
         return answer
 
-    def _failed(self, job: Job, error: SeedvrError) -> float:
+    def _failed(self, job: Job, watched: _Watched, error: SeedvrError) -> float:
         """Seconds until it is tried again; told where it first happens."""
-        count = self._misses[job.id] = self._misses.get(job.id, 0) + 1
-        if count == 1:
+        watched.misses += 1
+        if watched.misses == 1:
             self._say(f"{job.name}: {error.message}; trying again")
         if isinstance(error, Busy) and error.wait is not None:
             return error.wait
-        return min(self._interval, backoff(count, self._clock.jitter()))
+        return min(self._interval, backoff(watched.misses, self._clock.jitter()))
 
 
 def _is_of(job: Job, answer: Answer) -> bool:

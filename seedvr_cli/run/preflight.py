@@ -16,8 +16,9 @@ from urllib.request import url2pathname
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.values.catalog import Endpoint
 from seedvr_cli.values.errors import NetworkError, SourceRefused
-from seedvr_cli.values.media import SOURCE_TYPES, Size, measure, sniff, sniff_file
+from seedvr_cli.values.media import SOURCE_TYPES, measure, sniff, sniff_file
 from seedvr_cli.values.request import Request
+from seedvr_cli.values.structure import Size
 from seedvr_cli.values.urls import is_object_url
 
 # Bytes of a source that are fetched: what is in front of the first pixel, EXIF and all.

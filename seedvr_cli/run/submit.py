@@ -126,19 +126,15 @@ class _Submission:
     async def _verdict(self, way_out: ExitStack) -> Verdict:
         """What the ledger says, claimed if it may be; the money is set aside before, and given back on the way out."""
         run = self._run
-        if (
-            run.is_limited or self._needs_address or self._is_looked_at
-        ):  # what is paid for already takes no turn, and costs nothing
+        # What is paid for already takes no turn, is not looked at or sent, and costs nothing.
+        if run.is_limited or self._needs_address or self._is_looked_at:
             verdict = await self._settled(self._ledger.ask)
             if not isinstance(verdict, Free):
                 return verdict
         if self._is_looked_at:
-            look = await look_at(self._purchase.request, run.gateway)
-            self._price = look.price
-            self._draft = replace(self._draft, price=look.price)
-        if self._needs_address:
-            await self._bring_source()
-        await run.turn_to_submit()  # before the claim: who waits here is not in the air
+            await self._look()
+        if not self._needs_address:
+            await run.turn_to_submit()  # before the claim: who waits here is not in the air
         try:
             self._progress.money = way_out.enter_context(run.reserve(self._price))
         except (NotSubmitted, CostCapReached):
@@ -146,7 +142,17 @@ class _Submission:
             if isinstance(verdict, Free):
                 raise
             return verdict
+        if self._needs_address:  # nothing is sent that there is no money for
+            await self._bring_source()
+            await run.turn_to_submit()
         return await self._settled(self._ledger.claim)
+
+    async def _look(self) -> None:
+        """See what the source is, and what it comes to; SourceRefused where nothing can come of it."""
+        if self._run.halted is not None:
+            raise NotSubmitted(self._run.halted)
+        self._price = (await look_at(self._purchase.request, self._run.gateway)).price
+        self._draft = replace(self._draft, price=self._price)
 
     async def _bring_source(self) -> None:
         """Have the source where the gateway can read it; UploadError where that is not to be had."""
@@ -159,8 +165,6 @@ class _Submission:
                 told = percent // UPLOAD_STEP
                 run.emit(Changed(self._purchase, f"uploading: {percent} %"))
 
-        if run.halted is not None:
-            raise NotSubmitted(run.halted)
         try:
             await run.uploads.bring(self._request.source, self._purchase.key, tell)
         except UploadError as error:

@@ -1,15 +1,12 @@
 """What a file is, by its bytes: the gateway's `media_type` and the URL's ending are no guide."""
 
-import mmap
 import os
-import struct
 from contextlib import nullcontext
-from dataclasses import dataclass
 from importlib import import_module
 from typing import BinaryIO
 
-# Bytes at the end of a track's header: its matrix, width and height.
-TRACK_END = 44
+from seedvr_cli.values.structure import Size, mp4_size
+
 # Enough of a file's beginning to tell its type.
 HEAD_BYTES = 64
 
@@ -79,36 +76,6 @@ _BRANDS = {
 }
 # Brands of still pictures that leave the codec to the compatible brands behind them.
 _STILL_BRANDS = frozenset({b"mif1", b"msf1", b"mif2", b"miaf"})
-# The beginning of every PNG, and its end: the chunk IEND with its checksum.
-_PNG_BEGIN, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
-# The mark at the end of every JPEG.
-_JPEG_END = b"\xff\xd9"
-# The boxes without which there is nothing to see.
-_NEEDED_BOXES = {
-    "image/avif": {b"meta", b"mdat"},
-    "video/mp4": {b"moov", b"mdat"},
-    "video/quicktime": {b"moov", b"mdat"},
-}
-
-
-# The boxes that a cut file may end within; what looks like any other may be bytes behind the file's end.
-_TELLING_BOXES = frozenset({b"moov", b"mdat", b"moof"})
-# What an AVI that was written as it came says of its length, if not 0.
-_UNKNOWN_LENGTH = 0xFFFF_FFFF
-# Matroska's segment, which all but its header is in; what it and its clusters are made of (RFC 9559, section 5.1); and
-# bytes that are enough for an element's name and length.
-_MATROSKA_SEGMENT, _MATROSKA_HEAD = b"\x18\x53\x80\x67", 12
-_SEGMENT_PARTS = ("ec", "bf", "114d9b74", "1549a966", "1654ae6b", "1c53bb6b", "1941a469", "1043a770", "1254c367")
-_CLUSTER_PARTS = ("e7", "a7", "ab", "5854", "a3", "a0")
-_MATROSKA_PARTS = {_MATROSKA_SEGMENT, *map(bytes.fromhex, ("1f43b675", *_SEGMENT_PARTS, *_CLUSTER_PARTS))}
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Pixels."""
-
-    width: int
-    height: int
 
 
 def sniff(head: bytes) -> str | None:
@@ -156,7 +123,7 @@ def measure(source: str | BinaryIO, media_type: str) -> Size | None:
                 return Size(height, width) if is_turned else Size(width, height)
         if media_type in {"video/mp4", "video/quicktime"}:
             with nullcontext(source) if not isinstance(source, str) else open(source, "rb") as file:
-                return _mp4_size(file, 0, file.seek(0, os.SEEK_END))
+                return mp4_size(file, 0, file.seek(0, os.SEEK_END))
     except Exception:  # noqa: BLE001 - readers of pictures raise whatever they like, or are not installed
         return None
     return None
@@ -183,139 +150,3 @@ def orientation(path: str, media_type: str) -> int:
 def named_type(name: str) -> str | None:
     """The media type that a name's ending says, or None where it says none."""
     return _ENDINGS.get(os.path.splitext(name)[1].lower())
-
-
-def is_whole(path: str, media_type: str) -> bool:
-    """Whether the file's own structure says it is complete; what may follow its end does not matter."""
-    size = os.path.getsize(path)
-    with open(path, "rb") as file:
-        match media_type:
-            case "image/png":
-                return _has_png_end(file, size)
-            case "image/jpeg":
-                return _has_jpeg_end(file, size)
-            case "image/webp" | "video/x-msvideo":
-                return size > 12 and _has_riff_end(file, size)
-            case "video/mp4" | "video/quicktime" | "image/avif":
-                return _has_boxes(file, size, _NEEDED_BOXES[media_type])
-            case "video/webm" | "video/x-matroska":
-                return _has_elements(file, size)
-    return size > 0
-
-
-def _has_png_end(file: BinaryIO, size: int) -> bool:
-    """Whether its chunks lead to IEND."""
-    position = len(_PNG_BEGIN)
-    while position + len(_PNG_END) + 4 <= size:
-        file.seek(position)
-        length, kind = struct.unpack(">I4s", file.read(8))
-        position += length + 12
-        if kind == b"IEND":
-            return bool(position <= size)
-    return False
-
-
-def _has_jpeg_end(file: BinaryIO, size: int) -> bool:
-    """Whether the mark of the end stands anywhere behind the first bytes."""
-    if size < len(_JPEG_END):
-        return False
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.rfind(_JPEG_END, len(_JPEG_END)) > 0
-
-
-def _boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]:
-    """The MP4 boxes between two offsets: (kind, first byte of the content, end)."""
-    boxes = []
-    while start + 8 <= end:
-        file.seek(start)
-        length, kind = struct.unpack(">I4s", file.read(8))
-        content = start + 8
-        if length == 1:
-            length = struct.unpack(">Q", file.read(8))[0]
-            content += 8
-        elif length == 0:
-            length = end - start
-        if length < content - start:
-            break
-        boxes.append((kind, content, start + length))
-        start += length
-    return boxes
-
-
-def _has_boxes(file: BinaryIO, size: int, needed: set[bytes]) -> bool:
-    """Whether all that is needed stands there whole."""
-    try:
-        boxes = _boxes(file, 0, size)
-    except struct.error:  # cut within a box's length
-        return False
-    whole = {kind for kind, _, end in boxes if end <= size}
-    telling = [(kind, end) for kind, _, end in boxes if kind in _TELLING_BOXES]
-    if any(end > size for _, end in telling):
-        return False
-    return needed <= whole and telling[-1][0] != b"moof"  # which tells of pictures behind it
-
-
-def _has_riff_end(file: BinaryIO, size: int) -> bool:
-    """Whether its RIFF chunks are whole; a large AVI has more than one."""
-    end = 0
-    while end + 12 <= size:
-        file.seek(end)
-        kind, length, form = struct.unpack("<4sI4s", file.read(12))
-        if kind != b"RIFF":  # bytes behind its end
-            break
-        if length == _UNKNOWN_LENGTH and form == b"AVI ":
-            return True
-        end += length + 8
-    return 0 < end <= size
-
-
-def _has_elements(file: BinaryIO, size: int) -> bool:
-    """Whether Matroska's elements are whole (RFC 8794, section 6).
-
-    Where one does not say how long it is, as in what was written as it came, the elements within it are looked at.
-    """
-    file.seek(4)
-    length, start = _vint(file.read(_MATROSKA_HEAD), 0)
-    start += 4 + (length or 0)  # behind the header
-    while start < size:
-        file.seek(start)
-        head = file.read(_MATROSKA_HEAD)
-        width = 9 - head[0].bit_length()  # of the element's name
-        name, (length, content) = head[:width], _vint(head, width)
-        if name not in _MATROSKA_PARTS:  # bytes behind its end
-            break
-        start += content + (length or 0)
-        if start > size:
-            return False
-        if name == _MATROSKA_SEGMENT and length is not None:
-            break
-    return size > 0
-
-
-def _vint(data: bytes, position: int) -> tuple[int | None, int]:
-    """The number of variable length that stands there (RFC 8794, section 4), None where it is unknown; what follows."""
-    width = 9 - (data[position] if position < len(data) else 0).bit_length()
-    digits = int.from_bytes(data[position : position + width], "big") & ((1 << 7 * width) - 1)
-    return None if digits == (1 << 7 * width) - 1 else digits, position + width
-
-
-def _mp4_size(file: BinaryIO, start: int, end: int) -> Size | None:
-    """The largest track's size: the track header ends with width and height as 16.16 fixed-point numbers."""
-    best: Size | None = None
-    for kind, content, stop in _boxes(file, start, end):
-        found: Size | None = None
-        if kind in {b"moov", b"trak"}:
-            found = _mp4_size(file, content, stop)
-        elif kind == b"tkhd":
-            file.seek(stop - TRACK_END)
-            a, b, _, c, d, *_, width, height = struct.unpack(">11I", file.read(TRACK_END))
-            is_turned = a == d == 0 and b and c  # a quarter turn
-            found = Size(height >> 16, width >> 16) if is_turned else Size(width >> 16, height >> 16)
-        if (
-            found
-            and found.width
-            and found.height
-            and (best is None or found.width * found.height > best.width * best.height)
-        ):
-            best = found
-    return best

@@ -172,7 +172,7 @@ def render_name(
         "endpoint": lambda: endpoint,
         "key": lambda: safe_name(key or "", fallback=""),
         "date": lambda: f"{submitted_at:%Y-%m-%d}" if submitted_at else "",
-        "dir": lambda: folder,
+        "dir": lambda: "/".join(safe_name(part) for part in folder.split("/")) if folder else "",
     }
     parts: list[str] = []
     is_after_nothing = False

@@ -12,7 +12,8 @@ from PIL import Image
 from seedvr_cli.sandbox.server import TINY_FOLDER, Sandbox
 from seedvr_cli.sandbox.settings import SandboxSettings
 from seedvr_cli.sandbox.world import INSTANT_RESULTS
-from seedvr_cli.values.media import is_whole, measure, sniff_file
+from seedvr_cli.values.media import measure, sniff_file
+from seedvr_cli.values.structure import is_whole
 
 
 @pytest.mark.parametrize("endpoint", SUBMIT)

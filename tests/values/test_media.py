@@ -9,17 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seedvr_cli.values.media import (
-    EXTENSIONS,
-    HEAD_BYTES,
-    SOURCE_EXTENSIONS,
-    Size,
-    is_whole,
-    measure,
-    named_type,
-    sniff,
-    sniff_file,
-)
+from seedvr_cli.values.media import EXTENSIONS, HEAD_BYTES, SOURCE_EXTENSIONS, measure, named_type, sniff, sniff_file
+from seedvr_cli.values.structure import Size, is_whole
 
 
 def picture(form, size=(20, 15)):

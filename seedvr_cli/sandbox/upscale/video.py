@@ -24,7 +24,8 @@ from seedvr_cli.sandbox.upscale.codecs import THREADS, chosen_codec, encoder_opt
 from seedvr_cli.sandbox.upscale.memory import ROOM, taken
 from seedvr_cli.sandbox.upscale.rendering import Rendered, UpscaleError, number, replacing, size_by_target
 from seedvr_cli.sandbox.upscale.sound import Packets, sound_packets
-from seedvr_cli.values.media import is_whole, sniff_file
+from seedvr_cli.values.media import sniff_file
+from seedvr_cli.values.structure import is_whole
 
 SOURCE_FORMATS = "mov,mp4,avi,matroska,webm"
 """What the reference allows as `video_url`. FFmpeg would also open playlists, which name other files to read."""
