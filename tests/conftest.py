@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fakes.gateway import FakeGateway, Script
+from helpers.bucket import moto
 from helpers.command import Bench, Done
 from helpers.places import DATA
 from helpers.postgres import Server as PostgresServer
@@ -117,6 +118,13 @@ def postgres_server() -> Iterator[PostgresServer]:
     """A real PostgreSQL, one for all tests; each asks it for a database of its own."""
     with postgres() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[dict[str, str]]:
+    """The environment that leads to an object store which keeps conditions; tests part its bucket among them."""
+    with moto() as environment:
+        yield environment
 
 
 @pytest.fixture

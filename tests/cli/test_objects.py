@@ -6,19 +6,12 @@ import uuid
 
 import pytest
 from fakes.gateway import CUT, Reply
-from helpers.bucket import BUCKET, moto, rclone
+from helpers.bucket import BUCKET, rclone
 from helpers.command import Bench
 from helpers.listening import listen
 from helpers.sources import new_url, urls
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def store():
-    """The environment that leads to an object store."""
-    with moto() as environment:
-        yield environment
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from fakes.gateway import STATUS_PATH, Reply
 from fakes.odd import OddAnswers
-from helpers.bucket import BUCKET, moto
+from helpers.bucket import BUCKET
 from helpers.command import KEY, Bench
 from helpers.postgres import name_of
 from helpers.sources import new_url, urls, write
@@ -30,13 +30,6 @@ CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_
 def board(postgres_server):
     """The environment of machines that share a ledger."""
     return {"SEEDVR_LEDGER_URL": postgres_server.database()}
-
-
-@pytest.fixture(scope="module")
-def store():
-    """The environment that leads to an object store."""
-    with moto() as environment:
-        yield environment
 
 
 @pytest.fixture(params=["postgres", "bucket"])

@@ -367,3 +367,14 @@ def test_a_signature_is_in_no_line(run, gateway, store, place, work):
     done = run("image", "a.png", to=gateway, env=store)
     assert "cannot read http://" in done.stderr
     assert "X-Amz" not in done.stderr
+
+
+def test_nothing_is_uploaded_that_the_cap_refuses(run, gateway, store, place, work, monkeypatch):
+    """Beyond --max-cost no file is sent: there is no money for what it would be sent for."""
+    gateway = gateway()
+    (work / "in").mkdir()
+    for number in range(5):
+        picture(work / "in" / f"{number}.png", number)
+    done = run("image", "in/", "-o", "out/", "--max-cost", "0.002", "--keep-upload", "-j", "1", to=gateway, env=store)
+    assert (done.rc, len(gateway.posts())) == (4, 2), done.stderr
+    assert len([name for name in names(store, place, monkeypatch) if name.endswith(".png")]) == 2

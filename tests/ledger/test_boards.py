@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from fakes.board import MemoryBoard
 from helpers.boards import over, record
-from helpers.bucket import BUCKET, moto
+from helpers.bucket import BUCKET
 
 from seedvr_cli.ledger import bucket, postgres
 
@@ -15,13 +15,6 @@ pytestmark = pytest.mark.slow
 
 # Keys that are claimed at the same time: as many as the store of the tests has the time for.
 KEYS = 40
-
-
-@pytest.fixture(scope="module")
-def store():
-    """The environment that leads to an object store."""
-    with moto() as environment:
-        yield environment
 
 
 @pytest.fixture(params=["memory", "postgres", "bucket"])

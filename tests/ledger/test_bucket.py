@@ -8,7 +8,7 @@ from dataclasses import replace
 import obstore
 import pytest
 from helpers.boards import over, record
-from helpers.bucket import BUCKET, moto, rclone
+from helpers.bucket import BUCKET, rclone
 
 from seedvr_cli.ledger import bucket as module
 from seedvr_cli.ledger.bucket import BucketBoard
@@ -17,13 +17,6 @@ from seedvr_cli.objects import store as objects
 from seedvr_cli.values.errors import LedgerError, UsageError
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def store():
-    """The environment that leads to a store."""
-    with moto() as environment:
-        yield environment
 
 
 @pytest.fixture

@@ -128,3 +128,16 @@ def test_a_group_of_operations_is_one_transaction(tmp_path):
         return {claim.job.id for claim in claims}
 
     assert len(run(tmp_path, work)) == 50
+
+
+def test_a_completed_job_counts_before_a_later_failure(tmp_path):
+    """What --dry-run says of a key is what a run would do: it is paid for, whatever failed after it."""
+
+    async def work(ledger):
+        jobs = [(await ledger.claim(draft("key"), Terms(again=True))).job for _ in range(3)]
+        await ledger.record(jobs[0], Answer("job-0", "COMPLETED", ("https://a/x.png",)))
+        await ledger.lose(jobs[1], "lost")
+        await ledger.record(jobs[2], Answer("job-2", "FAILED"))
+
+    run(tmp_path, work)
+    assert counted(tmp_path, "key") == {"key": "completed"}

@@ -79,6 +79,16 @@ def rendered(template, /, *, name="photo.jpg", ext=".png", params=None, request_
     )
 
 
+@given(name=NASTY)
+def test_a_folder_leads_nowhere_else(name):
+    """{dir} is made of parts that are legal everywhere, wherever the name comes from: another machine's ledger, say."""
+    path = rendered("out/{dir}/{stem}{ext}", name=name)
+    assert path.startswith("out/")
+    for part in path.split("/")[:-1]:
+        assert_legal(part)
+    assert rendered("out/{dir}/{stem}{ext}", name="../../etc/x.jpg") == "out/_/_/etc/x.png"
+
+
 def assert_legal(name):
     """The name is one legal part of a path on any system, and hides nothing."""
     assert name
