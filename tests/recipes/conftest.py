@@ -86,5 +86,7 @@ def place(tmp_path, sandbox, postgres_server) -> Place:
     environment = environment_of(tmp_path / "home", sandbox.url)
     environment |= {"SEEDVR_LEDGER_URL": postgres_server.database()}
     environment |= {"HOSTS": str(data / "hosts"), "RAN": str(data / "ran")}
+    # GNU parallel runs its commands in it; without one it looks for a parent that is a shell.
+    environment["SHELL"] = "/bin/sh"
     environment["PATH"] = os.pathsep.join([str(scripts), environment["PATH"]])
     return Place(data, environment, sandbox, sources)
