@@ -81,7 +81,7 @@ def record(folder: Path) -> bytes | None:
         while True:
             screen.read()
             states = Counter(re.findall(r"^[⠋-⠿] .*(QUEUED|PROCESSING|downloading) ", screen.text, re.MULTILINE))
-            if "counter-4x.png" in screen.lines and len(states) == 2 and screen.text.count(" of ~") == 2:
+            if "counter-4x.png\n" in screen.text and len(states) == 2 and screen.text.count(" of ~") == 2:
                 return bytes(screen.raw[begun:])
             if re.search(r"^seedvr: 3 done", screen.text, re.MULTILINE):
                 return None

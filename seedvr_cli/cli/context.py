@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from seedvr_cli.render.talk import Talk
+from seedvr_cli.render.talk import Display, Talk
 from seedvr_cli.settings.file import find_base_url, load
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import UsageError
@@ -23,6 +23,7 @@ class Common:
     base_url: str
     sandbox: bool
     key_file: str | None
+    display: Display
 
     @classmethod
     def resolve(
@@ -36,6 +37,9 @@ class Common:
         sandbox: bool = False,
         profile: str | None = None,
         api_key_file: str | None = None,
+        rows: int | None = None,
+        bell: bool | None = None,
+        title: bool | None = None,
     ) -> "Common":
         """Check them together; UsageError says what is wrong. A command gives those that it has."""
         if sandbox and base_url:
@@ -45,7 +49,10 @@ class Common:
         choose = settings.choose
         talk = Talk(quiet=choose("quiet", quiet), verbose=choose("verbose", verbose))
         url = find_base_url(settings, base_url)
-        return cls(settings, talk, choose("json", json), choose("progress", progress), url, sandbox, api_key_file)
+        display = Display(choose("rows", rows), choose("bell", bell), choose("title", title))
+        return cls(
+            settings, talk, choose("json", json), choose("progress", progress), url, sandbox, api_key_file, display
+        )  # fmt: skip
 
     @property
     def gateway_name(self) -> str:

@@ -184,6 +184,9 @@ class CommonOptions(LedgerOptions):
 
     verbose: o.Verbose = None
     progress: o.Progress = None
+    rows: o.Rows = None
+    title: o.Title = None
+    bell: o.Bell = None
     api_key_file: o.ApiKeyFile = None
 
 

@@ -147,6 +147,12 @@ Json = Annotated[bool | None, typer.Option("--json/--no-json", help="One JSON ob
 Quiet = Annotated[bool | None, typer.Option("-q", "--quiet/--no-quiet", help="Nothing but errors on standard error.")]
 Verbose = Annotated[bool | None, typer.Option("-v", "--verbose/--no-verbose", help="Say more on standard error.")]
 Progress = Annotated[str | None, value_option("progress", meaning="How progress is shown.")]
+Rows = Annotated[
+    int | None,
+    value_option("rows", metavar="N", meaning=f"Jobs that the live display shows at once ({default_of('rows')})."),
+]
+Title = Annotated[bool | None, typer.Option("--title/--no-title", help="How far it is in the terminal's title.")]
+Bell = Annotated[bool | None, typer.Option("--bell/--no-bell", help="Ring the terminal's bell at the end.")]
 BaseUrl = Annotated[str | None, value_option("base-url", metavar="URL", meaning="Another gateway.")]
 Sandbox = Annotated[bool, typer.Option("--sandbox", help="A gateway on this machine: no key, no charge, no SeedVR2.")]
 Profile = Annotated[str | None, typer.Option(metavar="NAME", help="Of the config file.", autocompletion=profiles)]

@@ -106,7 +106,7 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
         work = await find_work(session)
         engine = session.engine(policy)
         await engine.check_outputs(work.checked)
-        reporter = _reporter(common, tally, work.total)
+        reporter = _reporter(common, policy, tally, work.total)
         if common.sandbox:
             reporter.handle(Notice("sandbox: enlarged on this machine, not by SeedVR2; nothing is charged"))
         with _signals(engine, reporter):
@@ -122,7 +122,8 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
                             tally.add(event.outcome)
                             codes.add(event.outcome.error.exit_code if event.outcome.error else 0)
                             failures.add(event.outcome)
-                            reporter.result(lambda outcome=event.outcome: results.write(outcome))  # type: ignore[misc]
+                            write = lambda outcome=event.outcome: results.write(outcome)  # noqa: E731
+                            reporter.result(write, results.only_path(event.outcome))
                             if policy.sidecar:
                                 codes.add(_write_sidecars(common, event.outcome))
                             if work.on_end is not None and results.trouble is None:
@@ -221,13 +222,15 @@ def _spare_searches() -> None:
         sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
-def _reporter(common: Common, tally: Tally, total: int | None) -> Reporter:
+def _reporter(common: Common, policy: Policy, tally: Tally, total: int | None) -> Reporter:
     if common.progress == "none":
         common.talk.quiet = True
     if common.is_live:
         from seedvr_cli.render.live import LiveReporter
 
-        return Careful(LiveReporter(common.talk, tally, total=total))
+        return Careful(
+            LiveReporter(common.talk, tally, total=total, max_cost=policy.max_cost, display=common.display)
+        )  # fmt: skip
     return PlainReporter(common.talk, tally, total=total)
 
 

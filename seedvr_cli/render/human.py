@@ -29,6 +29,25 @@ def outcome_line(outcome: Outcome, *, free: bool = False) -> str:
     return clean(f"{name_of(item)}: {', '.join(words)}")
 
 
+def took(outcome: Outcome) -> str:
+    """`12s`, or why it took no time; nothing where that is not known."""
+    job = outcome.job
+    if outcome.skipped:
+        return "delivered before"
+    if outcome.resumed:
+        return "paid for before"
+    if job and job.status == COMPLETED and job.seconds is not None:  # of stamps that may be whole seconds
+        return show_duration(job.seconds) if job.seconds >= 1 else "1s"
+    return ""
+
+
+def paid(outcome: Outcome, *, free: bool) -> str:
+    """The list price of what this run has paid for; nothing where it paid nothing."""
+    job = outcome.job
+    is_paid = job and job.price is not None and not outcome.resumed and job.status == COMPLETED and not free
+    return show_usd(job.price) if is_paid and job and job.price is not None else ""
+
+
 def name_of(item: Item) -> str:
     """What the user knows the item by."""
     if item.source and "://" in item.source:

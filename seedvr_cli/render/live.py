@@ -1,4 +1,4 @@
-"""The live display: one row a job, on standard error only, redrawn at most ten times a second.
+"""The live display: a line of the run and rows of jobs, on standard error, redrawn at most ten times a second.
 
 The cursor rests on an empty line, and the rows stand below it. So a line that somebody else writes on this screen (the
 reader of a pipe, the echo of a key) comes out whole there, a window that changes its size disturbs nothing, and the
@@ -12,17 +12,23 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from rich.console import Console
 from rich.control import Control
 from rich.segment import ControlType, Segment
+from rich.style import Style
 from rich.text import Text
 
-from seedvr_cli.render.human import outcome_line, summary_line
+from seedvr_cli.render.endings import Endings
+from seedvr_cli.render.human import summary_line
+from seedvr_cli.render.overall import Overall
 from seedvr_cli.render.reporter import MANY_JOBS
+from seedvr_cli.render.results import shown
 from seedvr_cli.render.rows import Row, Rows
-from seedvr_cli.render.talk import Talk, clean
+from seedvr_cli.render.talk import Display, Talk, clean
 from seedvr_cli.render.tally import Tally
+from seedvr_cli.render.terminal import BELL, END_LINK, RESTORE_TITLE, SAVE_TITLE, begin_link, has_links, title
 from seedvr_cli.values.errors import NotSubmitted
 from seedvr_cli.values.events import Changed, Event, Finished, Notice, Received, Started
 from seedvr_cli.values.items import Outcome
@@ -34,7 +40,6 @@ SPARE_LINES = 3
 
 # For terminals that show nothing but ASCII.
 _PLAIN = str.maketrans({"✓": "+", "✗": "x", "…": "~", "━": "#", "╸": "-", "─": "-", "·": ","})
-_MARKS = {6: ("… ", "yellow"), 7: ("? ", "yellow")}  # by exit code; anything else failed
 
 _TO_EMPTY_LINE = Control(ControlType.HIDE_CURSOR, ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 0))
 _END_OF_LINE = Control((ControlType.ERASE_IN_LINE, 0))
@@ -46,20 +51,36 @@ _ERASE_BELOW.segment = Segment("\x1b[J", None, [(ControlType.ERASE_IN_LINE, 0)])
 
 
 class LiveReporter:
-    """Rows that come and go; what is finished leaves a line above them. `total` is the number of jobs, if known."""
+    """Rows that come and go; what is finished leaves a line above them.
+
+    `total` is the number of jobs, if known, `max_cost` the run's cap in millionths of a dollar, if there is one.
+    """
 
     def __init__(
-        self, talk: Talk, tally: Tally, *, total: int | None = None, console: Console | None = None
-    ) -> None:  # fmt: skip
+        self,
+        talk: Talk,
+        tally: Tally,
+        *,
+        total: int | None = None,
+        max_cost: int | None = None,
+        display: Display = Display(),  # noqa: B008 - it is frozen
+        console: Console | None = None,
+    ) -> None:
         self._talk = talk
         self._tally = tally
         self._total = total
+        self._display = display
         self._console = console or Console(stderr=True, highlight=False)
         self._is_plain = "utf" not in (self._console.encoding or "").lower()
-        self._rows = Rows(tally, total=total, is_plain=self._is_plain)
+        self._has_links = has_links(os.environ)
+        self._began = time.monotonic()
+        overall = Overall(tally, total=total, max_cost=max_cost, began=self._began)
+        self._rows = Rows(overall, most=display.rows, is_plain=self._is_plain)
+        self._endings = Endings(free=tally.free)
         self._lines: list[Text | Callable[[], None]] = []
         self._held: list[Callable[[], None]] = []
-        self._began = time.monotonic()
+        self._held_path: str | None = None
+        self._title = ""
         self._last_frame = 0.0
         self._is_drawn = False
         self._write = talk.write
@@ -86,14 +107,15 @@ class LiveReporter:
             case Finished(outcome):
                 rows.pop(outcome.item.index, None)
                 if self._is_worth_a_line(outcome):
-                    self._lines.append(_finished_line(outcome, free=self._tally.free))
+                    self._end(outcome)
                 self._lines += self._held
                 self._held.clear()
 
-    def result(self, write: Callable[[], None]) -> None:
+    def result(self, write: Callable[[], None], path: str | None = None) -> None:
         """Write to standard output: at the next frame if it is this screen too, so that the two do not mix."""
         if sys.stdout.isatty():
             self._held.append(write)
+            self._held_path = path
             return
         if _is_pipe(sys.stdout.fileno()):  # whoever reads it may well write on this screen
             self._erase()
@@ -110,6 +132,8 @@ class LiveReporter:
             width, height = self._console.size
             # Some terminals wrap when the last cell of a line is filled.
             self._draw(self._rows.lines(now, width=width - 1, height=height - SPARE_LINES))
+        if self._display.title:
+            self._name_window()
 
     def close(self) -> None:
         """Take the rows away, give the cursor back, and sum up."""
@@ -122,12 +146,54 @@ class LiveReporter:
             self._erase()
         if self._tally.total > 1:
             self._print(Text(summary_line(self._tally, time.monotonic() - self._began)))
+        if self._title:
+            self._send(RESTORE_TITLE)
+        if self._display.bell:
+            self._send(BELL)
+
+    def _end(self, outcome: Outcome) -> None:
+        """The outcome's line. Its path is the one that goes to standard output, if that is this screen, else ours."""
+        line = self._endings.line(outcome, self._console.width - 1)
+        paths = [file.path for file in outcome.files]
+        if outcome.error is not None or len(paths) != 1:
+            line.rstrip()
+            self._lines.append(line)
+        elif self._held and self._held_path == paths[0]:
+            write = self._held.pop()
+
+            def write_after() -> None:
+                self._console.print(self._fit(line), end="", soft_wrap=True)
+                self._send(begin_link(paths[0]) * self._has_links)
+                try:
+                    write()
+                finally:
+                    self._send(END_LINK * self._has_links)
+
+            self._lines.append(write_after)
+        else:
+            link = Style(link=Path(paths[0]).absolute().as_uri()) if self._has_links else Style.null()
+            self._lines.append(line.append(clean(shown(paths[0])), link))
+
+    def _name_window(self) -> None:
+        """How far it is, where that has changed."""
+        tally = self._tally
+        of = f" of {self._total}" if self._total else ""
+        text = f"seedvr: {tally.total}{of}"
+        if text != self._title:
+            self._send(title(text) if self._title else SAVE_TITLE + title(text))
+            self._title = text
+
+    def _send(self, codes: str) -> None:
+        """Codes that draw nothing."""
+        if codes:
+            self._console.file.write(codes)
+            self._console.file.flush()
 
     def _is_worth_a_line(self, outcome: Outcome) -> bool:
-        """Of many jobs only those that went wrong, and not each one that was not submitted."""
+        """Of many jobs those whose path comes here anyway, and what went wrong, but not each that was not submitted."""
         is_many = (self._total or self._tally.total) > MANY_JOBS
         if outcome.error is None:
-            return not is_many
+            return bool(self._held) or not is_many
         return not (is_many and isinstance(outcome.error, NotSubmitted) and self._tally.held > 1)
 
     def _flush(self) -> None:
@@ -173,13 +239,6 @@ class LiveReporter:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         signal.signal(number, self._suspend)
-
-
-def _finished_line(outcome: Outcome, *, free: bool) -> Text:
-    mark, style = ("✓ ", "dim" if outcome.skipped else "green")
-    if outcome.error is not None:
-        mark, style = _MARKS.get(outcome.error.exit_code, ("✗ ", "red"))
-    return Text.assemble((mark, style), outcome_line(outcome, free=free).removeprefix("seedvr: "))
 
 
 def _is_pipe(descriptor: int) -> bool:

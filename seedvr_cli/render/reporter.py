@@ -23,8 +23,8 @@ class Reporter(Protocol):
     def handle(self, event: Event) -> None:
         """One event."""
 
-    def result(self, write: Callable[[], None]) -> None:
-        """Do a write to standard output when it disturbs nothing."""
+    def result(self, write: Callable[[], None], path: str | None = None) -> None:
+        """Do a write to standard output when it disturbs nothing; `path` if that is one line, the path of a file."""
 
     def tick(self) -> None:
         """Time has passed."""
@@ -44,13 +44,13 @@ class Careful:
         """One event."""
         self._try(lambda: self._reporter.handle(event))
 
-    def result(self, write: Callable[[], None]) -> None:
+    def result(self, write: Callable[[], None], path: str | None = None) -> None:
         """A write to standard output happens in any case."""
         if self._is_gone:
             write()
             return
         try:
-            self._reporter.result(write)
+            self._reporter.result(write, path)
         except BrokenPipeError:  # of standard output, which is no screen
             raise
         except OSError:
@@ -105,7 +105,7 @@ class PlainReporter:
                 self._states.pop(outcome.item.index, None)
                 self._finish(outcome)
 
-    def result(self, write: Callable[[], None]) -> None:
+    def result(self, write: Callable[[], None], path: str | None = None) -> None:  # noqa: ARG002 - it is a protocol's
         """At once."""
         write()
 

@@ -32,6 +32,10 @@ class Results:
         for text in self.lines(outcome):
             self._put(lambda text=text: write_line(text))  # type: ignore[misc]
 
+    def only_path(self, outcome: Outcome) -> str | None:
+        """The path, where one line with one is all that is written."""
+        return outcome.files[0].path if self._form == "paths" and len(outcome.files) == 1 else None
+
     def write_paths(self, paths: Sequence[str]) -> None:
         """Many paths at once."""
         if sys.stdout.isatty():

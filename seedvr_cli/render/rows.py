@@ -1,6 +1,5 @@
 """The rows of the live display: jobs under way become lines that fit a screen."""
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +7,12 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from seedvr_cli.render.names import Names
+from seedvr_cli.render.overall import Overall
 from seedvr_cli.render.talk import clean
-from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.catalog import COMPLETED
 from seedvr_cli.values.items import Item
-from seedvr_cli.values.schedule import show_duration
+from seedvr_cli.values.schedule import show_seconds
 
 # Cells of a name below which the bar and then the endpoint give way.
 SHORT_NAME = 16
@@ -22,6 +22,9 @@ BAR_CELLS = 10
 STATE_CELLS = (11, 20)
 # Turns of the spinner in a second.
 TURNS = 10
+
+# The state of a row before its job is submitted.
+WAITING = "waiting"
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _PLAIN_SPINNER = "|/-\\"
@@ -35,7 +38,7 @@ class Row:
     item: Item
     began: float
     expected: float | None
-    state: str = "waiting"
+    state: str = WAITING
     done: int = 0
     total: int | None = None
 
@@ -47,45 +50,53 @@ class Row:
 
     def measure(self, now: float) -> str:
         """`12s`, `12s of ~30s` or `12s, 1.2 of 3.4 MB`."""
-        elapsed = _duration(now - self.began)
+        elapsed = show_seconds(now - self.began)
         if self.state == "downloading":
-            return f"{elapsed}, {_bytes(self.done, self.total)}" if self.done else elapsed
+            return f"{elapsed}, {show_bytes(self.done, self.total)}" if self.done else elapsed
         if not self.expected or self.state == COMPLETED:
             return elapsed
-        return f"{elapsed} of ~{_duration(max(1, round(self.expected)))}"
+        return f"{elapsed} of ~{show_seconds(max(1, round(self.expected)))}"
 
 
 class Rows:
     """All rows by the index of their item, and the layout, whose columns only grow so that they do not jump.
 
-    `total` is the number of jobs, if known; `is_plain` for a screen that shows nothing but ASCII.
+    At most `most` jobs have a row at once. `is_plain` for a screen that shows nothing but ASCII.
     """
 
-    def __init__(self, tally: Tally, *, total: int | None, is_plain: bool) -> None:
+    def __init__(self, overall: Overall, *, most: int, is_plain: bool) -> None:
         self.by_index: dict[int, Row] = {}
-        self._tally = tally
-        self._total = total
+        self._overall = overall
+        self._most = most
         self._spinner = _PLAIN_SPINNER if is_plain else _SPINNER
-        self._began = time.monotonic()
-        self._label_cells, self._state_cells, self._measure_cells = 0, STATE_CELLS[0], 12
+        self._names = Names()
+        self._has_bars = False
+        self._state_cells, self._measure_cells = STATE_CELLS[0], 12
 
     def lines(self, now: float, *, width: int, height: int) -> list[Text]:
-        """Lines of at most `width` cells: rows, one for those beyond `height`, and one for the run; two in any case."""
+        """Lines of at most `width` cells: one for the run, rows, and one for those beyond; two in any case."""
         rows = [self.by_index[index] for index in sorted(self.by_index)]
-        run = self._run_line(now)
-        room = max(1, height - len(run))
-        shown = rows if len(rows) <= room else rows[: room - 1]
-        lines = self._row_lines(shown, now, width) if shown else []
+        waiting = sum(row.state == WAITING for row in rows)
+        run = self._overall.line(now, rows=len(rows), waiting=waiting, width=width)
+        lines = [run] if run else []
+        room = max(1, height - len(lines))
+        most = min(self._most, room if len(rows) <= room else room - 1)
+        shown = rows[:most]
+        if shown:
+            lines += self._row_lines(shown, now, width)
         if len(shown) < len(rows):
             states = Counter(row.state for row in rows[len(shown) :]).most_common()
             words = ", ".join(f"{count} {state}" for state, count in states)
-            lines.append(Text(f"  … and {len(rows) - len(shown)} more: {words}", style="dim"))
-        for line in lines + run:
+            more = f"… and {len(rows) - len(shown)} more" if shown else f"{len(rows)} under way"
+            lines.append(Text(f"  {more}: {words}", style="dim"))
+        for line in lines:
             line.truncate(width)
-        return lines + run
+        return lines
 
     def _row_lines(self, rows: Sequence[Row], now: float, width: int) -> list[Text]:
-        longest = self._label_cells = max(self._label_cells, *(cell_len(row.item.label) for row in rows))
+        names = [clean(row.item.label) for row in rows]
+        self._names.see(names)
+        longest = self._names.cells
         states = max(self._state_cells, *(cell_len(row.state) for row in rows))
         self._state_cells = min(states, STATE_CELLS[1])
         self._measure_cells = max(self._measure_cells, *(len(row.measure(now)) for row in rows))
@@ -95,65 +106,40 @@ class Rows:
         room = width - 2 - 2 - self._state_cells - 2 - self._measure_cells
         has_endpoint = room - endpoint_cells - 2 >= min(SHORT_NAME, longest)
         room -= (endpoint_cells + 2) * has_endpoint
-        has_bar = any(share is not None for share in shares) and room - BAR_CELLS - 2 >= min(SHORT_NAME, longest)
+        self._has_bars |= any(share is not None for share in shares)
+        has_bar = self._has_bars and room - BAR_CELLS - 2 >= min(SHORT_NAME, longest)
         room -= (BAR_CELLS + 2) * has_bar
         name_cells = max(SHORTEST_NAME, min(longest, room))
         turn = self._spinner[int(now * TURNS) % len(self._spinner)]
         lines = []
-        for row, share in zip(rows, shares, strict=True):
+        for row, name, share in zip(rows, names, shares, strict=True):
             style = _STYLES.get(row.state, "")
-            line = Text.assemble((turn, style), " ", _fit(clean(row.item.label), name_cells))
+            line = Text.assemble((turn, style), " ", self._names.fit(name, name_cells))
             if has_endpoint:
                 line.append("  ").append((row.item.endpoint or "-").ljust(endpoint_cells), "dim")
             line.append("  ").append(set_cell_size(row.state, self._state_cells), style)
-            if has_bar:
+            line.append("  ").append(row.measure(now).ljust(self._measure_cells), "dim")
+            if has_bar and share is not None:  # behind what it measures, so that nothing jumps when it comes
                 full, rest = _bar(share)
                 line.append("  ").append(full, style).append(rest, "dim")
-            lines.append(line.append("  ").append(row.measure(now), "dim"))
+            line.rstrip()
+            lines.append(line)
         return lines
 
-    def _run_line(self, now: float) -> list[Text]:
-        """`12 of 60 done, 1 failed · 43s`, where there is more than one job."""
-        tally = self._tally
-        if (self._total or tally.total + len(self.by_index)) < 2:
-            return []
-        of = f" of {self._total}" if self._total else ""
-        words = [f"{tally.done + tally.skipped}{of} done"]
-        counts = (
-            (tally.failed, "failed"),
-            (tally.unknown, "unknown"),
-            (tally.running, "still running"),
-            (tally.held, "not submitted"),
-        )
-        words += [f"{count} {word}" for count, word in counts if count]
-        return [Text(f"  {', '.join(words)} · {_duration(now - self._began)}", style="dim")]
 
-
-def _fit(name: str, cells: int) -> str:
-    """The name in this many cells; a long one keeps its beginning and its end, which tell names apart."""
-    if cell_len(name) <= cells:
-        return set_cell_size(name, cells)
-    tail = (cells - 1) // 2
-    end = set_cell_size(name[::-1], tail)[::-1]
-    return f"{set_cell_size(name, cells - 1 - tail)}…{end}"
-
-
-def _bar(share: float | None) -> tuple[str, str]:
+def _bar(share: float) -> tuple[str, str]:
     """The full and the empty part. What is not over is never shown as full."""
-    if share is None:
-        return "", " " * BAR_CELLS
     halves = min(int(share * BAR_CELLS * 2), BAR_CELLS * 2 - 1)
     full = "━" * (halves // 2) + "╸" * (halves % 2)
     return full, "─" * (BAR_CELLS - len(full))
 
 
-def _duration(seconds: float) -> str:
-    """Whole seconds: tenths would flicker."""
-    return f"{int(seconds)}s" if seconds < 10 else show_duration(int(seconds))
-
-
-def _bytes(done: int, total: int | None) -> str:
-    """`1.2 of 3.4 MB`."""
-    size, unit, digits = (1e6, "MB", 1) if max(done, total or 0) >= 1e6 else (1e3, "kB", 0)
+def show_bytes(done: int, total: int | None = None) -> str:
+    """`1.2 of 3.4 MB`, in a unit of which there is at least one."""
+    largest = max(done, total or 0)
+    size, unit = next(
+        ((size, unit) for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if largest >= size), (1, "B")
+    )
+    digits = 0 if unit == "B" or (unit == "kB" and largest >= 10 * size) else 1
     of = f" of {total / size:.{digits}f}" if total else ""
     return f"{done / size:.{digits}f}{of} {unit}"

@@ -5,11 +5,21 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from seedvr_cli.values.errors import SeedvrError
 
 # Control characters, and those that turn the direction of text around.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """What is wished of a live display: rows of jobs at the most, a bell at the end, how far it is in the title."""
+
+    rows: int = 10
+    bell: bool = False
+    title: bool = False
 
 
 class Talk:

@@ -14,17 +14,17 @@ class Tally:
     def __init__(self, *, free: bool = False) -> None:
         self.free = free
         self.final = 0
-        self._accepted: dict[int, Item] = {}
+        # List prices of what the gateway has, by the items' index.
+        self._accepted: dict[int, int] = {}
         self.done = self.skipped = self.failed = self.running = self.unknown = self.held = self.price = 0
 
     def accept(self, item: Item) -> None:
         """The gateway has this one, and it has not ended."""
-        self._accepted[item.index] = item
+        self._accepted[item.index] = item.request.price() if isinstance(item, Purchase) else 0
 
     def underway(self) -> tuple[int, int]:
         """How many the gateway has that have not ended, and their list price, in millionths of a dollar."""
-        purchases = (item for item in self._accepted.values() if isinstance(item, Purchase))
-        return len(self._accepted), sum(item.request.price() for item in purchases)
+        return len(self._accepted), sum(self._accepted.values())
 
     def add(self, outcome: Outcome) -> None:
         """Count one more."""

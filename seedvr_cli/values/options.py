@@ -20,6 +20,8 @@ SWITCH_WORDS = ("true", "false")
 PROGRESS = ("auto", "live", "plain", "none")
 # More than there are ports to connect from.
 MOST_JOBS = 65_535
+# More than any screen has.
+MOST_ROWS = 1000
 # Bytes of a result; no picture and no video of this gateway comes near.
 LARGEST_RESULT = 64 << 30
 # Characters; an amount, a length of time or a number that takes more is none.
@@ -112,6 +114,9 @@ def _all_options() -> Iterable[Option]:
     yield _switch("quiet")
     yield _switch("verbose")
     yield _word_option("progress", *PROGRESS, default="auto")
+    yield Option("rows", _rows, 10)
+    yield _switch("title")
+    yield _switch("bell")
     yield Option("base-url", _base_url, DEFAULT_BASE_URL)
     yield Option("public-url", _public_url)
     yield Option("upload", _object_url)
@@ -252,6 +257,13 @@ def _name(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         raise ValueError(f"{show(value)} is not a name")
     return str(value).strip()
+
+
+def _rows(value: Any) -> int:
+    text = _number(value)
+    if not text.isdecimal() or int(text) > MOST_ROWS:
+        raise ValueError(f"{show(value)} is not a whole number from 0 to {MOST_ROWS}")
+    return int(text)
 
 
 def _count(value: Any) -> int:

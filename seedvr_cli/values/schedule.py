@@ -67,6 +67,11 @@ def show_duration(seconds: float) -> str:
     return f"{whole // 3600}h {whole % 3600 // 60:02}m"
 
 
+def show_seconds(seconds: float) -> str:
+    """Whole seconds, for a display where tenths would flicker."""
+    return f"{int(seconds)}s" if seconds < 10 else show_duration(int(seconds))
+
+
 def backoff(failures: int, jitter: float) -> float:
     """The wait after that many failures in a row (1 or more); `jitter` in 0-1 spreads it over the upper half."""
     ceiling = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(failures - 1, 16))

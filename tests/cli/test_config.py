@@ -269,6 +269,9 @@ max-cost-per-day = "1"
 max-filesize = "1G"
 rate = "100/s"
 verbose = true
+rows = 5
+title = true
+bell = true
 progress = "plain"
 
 [quiet]

@@ -14,22 +14,26 @@ from helpers.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
 
+# What stands before the path in the line of a job that is done.
+MARKED = r"✓ photo-\d\d.jpg  .*  "
+
 # Others who write on the same screen.
 
 
 @pytest.mark.parametrize("shell", [None, "$SEEDVR | cat"], ids=["terminal", "pipe to the terminal"])
 def test_paths_come_out_whole_among_the_rows(live, stage, shell):
-    """Each path stands alone on its line, also where a pipe's reader prints it among the rows."""
+    """Each path ends the line of its job, or stands alone where a pipe's reader prints it among the rows."""
     gateway, urls = stage(), sources(12)
-    screen = live("image", *urls, to=gateway, shell=shell, rows=80)
+    screen = live("image", *urls, "--rows", 12, to=gateway, shell=shell, rows=80)
     screen.wait_for(row("photo-11.jpg", "7b-image", "QUEUED"))
     together = 1 if shell else 4  # a frame may come between two lines of another program, and over the second
     for number, url in enumerate(urls):
         gateway.status[url] = "COMPLETED"
         if number % together == together - 1:
-            screen.wait_for(rf"^photo-{number:02}-upscaled.png$")
+            screen.wait_for(rf"^({MARKED})?photo-{number:02}-upscaled.png$")
     assert screen.end() == 0
-    assert sorted(line for line in screen.lines if line.startswith("photo-")) == [
+    paths = [re.sub(MARKED, "", line) for line in screen.lines if not (shell and line.startswith("✓ "))]
+    assert sorted(path for path in paths if path.startswith("photo-")) == [
         f"photo-{number:02}-upscaled.png" for number in range(12)
     ]
     assert sum(line.startswith("✓ ") for line in screen.lines) == 12
@@ -37,7 +41,7 @@ def test_paths_come_out_whole_among_the_rows(live, stage, shell):
 
 
 def test_nothing_but_results_goes_to_a_file(live, stage, bench):
-    """With standard output in a file, the file has the paths and nothing else, and the screen has no path."""
+    """With standard output in a file, the file has the paths and nothing else, and the screen a line a job."""
     gateway, urls = stage(), sources(3)
     screen = live("image", *urls, to=gateway, shell="$SEEDVR > out.txt", columns=200)
     screen.wait_for(*(row(f"photo-0{number}.jpg", "7b-image", "QUEUED") for number in range(3)))
@@ -45,7 +49,7 @@ def test_nothing_but_results_goes_to_a_file(live, stage, bench):
     assert screen.end() == 0
     written = (bench.work / "out.txt").read_text()
     assert sorted(written.splitlines()) == [f"photo-0{number}-upscaled.png" for number in range(3)]
-    assert "upscaled" not in screen.text
+    assert len(re.findall(rf"^{MARKED}photo-0\d-upscaled.png$", screen.text, re.MULTILINE)) == 3
 
 
 def test_lines_of_talk_come_out_whole(live, gateway):
@@ -186,5 +190,5 @@ def test_ctrl_z_gives_the_shell_its_screen(live, stage, bench):
         screen.press("fg\r")
         screen.wait_for(row("photo-00.jpg", "7b-image", "QUEUED"))
         gateway.status[url] = "COMPLETED"
-        screen.wait_for("^photo-00-upscaled.png$", r"^shell>\s*\Z")
+        screen.wait_for("  photo-00-upscaled.png$", r"^shell>\s*\Z")
         assert screen.is_cursor_visible
