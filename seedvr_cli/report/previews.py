@@ -41,7 +41,7 @@ def look(path: str, *, like: Look | None = None) -> Look:
 
     A source's part is the same as the result's, enlarged by arithmetic to the same pixels.
     """
-    return look_at(_decoded(path), like=like)
+    return look_at(decoded(path), like=like)
 
 
 def look_at(image: "Image.Image", *, like: Look | None = None) -> Look:
@@ -70,14 +70,8 @@ def shot(image: "Image.Image", budget: int) -> Shot:
         image = image.resize((max(1, int(image.width * SHRINKING)), max(1, int(image.height * SHRINKING))))
 
 
-def _encoded(image: "Image.Image", quality: int) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, "WEBP", quality=quality, method=EFFORT)
-    return buffer.getvalue()
-
-
-def _decoded(path: str) -> "Image.Image":
-    """Upright pixels in sRGB, what is transparent on white."""
+def decoded(path: str, *, ground: str = "white") -> "Image.Image":
+    """Upright pixels in sRGB (mode RGB), what is transparent on a ground of that colour. Raises Unshown."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -89,7 +83,7 @@ def _decoded(path: str) -> "Image.Image":
                 image.load()
                 with suppress(Exception):  # EXIF that cannot be read turns nothing
                     ImageOps.exif_transpose(image, in_place=True)
-                return _in_srgb(image)
+                return _in_srgb(image, ground)
     except UnidentifiedImageError as error:
         raise Unshown("it is no picture that can be read") from error
     # What Pillow's readers raise for damaged files; SyntaxError is their word for a broken PNG.
@@ -99,7 +93,13 @@ def _decoded(path: str) -> "Image.Image":
         raise Unshown("it has too many pixels for a preview") from error
 
 
-def _in_srgb(image: "Image.Image") -> "Image.Image":
+def _encoded(image: "Image.Image", quality: int) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "WEBP", quality=quality, method=EFFORT)
+    return buffer.getvalue()
+
+
+def _in_srgb(image: "Image.Image", ground: str) -> "Image.Image":
     from PIL import Image, ImageCms
 
     profile = image.info.get("icc_profile")
@@ -107,7 +107,7 @@ def _in_srgb(image: "Image.Image") -> "Image.Image":
         return image.convert("I").point(lambda level: level * (1 / 256)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image).convert("RGB")
     if profile and image.mode in {"RGB", "CMYK", "L"}:
         with suppress(ImageCms.PyCMSError, OSError, ValueError):
             found = ImageCms.ImageCmsProfile(BytesIO(profile))
