@@ -26,6 +26,8 @@ QUALITIES = (82, 68, 52, 36, 20)
 SHRINKING = 0.75
 # What WebP's encoder may take: at 4, its default, a picture takes twice the time for 3 % less.
 EFFORT = 2
+# Rows that are put on a ground at a time.
+STRIP = 256
 # Pixels of the small picture in which the part with most detail is looked for, and places tried along each side.
 SEARCH_SIDE, SEARCH_STEPS = 256, 7
 # Two pictures are of one shape where their ratios of sides differ by less.
@@ -100,14 +102,13 @@ def _encoded(image: "Image.Image", quality: int) -> bytes:
 
 
 def _in_srgb(image: "Image.Image", ground: str) -> "Image.Image":
-    from PIL import Image, ImageCms
+    from PIL import ImageCms
 
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):  # Pillow's own way from 16 bits to 8 cuts off instead of scaling
         return image.convert("I").point(lambda level: level * (1 / 256)).convert("RGB")
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image).convert("RGB")
+        image = _on_ground(image, ground)
     if profile and image.mode in {"RGB", "CMYK", "L"}:
         with suppress(ImageCms.PyCMSError, OSError, ValueError):
             found = ImageCms.ImageCmsProfile(BytesIO(profile))
@@ -117,6 +118,17 @@ def _in_srgb(image: "Image.Image", ground: str) -> "Image.Image":
             if converted is not None:
                 return converted
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _on_ground(image: "Image.Image", ground: str) -> "Image.Image":
+    """Some rows at a time: of the whole, four copies would be in memory."""
+    from PIL import Image
+
+    flat = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP):
+        part = image.crop((0, top, image.width, min(top + STRIP, image.height))).convert("RGBA")
+        flat.paste(Image.alpha_composite(Image.new("RGBA", part.size, ground), part).convert("RGB"), (0, top))
+    return flat
 
 
 def _thumbnail(image: "Image.Image") -> "Image.Image":
