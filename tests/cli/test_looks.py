@@ -125,6 +125,7 @@ def test_ctrl_c_gives_comparisons_up(live, gateway, work):
         go.set()
     assert os.listdir(work) == ["source-upscaled.png"]
     assert "interrupted; what is paid for is in the ledger; go on with: seedvr image" in screen.text
+    assert "no comparison" not in screen.text
 
 
 # The terminal.
@@ -198,12 +199,15 @@ def test_no_color_has_shades(live, enlarging, halves):
     assert not re.search(rb"\x1b\[[0-9;]*[34]8;", screen.raw)
 
 
-def test_nothing_of_it_reaches_a_pipe(run, enlarging, halves):
-    """A standard error that is no terminal gets no picture and no escape code, whatever the environment."""
-    plain = run("image", halves, "--preview", to=enlarging, env={"TERM": "xterm-kitty", "FORCE_COLOR": "1"})
-    assert (plain.rc, plain.lines) == (0, ["photo-upscaled.png"])
+def test_nothing_of_it_reaches_a_pipe(run, gateway):
+    """A standard error that is no terminal gets no picture and no escape code, and no source is fetched for it."""
+    fake, environment = gateway(), {"TERM": "xterm-kitty", "FORCE_COLOR": "1"}
+    plain = run("image", f"{fake.url}/source.png", "--no-check", "--preview", to=fake, env=environment)
+    assert (plain.rc, plain.lines) == (0, ["source-upscaled.png"])
     assert "\x1b" not in plain.stderr
     assert "→" not in plain.stderr
+    assert "preview" not in plain.stderr
+    assert not any(heard.path == "/source.png" for heard in fake.heard)
 
 
 def test_quiet_means_quiet(live, enlarging, halves):
