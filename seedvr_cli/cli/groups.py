@@ -130,6 +130,13 @@ class OutputOptions(Group):
     sidecar: o.Sidecar = False
 
 
+class LookOptions(Group):
+    """What is shown of results."""
+
+    compare: o.Compare = False
+    preview: o.Preview = False
+
+
 class WaitingOptions(Group):
     """How many jobs at once, how often they are asked after, and for how long. Seconds."""
 

@@ -3,6 +3,7 @@
 from seedvr_cli.cli.groups import (
     CommonOptions,
     ImageRequest,
+    LookOptions,
     MoneyOptions,
     OutputOptions,
     SourceOptions,
@@ -17,6 +18,7 @@ def image(
     request: ImageRequest,
     sources: SourceOptions,
     output: OutputOptions,
+    looks: LookOptions,
     waiting: WaitingOptions,
     submitting: SubmittingOptions,
     money: MoneyOptions,
@@ -29,4 +31,4 @@ def image(
     """
     from seedvr_cli.cli.upscale import upscale
 
-    return upscale(request, sources, output, waiting, submitting, money, common.resolve())
+    return upscale(request, sources, output, waiting, submitting, money, common.resolve(), looks)

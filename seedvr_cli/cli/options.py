@@ -100,6 +100,12 @@ Embed = Annotated[
 ]
 Sidecar = Annotated[bool, typer.Option("--sidecar", help="Write NAME.json beside each result: the JSON object.")]
 
+# A look at results.
+Compare = Annotated[
+    bool, typer.Option("--compare", help="Write NAME-compare.jpg beside each result: before and after, side by side.")
+]
+Preview = Annotated[bool, typer.Option("--preview", help="Show before and after in the terminal.")]
+
 # Money.
 MaxCost = Annotated[
     int | None, value_option("max-cost", metavar="USD", meaning="Submit nothing that could take the run past it.")

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seedvr_cli.cli.context import Common
 from seedvr_cli.cli.crash_log import keep_traceback, known_secrets
@@ -30,6 +30,9 @@ from seedvr_cli.values.events import Changed, Crashed, Finished, Notice, Skipped
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.money import show_usd
 from seedvr_cli.values.redaction import redact
+
+if TYPE_CHECKING:
+    from seedvr_cli.cli.looking import Looks
 
 # Open files that no batch comes near; macOS gives a process 256 unless it asks for more.
 FILES = 4096
@@ -109,7 +112,8 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
         reporter = _reporter(common, policy, tally, work.total)
         if common.sandbox:
             reporter.handle(Notice("sandbox: enlarged on this machine, not by SeedVR2; nothing is charged"))
-        with _signals(engine, reporter):
+        looks = _looks(common, policy, session, reporter)
+        with _signals(engine, reporter, looks):
             ticker = asyncio.create_task(_tick(reporter))
             try:
                 async with aclosing(engine.run(work.chunks)) as events:
@@ -132,10 +136,18 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
                             tally.skip(len(event.paths))
                             reporter.result(lambda paths=event.paths: results.write_paths(paths))  # type: ignore[misc]
                         reporter.handle(event)
+                        if looks is not None and isinstance(event, Finished):
+                            await looks.add(event.outcome)
+                if looks is not None:
+                    await looks.end()
+                    codes |= looks.codes
             except BrokenPipeError:
                 forget_stdout()
                 return PIPE_CLOSED
             finally:
+                if looks is not None:
+                    looks.stop()
+                    await looks.end()
                 ticker.cancel()
                 with suppress(asyncio.CancelledError):
                     await ticker
@@ -156,6 +168,14 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
     if PIPE_CLOSED in codes:
         return PIPE_CLOSED
     return worst_exit_code(codes)
+
+
+def _looks(common: Common, policy: Policy, session: Session, reporter: Reporter) -> "Looks | None":
+    if not policy.compare and not policy.preview:
+        return None
+    from seedvr_cli.cli.looking import Looks
+
+    return Looks.wanted(common, policy, session.gateway, reporter)
 
 
 def _write_sidecars(common: Common, outcome: Outcome) -> int:
@@ -243,9 +263,10 @@ async def _tick(reporter: Reporter) -> None:
 class _signals:  # noqa: N801 - reads as what it is: `with _signals(engine)`
     """Ctrl-C and SIGTERM end the run cleanly; the second one ends it at once, as the ledger stands that."""
 
-    def __init__(self, engine: Engine, reporter: Reporter) -> None:
+    def __init__(self, engine: Engine, reporter: Reporter, looks: "Looks | None") -> None:
         self._engine = engine
         self._reporter = reporter
+        self._looks = looks
         self._loop = asyncio.get_running_loop()
         self._before: dict[int, Any] = {}
         self._is_second = False
@@ -272,3 +293,5 @@ class _signals:  # noqa: N801 - reads as what it is: `with _signals(engine)`
     def _stop(self, reason: Interrupted) -> None:
         self._reporter.handle(Notice("stopping; once more ends it at once"))
         self._engine.stop(reason)
+        if self._looks is not None:
+            self._looks.stop()

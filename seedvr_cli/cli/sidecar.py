@@ -2,13 +2,12 @@
 
 import json
 import os
-import tempfile
-from contextlib import suppress
 
 from seedvr_cli.render import machine
 from seedvr_cli.values.errors import DeliveryError
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.urls import is_object_url
+from seedvr_cli.values.whole import write_whole
 
 # Bytes of a file that may be one of ours.
 LARGEST = 1 << 20
@@ -25,18 +24,8 @@ def write_sidecars(outcome: Outcome) -> None:
 def _write(path: str, text: str) -> None:
     if os.path.lexists(path) and not _is_ours(path):
         raise DeliveryError(f"--sidecar: {path} is in the way, and not ours", hint="the result itself is delivered")
-    folder = os.path.dirname(os.path.abspath(path))
     try:
-        descriptor, part = tempfile.mkstemp(prefix=".", suffix=".json.part", dir=folder)
-        try:
-            with open(descriptor, "w", encoding="ascii") as file:
-                file.write(text)
-            os.chmod(part, 0o666 & ~_umask())
-            os.replace(part, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(part)
-            raise
+        write_whole(path, text.encode("ascii"))
     except OSError as error:
         hint = "the result itself is delivered"
         raise DeliveryError(f"--sidecar: cannot write {path}: {error.strerror}", hint=hint) from error
@@ -52,9 +41,3 @@ def _is_ours(path: str) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(found, dict) and {"v", "request_id", "files", "charge"} <= found.keys()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from seedvr_cli.cli.context import Common
 from seedvr_cli.cli.delivered import tell_delivered
 from seedvr_cli.cli.groups import (
+    LookOptions,
     MoneyOptions,
     OutputOptions,
     RequestOptions,
@@ -23,6 +24,7 @@ from seedvr_cli.run.policy import make_policy as policy_of
 from seedvr_cli.values.catalog import Endpoint, endpoints_of
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.request import choose_endpoint
+from seedvr_cli.values.urls import is_object_url
 
 if TYPE_CHECKING:
     from seedvr_cli.run.session import Session
@@ -39,6 +41,7 @@ def upscale(
     submitting: SubmittingOptions,
     money: MoneyOptions,
     common: Common,
+    looks: LookOptions = LookOptions(),  # noqa: B008 - it is frozen
 ) -> int:
     """Plan, then print or run; returns the exit code."""
     wishes = Wishes(
@@ -58,6 +61,8 @@ def upscale(
         calls_us=submitting.callback,
     )
     policy = make_policy(common, request.kind, output, waiting, submitting, money)
+    policy = replace(policy, compare=looks.compare, preview=looks.preview)
+    _check_looks(policy, wishes.output)
     check_stdout(common, wishes.output)
     if request.kind == "video" and common.sandbox and not money.dry_run:
         _check_video_support()
@@ -68,14 +73,14 @@ def upscale(
     if sources.watch and not money.dry_run:
         from seedvr_cli.cli.watching import upscale_watched
 
-        skim = form == "paths" and not policy.new and not policy.sidecar
+        skim = form == "paths" and not policy.new and not policy.wants_more
         check = what_is_checked(common, waiting_for=None, given=submitting.check, money=money)
         return upscale_watched(common, wishes, replace(policy, skim=skim, check=check), form, sources, money)
     words = sources.sources or ()
     if sources.lists or sources.shard:
         from seedvr_cli.cli.lists import upscale_lists
 
-        skim = form == "paths" and not policy.new and not policy.sidecar
+        skim = form == "paths" and not policy.new and not policy.wants_more
         return upscale_lists(
             common, words, wishes, replace(policy, skim=skim), form, sources, money,
             lambda total: what_is_checked(common, waiting_for=total, given=submitting.check, money=money),
@@ -86,7 +91,7 @@ def upscale(
     )
     if money.dry_run:
         return print_requests(common, prospects, policy)
-    if form == "paths" and not policy.new and not policy.sidecar and tell_delivered(common, prospects):
+    if form == "paths" and not policy.new and not policy.wants_more and tell_delivered(common, prospects):
         return 0
     from seedvr_cli.cli.failed_file import Failures
     from seedvr_cli.cli.session import Workload, prepare_claims, run_work
@@ -167,6 +172,15 @@ def check_stdout(common: Common, output: str | None) -> None:
         raise UsageError("-o - and --json: both want standard output")
     if output == "-" and sys.stdout.isatty():
         raise UsageError("-o -: standard output is a terminal; send it into a file or a pipe")
+
+
+def _check_looks(policy: Policy, output: str | None) -> None:
+    """UsageError where there would be no file to look at."""
+    for flag, is_wanted in (("--compare", policy.compare), ("--preview", policy.preview)):
+        if is_wanted and not (policy.wait and policy.download):
+            raise UsageError(f"{flag}: there is no result to look at with --no-wait or --no-download")
+        if is_wanted and output is not None and (output == "-" or is_object_url(output)):
+            raise UsageError(f"{flag}: -o {output} leaves no file on this machine to look at")
 
 
 def result_form(common: Common, policy: Policy) -> Literal["json", "ids", "urls", "paths"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.values.catalog import Endpoint
+from seedvr_cli.values.comparison import is_comparison
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.media import SOURCE_EXTENSIONS, SOURCE_TYPES, named_type, sniff_file
 from seedvr_cli.values.naming import safe_name, source_name
@@ -92,7 +93,7 @@ def files_of(folder: str, wishes: Wishes) -> list[str]:
         found += [os.path.join(parent, name) for name in files if name.lower().endswith(endings) and name[0] != "."]
     found = sorted(path for path in found if _is_wanted(path, folder, wishes))
     own = wishes.own_results([os.path.abspath(path) for path in found])
-    return [path for path in found if os.path.abspath(path) not in own]
+    return [path for path in found if os.path.abspath(path) not in own and not is_comparison(path)]
 
 
 def _is_wanted(path: str, folder: str, wishes: Wishes) -> bool:

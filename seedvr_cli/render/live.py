@@ -121,6 +121,10 @@ class LiveReporter:
             self._erase()
         write()
 
+    def above(self, write: Callable[[], None]) -> None:
+        """At the next frame, while the rows make way."""
+        self._lines.append(write)
+
     def tick(self) -> None:
         """Draw a frame, if it is time."""
         now = time.monotonic()

@@ -26,6 +26,9 @@ class Reporter(Protocol):
     def result(self, write: Callable[[], None], path: str | None = None) -> None:
         """Do a write to standard output when it disturbs nothing; `path` if that is one line, the path of a file."""
 
+    def above(self, write: Callable[[], None]) -> None:
+        """Do a write to standard error that stays, when it disturbs nothing."""
+
     def tick(self) -> None:
         """Time has passed."""
 
@@ -56,6 +59,10 @@ class Careful:
         except OSError:
             self._is_gone = True
             write()
+
+    def above(self, write: Callable[[], None]) -> None:
+        """A write to standard error, where that is still there."""
+        self._try(lambda: self._reporter.above(write))
 
     def tick(self) -> None:
         """Time has passed."""
@@ -106,6 +113,10 @@ class PlainReporter:
                 self._finish(outcome)
 
     def result(self, write: Callable[[], None], path: str | None = None) -> None:  # noqa: ARG002 - it is a protocol's
+        """At once."""
+        write()
+
+    def above(self, write: Callable[[], None]) -> None:
         """At once."""
         write()
 

@@ -84,18 +84,23 @@ def write_bytes(data: bytes) -> None:
 
     Raises BrokenPipeError where nobody reads it any more, and OutputLost where it cannot be written.
     """
-    view = memoryview(data)
     try:
         sys.stdout.flush()
-        while view:
-            try:
-                view = view[os.write(sys.stdout.fileno(), view) :]
-            except BlockingIOError:
-                select.select([], [sys.stdout.fileno()], [])
+        write_all(sys.stdout.fileno(), data)
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:
         raise OutputLost(f"cannot write to standard output: {getattr(error, 'strerror', None) or error}") from error
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """All of it to an open file, which may take it bit by bit. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            select.select([], [descriptor], [])
 
 
 def _copy(path: str) -> None:

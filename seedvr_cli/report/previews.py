@@ -26,6 +26,8 @@ QUALITIES = (82, 68, 52, 36, 20)
 SHRINKING = 0.75
 # What WebP's encoder may take: at 4, its default, a picture takes twice the time for 3 % less.
 EFFORT = 2
+# Rows that are put on a ground at a time.
+STRIP = 256
 # Pixels of the small picture in which the part with most detail is looked for, and places tried along each side.
 SEARCH_SIDE, SEARCH_STEPS = 256, 7
 # Two pictures are of one shape where their ratios of sides differ by less.
@@ -41,7 +43,7 @@ def look(path: str, *, like: Look | None = None) -> Look:
 
     A source's part is the same as the result's, enlarged by arithmetic to the same pixels.
     """
-    return look_at(_decoded(path), like=like)
+    return look_at(decoded(path), like=like)
 
 
 def look_at(image: "Image.Image", *, like: Look | None = None) -> Look:
@@ -70,14 +72,8 @@ def shot(image: "Image.Image", budget: int) -> Shot:
         image = image.resize((max(1, int(image.width * SHRINKING)), max(1, int(image.height * SHRINKING))))
 
 
-def _encoded(image: "Image.Image", quality: int) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, "WEBP", quality=quality, method=EFFORT)
-    return buffer.getvalue()
-
-
-def _decoded(path: str) -> "Image.Image":
-    """Upright pixels in sRGB, what is transparent on white."""
+def decoded(path: str, *, ground: str = "white") -> "Image.Image":
+    """Upright pixels in sRGB (mode RGB), what is transparent on a ground of that colour. Raises Unshown."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -89,7 +85,7 @@ def _decoded(path: str) -> "Image.Image":
                 image.load()
                 with suppress(Exception):  # EXIF that cannot be read turns nothing
                     ImageOps.exif_transpose(image, in_place=True)
-                return _in_srgb(image)
+                return _in_srgb(image, ground)
     except UnidentifiedImageError as error:
         raise Unshown("it is no picture that can be read") from error
     # What Pillow's readers raise for damaged files; SyntaxError is their word for a broken PNG.
@@ -99,15 +95,20 @@ def _decoded(path: str) -> "Image.Image":
         raise Unshown("it has too many pixels for a preview") from error
 
 
-def _in_srgb(image: "Image.Image") -> "Image.Image":
-    from PIL import Image, ImageCms
+def _encoded(image: "Image.Image", quality: int) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "WEBP", quality=quality, method=EFFORT)
+    return buffer.getvalue()
+
+
+def _in_srgb(image: "Image.Image", ground: str) -> "Image.Image":
+    from PIL import ImageCms
 
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):  # Pillow's own way from 16 bits to 8 cuts off instead of scaling
         return image.convert("I").point(lambda level: level * (1 / 256)).convert("RGB")
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        image = _on_ground(image, ground)
     if profile and image.mode in {"RGB", "CMYK", "L"}:
         with suppress(ImageCms.PyCMSError, OSError, ValueError):
             found = ImageCms.ImageCmsProfile(BytesIO(profile))
@@ -117,6 +118,17 @@ def _in_srgb(image: "Image.Image") -> "Image.Image":
             if converted is not None:
                 return converted
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _on_ground(image: "Image.Image", ground: str) -> "Image.Image":
+    """Some rows at a time: of the whole, four copies would be in memory."""
+    from PIL import Image
+
+    flat = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP):
+        part = image.crop((0, top, image.width, min(top + STRIP, image.height))).convert("RGBA")
+        flat.paste(Image.alpha_composite(Image.new("RGBA", part.size, ground), part).convert("RGB"), (0, top))
+    return flat
 
 
 def _thumbnail(image: "Image.Image") -> "Image.Image":

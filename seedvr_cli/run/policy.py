@@ -23,7 +23,8 @@ class Policy:
     `callback` is the public URL below which the gateway calls `seedvr listen`.
     `check` is which sources are looked at before they are paid for: files of this machine, all of them, or none.
     `keep_metadata` carries those of sources on this machine to the results, `embed` writes the request there.
-    `sidecar`: the JSON object is written beside each result. `upload` is where files of this machine go, so that the
+    `sidecar`: the JSON object is written beside each result; `compare`: before and after as a picture, and `preview`
+    shows them. `upload` is where files of this machine go, so that the
     gateway can read them.
     `skim` passes over delivered items of a list without a closer look than name, size and time.
     """
@@ -47,10 +48,17 @@ class Policy:
     upload: Target | None = None
     check: Check = "none"
     sidecar: bool = False
+    compare: bool = False
+    preview: bool = False
     keep_metadata: bool = False
     embed: bool = False
     skim: bool = False
     profile: str = "default"
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether something is made of each result beyond its file, also of one that stands there already."""
+        return self.sidecar or self.compare or self.preview
 
 
 def make_policy(

@@ -32,3 +32,19 @@ def test_a_tall_frame_never_scrolls():
     stream.feed(written.getvalue().replace("\n", "\r\n"))
     assert not screen.cursor.hidden
     assert signal.getsignal(signal.SIGTSTP) == before
+
+
+def test_what_goes_above_waits_for_the_rows_to_make_way():
+    """A write that stays happens at the next frame, where the rows were, and they are drawn anew below it."""
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=40, height=10)
+    reporter = LiveReporter(Talk(), Tally(), console=console)
+    reporter.handle(Started(row(0, "photo.jpg")))
+    reporter.tick()
+    before = written.getvalue()
+    reporter.above(lambda: written.write("PICTURE\n"))
+    assert written.getvalue() == before
+    reporter.close()
+    screen = pyte.Screen(40, 10)
+    pyte.Stream(screen).feed(written.getvalue().replace("\n", "\r\n"))
+    assert [line.rstrip() for line in screen.display if line.strip()] == ["PICTURE"]

@@ -15,6 +15,7 @@ from seedvr_cli.report.previews import (
     BEFORE_DETAIL_BUDGET,
     WHOLE_SIDE,
     Unshown,
+    decoded,
     detail_size,
     look,
     shot,
@@ -131,6 +132,21 @@ def test_what_is_transparent_is_white(saved):
     """Nothing of the other picture shines through."""
     found = look(saved(Image.new("RGBA", (40, 30), (0, 0, 0, 0))))
     assert is_like(shown(found.whole).convert("RGB").getpixel((20, 15)), WHITE)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "RGB"])
+def test_every_kind_of_transparency_is_put_on_the_ground(saved, mode):
+    """By rows it comes to the same as the whole at once, whichever way a picture says what is transparent."""
+    image = Image.effect_noise((30, 2 * previews.STRIP + 7), 60).convert("L")
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    how = {"RGB": {"transparency": (128, 128, 128)}, "P": {"transparency": bytes(range(256))}}.get(mode, {})
+    path = saved(image.convert("L").convert("P") if mode == "P" else image.convert(mode), **how)
+    with Image.open(path) as opened:
+        assert opened.mode == mode
+        whole = opened.convert("RGBA")
+    wanted = Image.alpha_composite(Image.new("RGBA", whole.size, "#808080"), whole).convert("RGB")
+    assert whole.getextrema()[3][0] == 0
+    assert decoded(path, ground="#808080").tobytes() == wanted.tobytes()
 
 
 def test_colours_come_out_as_srgb(saved):
