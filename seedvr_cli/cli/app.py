@@ -22,10 +22,12 @@ COMPLETION = "_SEEDVR_COMPLETE"
 COMMANDS = {
     "image": "seedvr_cli.cli.image",
     "video": "seedvr_cli.cli.video",
+    "apply": "seedvr_cli.cli.apply",
     "status": "seedvr_cli.cli.status",
     "download": "seedvr_cli.cli.download",
     "report": "seedvr_cli.cli.report",
     "spend": "seedvr_cli.cli.spend",
+    "reconcile": "seedvr_cli.cli.reconcile",
     "listen": "seedvr_cli.cli.listen",
     "forget": "seedvr_cli.cli.forget",
     "ledger": "seedvr_cli.cli.ledger",

@@ -165,6 +165,7 @@ class MoneyOptions(Group):
 
     max_cost: o.MaxCost = None
     dry_run: o.DryRun = False
+    plan: o.Plan = None
     yes: o.Yes = False
     new: o.New = False
     retry_failed: o.RetryFailed = False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from seedvr_cli.cli.context import Common
 from seedvr_cli.cli.failed_file import Failures
 from seedvr_cli.cli.groups import MoneyOptions, SourceOptions
-from seedvr_cli.cli.quote import ask_before, print_requests
+from seedvr_cli.cli.quote import ask_before, print_requests, write_plan
 from seedvr_cli.objects.store import check_url, split_url
 from seedvr_cli.plan.lists import List, open_list
 from seedvr_cli.plan.planner import Planner, Prospect, check_output_folder
@@ -79,13 +79,15 @@ def upscale_lists(
     policy = replace(policy, check=what_is_checked(None if streams else total))
     if money.dry_run:
         return print_requests(common, _right(prospects(), common), policy)
+    if money.plan is not None:
+        return write_plan(common, _right(prospects(), common), policy, money.plan)
     from seedvr_cli.cli.session import Workload, prepare_claims, run_work
 
     async def find_work(session: "Session") -> Workload:
         await prepare_claims(common, session, policy)
         if "-" not in lists:
             ask_before(common, prospects(only_files=True), policy, yes=money.yes)
-        return Workload(_chunks(prospects(), is_stream=bool(streams)), None if streams else total)
+        return Workload(chunks(prospects(), is_stream=bool(streams)), None if streams else total)
 
     return run_work(common, policy, form, find_work, failures)
 
@@ -174,7 +176,7 @@ def _right(prospects: Iterator[Prospect], common: Common) -> Iterator[Prospect]:
         raise UsageError(f"{lines} wrong, and nothing was submitted")
 
 
-async def _chunks(prospects: Iterator[Prospect], *, is_stream: bool) -> AsyncIterator[Sequence[Prospect]]:
+async def chunks(prospects: Iterator[Prospect], *, is_stream: bool = False) -> AsyncIterator[Sequence[Prospect]]:
     """The prospects in chunks; those of a stream as they come, without waiting for a chunk to be full."""
     if not is_stream:
         chunk: list[Prospect] = []

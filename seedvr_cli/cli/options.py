@@ -111,6 +111,12 @@ MaxCost = Annotated[
     int | None, value_option("max-cost", metavar="USD", meaning="Submit nothing that could take the run past it.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the requests and the list price; send nothing.")]
+Plan = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Write the requests there for 'seedvr apply', with their list price; send nothing."
+    ),
+]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask before a run that costs more than a dollar.")]
 New = Annotated[bool, typer.Option("--new", help="Pay again, whatever the ledger says.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Submit again what ended FAILED.")]

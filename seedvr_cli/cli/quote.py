@@ -75,6 +75,35 @@ def print_requests(common: Common, prospects: Iterable[Prospect], policy: Policy
     return 1 if refused else 0
 
 
+def write_plan(common: Common, prospects: Iterable[Prospect], policy: Policy, path: str) -> int:
+    """--plan: each request that would be sent becomes a line of the file; nothing is sent."""
+    from seedvr_cli.plan.plan_file import PlanWriter
+    from seedvr_cli.values.whole import writing_whole
+
+    if policy.new:
+        raise UsageError("--plan and --new: a plan that is applied twice would pay twice")
+    count = total = refused = 0
+    looks: Looks = _looks(common) if policy.check == "all" else lambda _: {}
+    try:
+        with (
+            writing_whole(path) as file,
+            PlanWriter(file, common.gateway_name, retry_failed=policy.retry_failed) as plan,
+            _quotes(prospects, policy, looks) as quotes,
+        ):
+            for quote in quotes:
+                if isinstance(quote.look, SourceRefused):
+                    refused += 1
+                    common.talk.error(error_line(quote.look, clean(quote.prospect.source.text)))
+                elif quote.is_sent:
+                    count, total = count + 1, total + quote.price
+                    plan.add(quote.prospect, quote.price)
+    except OSError as error:
+        raise UsageError(f"--plan {path}: {error.strerror or error}") from error
+    requests = "1 request" if count == 1 else f"{count} requests"
+    common.talk.say(f"seedvr: {requests}, list price {show_usd(total)}; 'seedvr apply {path}' submits just that")
+    return 1 if refused else 0
+
+
 def may_ask(common: Common, *, yes: bool) -> bool:
     """Whether there is somebody who can be asked, and something to ask."""
     return not yes and not common.sandbox and sys.stdin.isatty() and sys.stderr.isatty()

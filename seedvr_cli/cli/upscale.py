@@ -16,7 +16,7 @@ from seedvr_cli.cli.groups import (
     SubmittingOptions,
     WaitingOptions,
 )
-from seedvr_cli.cli.quote import ask_before, may_ask, print_requests
+from seedvr_cli.cli.quote import ask_before, may_ask, print_requests, write_plan
 from seedvr_cli.plan.planner import dropped_size, plan
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.run.policy import Check, Policy
@@ -55,7 +55,7 @@ def upscale(
         newer_than=_instant(sources.newer_than),
         own_results=_own_results,
         local_files=common.is_local,
-        uploads=not common.sandbox and any(common.settings.values.get(name) for name in ("upload", "upload-command")),
+        uploads=has_uploads(common),
         defaults=common.settings.values,
         key=sources.key,
         calls_us=submitting.callback,
@@ -64,6 +64,8 @@ def upscale(
     policy = replace(policy, compare=looks.compare, preview=looks.preview)
     _check_looks(policy, wishes.output)
     check_stdout(common, wishes.output)
+    if money.plan is not None:
+        _check_plan(sources, money, wishes)
     if request.kind == "video" and common.sandbox and not money.dry_run:
         _check_video_support()
     dropped = dropped_size(wishes.defaults, wishes.endpoint, wishes.options)
@@ -91,6 +93,8 @@ def upscale(
     )
     if money.dry_run:
         return print_requests(common, prospects, policy)
+    if money.plan is not None:
+        return write_plan(common, prospects, policy, money.plan)
     if form == "paths" and not policy.new and not policy.wants_more and tell_delivered(common, prospects):
         return 0
     from seedvr_cli.cli.failed_file import Failures
@@ -153,6 +157,11 @@ def make_policy(
     )
 
 
+def has_uploads(common: Common) -> bool:
+    """Whether files of this machine are brought where the gateway reads."""
+    return not common.sandbox and any(common.settings.values.get(name) for name in ("upload", "upload-command"))
+
+
 def what_is_checked(common: Common, *, waiting_for: int | None, given: bool | None, money: MoneyOptions) -> Check:
     """Which sources are looked at first; `waiting_for` is how many there are, where that is known.
 
@@ -160,7 +169,7 @@ def what_is_checked(common: Common, *, waiting_for: int | None, given: bool | No
     """
     if given is not None:
         return "all" if given else "none"
-    if money.dry_run:
+    if money.dry_run or money.plan is not None:
         return "none"
     is_few = waiting_for is not None and waiting_for < FEW_SOURCES
     return "all" if is_few and not common.is_local else "files"
@@ -172,6 +181,16 @@ def check_stdout(common: Common, output: str | None) -> None:
         raise UsageError("-o - and --json: both want standard output")
     if output == "-" and sys.stdout.isatty():
         raise UsageError("-o -: standard output is a terminal; send it into a file or a pipe")
+
+
+def _check_plan(sources: SourceOptions, money: MoneyOptions, wishes: Wishes) -> None:
+    """UsageError where a plan would not be one of what is asked for."""
+    if money.dry_run:
+        raise UsageError("--plan and --dry-run: one of the two")
+    if sources.watch:
+        raise UsageError("--plan and --watch: what will come is not known")
+    if wishes.output == "-":
+        raise UsageError("--plan: -o - is for a run, which has a standard output")
 
 
 def _check_looks(policy: Policy, output: str | None) -> None:

@@ -113,6 +113,28 @@ def spending(folder: str, gateway: str, since: float) -> list[Spending]:
         return read_spending(connection, gateway, since) if connection else []
 
 
+def jobs_of(folder: str, gateway: str, request_ids: Sequence[str]) -> dict[str, Job]:
+    """The jobs of a gateway with these request ids. Raises LedgerError."""
+    found: dict[str, Job] = {}
+    with opened(folder) as connection:
+        for begin in range(0, len(request_ids) if connection else 0, PAGE):
+            some = request_ids[begin : begin + PAGE]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT * FROM jobs WHERE gateway = ? AND request_id IN ({marks})"  # noqa: S608 - marks only
+            assert connection is not None
+            jobs = map(job_of, connection.execute(query, (gateway, *some)).fetchall())
+            found |= {job.request_id: job for job in jobs if job.request_id}
+    return found
+
+
+def jobs_between(folder: str, gateway: str, begin: float, end: float) -> Iterator[Job]:
+    """The jobs of a gateway that were submitted between these instants, both included. Raises LedgerError."""
+    query = "SELECT * FROM jobs WHERE gateway = ? AND submitted_at BETWEEN ? AND ? ORDER BY id"
+    with opened(folder) as connection:
+        if connection is not None:
+            yield from map(job_of, connection.execute(query, (gateway, begin, end)))
+
+
 def gateways_of(folder: str, request_ids: Iterable[str]) -> dict[str, list[str]]:
     """For each request id the gateways that have a job of that id, the latest first. Raises LedgerError."""
     query = "SELECT gateway FROM jobs WHERE request_id = ? GROUP BY gateway ORDER BY max(id) DESC"

@@ -1,0 +1,60 @@
+"""`seedvr apply`."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seedvr_cli.cli import options as o
+from seedvr_cli.cli.groups import CommonOptions, SubmittingOptions, WaitingOptions, command
+
+if TYPE_CHECKING:
+    from seedvr_cli.run.session import Session
+
+
+@command
+def apply(
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="What --plan wrote.", show_default=False)],
+    *,
+    waiting: WaitingOptions,
+    submitting: SubmittingOptions,
+    max_cost: o.MaxCost = None,
+    yes: o.Yes = False,
+    failed_file: o.FailedFile = None,
+    common: CommonOptions,
+) -> int:
+    """Submit what a plan has, and nothing else: 'seedvr image ... --plan plan.jsonl' makes one.
+
+    Refused, with nothing submitted, where the plan, the list of prices or a source has changed since. As always, what
+    the ledger has is not paid for again: the same plan may be applied until all of it is done.
+    """
+    from seedvr_cli.cli.failed_file import Failures
+    from seedvr_cli.cli.groups import MoneyOptions, OutputOptions
+    from seedvr_cli.cli.lists import chunks
+    from seedvr_cli.cli.quote import ask_before
+    from seedvr_cli.cli.session import Workload, prepare_claims, run_work
+    from seedvr_cli.cli.upscale import has_uploads, make_policy, result_form, what_is_checked
+    from seedvr_cli.plan.plan_file import Plan
+    from seedvr_cli.plan.wishes import Wishes
+    from seedvr_cli.values.catalog import ENDPOINTS
+    from seedvr_cli.values.errors import UsageError
+
+    settled = common.resolve()
+    planned = Plan(plan)
+    totals = planned.totals
+    if totals.gateway != settled.gateway_name:
+        raise UsageError(f"{plan} is for {totals.gateway}, and this would go to {settled.gateway_name}",
+                         hint="--base-url, or --sandbox")  # fmt: skip
+    wishes = Wishes(next(iter(ENDPOINTS.values())), {}, local_files=settled.is_local, uploads=has_uploads(settled))
+    money = MoneyOptions(max_cost=max_cost, yes=yes, retry_failed=totals.retry_failed)
+    policy = make_policy(settled, "video", OutputOptions(), waiting, submitting, money)
+    count = sum(1 for _ in planned.prospects(wishes))  # so that all of it is right before anything is submitted
+    check = what_is_checked(settled, waiting_for=count, given=submitting.check, money=money)
+    policy = replace(policy, check=check)
+
+    async def find_work(session: "Session") -> Workload:
+        await prepare_claims(settled, session, policy)
+        ask_before(settled, planned.prospects(wishes), policy, yes=yes)
+        return Workload(chunks(planned.prospects(wishes)), count)
+
+    return run_work(settled, policy, result_form(settled, policy), find_work, Failures(failed_file))

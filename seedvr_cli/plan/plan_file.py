@@ -1,0 +1,165 @@
+"""--plan: what would be submitted, written down, so that just that is submitted later, or by somebody else.
+
+A line is one request with its key and its list price; the last line counts them and has a digest of all before it.
+It is good as long as all of it still holds: the file, the list of prices, the sources.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import IO, Any, Self
+
+from seedvr_cli.plan.planner import Prospect, Recipe
+from seedvr_cli.plan.sources import expand
+from seedvr_cli.plan.wishes import Wishes
+from seedvr_cli.values.catalog import ENDPOINTS, Endpoint
+from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.money import as_usd
+from seedvr_cli.values.naming import Output
+from seedvr_cli.values.request import Request, Source, identifying_params, job_key, named_identity
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The last line: how many requests for how many millionths of a dollar, and for which gateway.
+
+    `retry_failed`: what ended FAILED was counted as still to be done.
+    """
+
+    requests: int
+    price: int
+    gateway: str
+    retry_failed: bool
+
+
+class PlanWriter:
+    """Writes a plan; OSError where that fails. It has its last line, and so is one, only when the block ends well."""
+
+    def __init__(self, file: IO[str], gateway: str, *, retry_failed: bool) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._totals = Totals(0, 0, gateway, retry_failed)
+        self._prices: dict[str, list[list[Any]]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            totals = self._totals
+            self._file.write(_line({
+                "plan": VERSION,
+                "requests": totals.requests,
+                "price_usd": as_usd(totals.price),
+                "gateway": totals.gateway,
+                "retry_failed": totals.retry_failed,
+                "prices": self._prices,
+                "sha256": self._digest.hexdigest(),
+            }))  # fmt: skip
+
+    def add(self, prospect: Prospect, price: int) -> None:
+        """One request, at so many millionths of a dollar."""
+        item = prospect.item()
+        request, endpoint = item.request, item.request.endpoint
+        line = _line({
+            "index": item.index,
+            "source": request.source.text,
+            "name": request.source.name,
+            "endpoint": endpoint.name,
+            "params": dict(request.params),
+            "notify": dict(request.notify),
+            "headers": dict(request.headers),
+            "output": {"kind": item.output.kind, "template": item.output.template, "text": item.output.text},
+            "key_name": item.key_name,
+            "key": item.key,
+            "price_usd": as_usd(price),
+        })  # fmt: skip
+        self._digest.update(line.encode())
+        self._file.write(line)
+        self._prices[endpoint.name] = _prices(endpoint)
+        self._totals = replace(self._totals, requests=self._totals.requests + 1, price=self._totals.price + price)
+
+
+class Plan:
+    """A plan in a file. It is read anew each time, and never as a whole: it may be as long as any list."""
+
+    def __init__(self, path: str) -> None:
+        """Raises UsageError for what is no plan, or not all of one, or none any more."""
+        self._path = path
+        self.totals = self._check()
+
+    def prospects(self, wishes: Wishes) -> Iterator[Prospect]:
+        """Its requests; UsageError for a source that is another now. Of the wishes, how sources reach the gateway."""
+        for number, line in self._lines():
+            if "plan" not in line:
+                where = f"{self._path}:{number}"
+                try:
+                    yield self._prospect(number, line, wishes)
+                except UsageError as error:
+                    raise UsageError(f"{where}: {error.message}", hint=error.hint or "make the plan anew") from error
+                except (KeyError, TypeError, ValueError) as error:
+                    raise UsageError(f"{where}: this is no request of a plan") from error
+
+    def _check(self) -> Totals:
+        """The file is as it was written, and the prices are as they were."""
+        digest, last = hashlib.sha256(), ""
+        with self._opened() as file:
+            for line in file:
+                digest.update(last.encode("utf-8", "surrogateescape"))
+                last = line
+        try:
+            value = json.loads(last)
+            if value["plan"] > VERSION:
+                raise UsageError(f"{self._path} was made by a newer seedvr", hint="update seedvr")
+            totals = Totals(
+                value["requests"], round(value["price_usd"] * 1_000_000), value["gateway"], value["retry_failed"]
+            )
+            is_whole, prices = value["sha256"] == digest.hexdigest(), dict(value["prices"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"{self._path} is no plan, or not all of one", hint="--plan writes one") from error
+        if not is_whole:
+            raise UsageError(f"{self._path} was changed since it was made", hint="make it anew")
+        for name, rows in prices.items():
+            if name not in ENDPOINTS or _prices(ENDPOINTS[name]) != rows:
+                raise UsageError(f"the list prices of {name} have changed since {self._path} was made",
+                                 hint="make it anew")  # fmt: skip
+        return totals
+
+    def _prospect(self, number: int, line: Mapping[str, Any], wishes: Wishes) -> Prospect:
+        endpoint = ENDPOINTS[line["endpoint"]]
+        (source,) = expand(line["source"], replace(wishes, endpoint=endpoint))
+        params, output = line["params"], Output(**line["output"])
+        identifying = identifying_params(endpoint, params)
+        identity = source.identity if line["key_name"] is None else named_identity(line["key_name"])
+        if job_key(self.totals.gateway, endpoint.name, identifying, identity) != line["key"]:
+            raise UsageError(f"{line['source']} has changed since the plan was made")
+        request = Request(endpoint, Source("", "", "", ""), params, line["notify"], line["headers"])
+        return Prospect(
+            line["index"], line["key"], replace(source, name=line["name"]), Recipe(request, output, identifying),
+            line["key_name"], where=f"{self._path}:{number}",
+        )  # fmt: skip
+
+    def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        with self._opened() as file:
+            for number, line in enumerate(file, start=1):
+                yield number, json.loads(line)
+
+    @contextmanager
+    def _opened(self) -> Iterator[IO[str]]:
+        try:
+            with open(self._path, encoding="utf-8", errors="surrogateescape") as file:
+                yield file
+        except OSError as error:
+            raise UsageError(f"{self._path}: {error.strerror or error}") from error
+
+
+def _line(value: Mapping[str, Any]) -> str:
+    return json.dumps(value) + "\n"
+
+
+def _prices(endpoint: Endpoint) -> list[list[Any]]:
+    return [[row.label, row.short_side, row.micros] for row in endpoint.prices]

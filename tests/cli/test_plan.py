@@ -1,0 +1,61 @@
+"""--plan and `seedvr apply` over the real command."""
+
+import json
+
+import pytest
+from helpers.sources import urls, write
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_plan_is_submitted_once_and_nothing_else(bench, gateway):
+    """A plan sends nothing; applied it submits each of its requests, and applied again none."""
+    fake, sources = gateway(), urls(3)
+    write(bench.work / "list.txt", [*sources, sources[0]])
+    made = bench.run("image", "--from", "list.txt", "-x", 2, "-o", "big/", "--plan", "plan.jsonl", to=fake)
+    assert (made.rc, made.stdout) == (0, "")
+    assert "3 requests, list price $0.003" in made.stderr
+    assert (fake.posts(), fake.polls()) == ([], [])
+    for _ in range(2):
+        done = bench.run("apply", "plan.jsonl", to=fake)
+        assert done.rc == 0, done.stderr
+        assert len(done.lines) == len(list((bench.work / "big").iterdir())) == 3
+        assert len(fake.posts()) == 3
+
+
+def test_what_the_ledger_has_is_no_part_of_a_plan(bench, gateway):
+    """What was delivered before costs nothing, and the plan has the rest; --new would make it pay twice."""
+    fake, (first, second) = gateway(), urls(2)
+    assert bench.run("image", first, to=fake).rc == 0
+    made = bench.run("image", first, second, "--plan", "plan.jsonl", to=fake)
+    lines = [json.loads(line) for line in (bench.work / "plan.jsonl").read_text().splitlines()]
+    assert [line.get("source") for line in lines] == [second, None]
+    assert lines[-1]["requests"] == 1
+    assert made.rc == 0
+    refused = bench.run("image", first, "--new", "--plan", "plan.jsonl", to=fake)
+    assert (refused.rc, "would pay twice" in refused.stderr) == (2, True)
+
+
+def test_a_plan_that_does_not_hold_submits_nothing(bench, gateway, photo):
+    """With one source changed, or for another gateway, or edited, all of it is refused with code 2."""
+    fake, other = gateway(), gateway()
+    for name in ("a.jpg", "b.jpg"):
+        (bench.work / name).write_bytes(photo.read_bytes() + name.encode())
+    assert bench.run("image", "a.jpg", "b.jpg", "--plan", "plan.jsonl", to=fake).rc == 0
+    assert bench.run("apply", "plan.jsonl", to=other).rc == 2
+    (bench.work / "b.jpg").write_bytes(photo.read_bytes() + b"c")
+    refused = bench.run("apply", "plan.jsonl", to=fake)
+    assert (refused.rc, "plan.jsonl:2: b.jpg has changed" in refused.stderr) == (2, True)
+    (bench.work / "plan.jsonl").write_text((bench.work / "plan.jsonl").read_text().replace("a.jpg", "b.jpg"))
+    assert bench.run("apply", "plan.jsonl", to=fake).rc == 2
+    assert fake.posts() == other.posts() == []
+
+
+@pytest.mark.parametrize("words", [["--dry-run"], ["--watch"], ["-o", "-"], ["--plan", "/no/such/folder/plan.jsonl"]])
+def test_what_makes_no_plan_is_refused(bench, gateway, words):
+    """With --dry-run, --watch and -o -, and where it cannot be written, nothing is made."""
+    fake = gateway()
+    source = "." if "--watch" in words else urls(1)[0]
+    done = bench.run("image", source, "--plan", "plan.jsonl", *words, to=fake)
+    assert (done.rc, len(done.stderr.splitlines())) == (2, 1)
+    assert not (bench.work / "plan.jsonl").exists()
