@@ -14,6 +14,10 @@ from seedvr_cli.render.colour import BOLD, CYAN, DIM, paint, wants_colour
 WIDEST, NARROWEST = 100, 30
 # Columns of what stands on the left; what is longer stands on a line of its own.
 LEFT = 30
+# A note of no more characters stays on one line.
+WHOLE = 32
+# A space that keeps a line together while text is wrapped.
+GLUE = "\xa0"
 # Below so many columns everything on the left does.
 STACKED = 60
 # What sections are called that have no heading of their own.
@@ -110,9 +114,8 @@ def _command_row(face: Face) -> Row:
 def _flag_row(flag: Flag) -> Row:
     indent = "" if flag.short else "    "
     short = [(flag.short, CYAN), (", ", None)] if flag.short else [(indent, None)]
-    long = flag.name if flag.negative is None else f"--[no-]{flag.name.removeprefix('--')}"
     metavar = [(f" {flag.metavar}", None)] if flag.metavar else []
-    return (*short, (long, CYAN), *metavar), _about(flag.help, flag)
+    return (*short, (flag.name, CYAN), *metavar), _about(flag.help, flag)
 
 
 def _about(text: str, what: Any) -> str:
@@ -120,9 +123,12 @@ def _about(text: str, what: Any) -> str:
     notes = []
     if getattr(what, "default", None):
         notes.append(f"default: {what.default}")
+    if getattr(what, "negative", None):
+        notes.append(f"off: {what.negative}")
     if getattr(what, "environment", None):
         notes.append(f"or {what.environment}")
-    return text + (f" [{'; '.join(notes)}]" if notes else "")
+    note = f"[{'; '.join(notes)}]" if notes else ""
+    return f"{text} {note.replace(' ', GLUE) if len(note) <= WHOLE else note}".rstrip()
 
 
 def _section(heading: str, rows: list[Row], width: int, style: Any, *, stacked: bool = False) -> list[str]:
@@ -142,7 +148,7 @@ def _rows(rows: list[Row], width: int, style: Any, *, stacked: bool = False) -> 
     for (pieces, right), length in zip(rows, lengths, strict=True):
         left = "  " + "".join(style(text, code) if code else text for text, code in pieces)
         said = wrap(right, max(width - margin, 16), break_on_hyphens=False, break_long_words=False)
-        said = [_dimmed(line, style) for line in said]
+        said = _dimmed([line.replace(GLUE, " ") for line in said], style)
         if said and not stacked and length <= longest:
             lines.append(left + " " * (longest - length + 2) + said.pop(0))
         else:
@@ -151,9 +157,13 @@ def _rows(rows: list[Row], width: int, style: Any, *, stacked: bool = False) -> 
     return lines
 
 
-def _dimmed(line: str, style: Any) -> str:
-    before, bracket, after = line.rpartition("[")
-    return f"{before}{style(bracket + after, DIM)}" if bracket and after.endswith("]") else line
+def _dimmed(lines: list[str], style: Any) -> list[str]:
+    """With what the table adds in brackets at their end less bright."""
+    begin = next((number for number in reversed(range(len(lines))) if "[" in lines[number]), None)
+    if begin is None or not lines[-1].endswith("]"):
+        return lines
+    before, _, after = lines[begin].rpartition("[")
+    return [*lines[:begin], before + style(f"[{after}", DIM), *(style(line, DIM) for line in lines[begin + 1 :])]
 
 
 def _fill(text: str, width: int, indent: str = "", first: str = "") -> list[str]:
