@@ -18,8 +18,8 @@ LEFT = 30
 WHOLE = 32
 # A space that keeps a line together while text is wrapped.
 GLUE = "\xa0"
-# Below so many columns everything on the left does.
-STACKED = 60
+# Columns that what stands on the right needs; where there are fewer it stands below.
+RIGHT = 26
 # What sections are called that have no heading of their own.
 EXAMPLES, ARGUMENTS = "Examples", "Arguments"
 
@@ -143,7 +143,7 @@ def _rows(rows: list[Row], width: int, style: Any, *, stacked: bool = False) -> 
     if stacked:
         longest = max(lengths)
         stacked = longest + 4 + max(len(right) for _, right in rows) > width
-    stacked = stacked or width < STACKED
+    stacked = stacked or width - longest - 4 < RIGHT
     margin = 8 if stacked else 2 + longest + 2
     for (pieces, right), length in zip(rows, lengths, strict=True):
         left = "  " + "".join(style(text, code) if code else text for text, code in pieces)

@@ -77,7 +77,7 @@ def _settings(face: "Face") -> list[dict[str, Any]]:
             "words": list(option.words),
             "default": option.shown_default(),
             "flag": flags[name].name if name in flags else None,
-            "meaning": flags[name].help if name in flags else "",
+            "meaning": flags[name].help if name in flags else option.meaning,
         }
         for name, option in SETTINGS.items()
     ]

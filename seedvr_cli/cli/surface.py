@@ -16,13 +16,13 @@ from seedvr_cli.cli.groups import HEADINGS, OWN
 from seedvr_cli.values.catalog import endpoints_of
 from seedvr_cli.values.options import OPTIONS, SWITCH_WORDS, Option, limits_of
 
-# What kind of value a flag takes, by what it is called in the help.
+# What kind of value a flag takes, by what it is called in the help; a test asks for those that are not here.
 TYPES = {
     "TEXT": "text", "NAME": "text", "KEY=VALUE": "text", "CMD": "text", "LIST": "list", "GLOB": "glob", "I/N": "share",
     "N": "number", "N/s": "rate", "USD": "usd", "SIZE": "size", "DURATION": "duration", "SECONDS": "duration",
     "WHEN": "time", "URL": "url", "HOST:PORT": "address", "PATH": "path", "FILE": "path",
     "NAME[=PROBABILITY]": "fault", "SOURCE": "source", "REQUEST_ID": "request_id", "REQUEST_ID|FOLDER": "request_id",
-    "VALUE": "text", "TOPIC": "text",
+    "VALUE": "text", "TOPIC": "text", "WORD": "text",
 }  # fmt: skip
 # Variables that stand for a flag.
 VARIABLES = {"--base-url": "SEEDVR_BASE_URL", "--profile": "SEEDVR_PROFILE"}
@@ -168,7 +168,7 @@ def _argument(parameter: Any) -> Argument:
     is_words = "|" in metavar and metavar.islower()
     return Argument(
         name=str(parameter.name).upper() if is_words else metavar,
-        type="choice" if is_words else TYPES[metavar],
+        type="choice" if is_words else TYPES.get(metavar, "text"),
         words=tuple(metavar.split("|")) if is_words else (),
         required=bool(parameter.required),
         repeatable=parameter.nargs == -1,
@@ -177,13 +177,13 @@ def _argument(parameter: Any) -> Argument:
 
 
 def _flag(parameter: Any, command: ClickCommand, name: str) -> Flag:
-    long = next(word for word in parameter.opts if word.startswith("--"))
+    long = next((word for word in parameter.opts if word.startswith("--")), parameter.opts[0])
     option = _option(parameter, long.removeprefix("--"))
     metavar = None if parameter.is_flag else str(parameter.metavar)
     words = tuple(metavar.split("|")) if metavar and "|" in metavar and metavar not in TYPES else ()
     low, high = _limits(parameter, option, name)
     group, rare = getattr(command.callback, "places", {}).get(parameter.name, (OWN, False))
-    kind = "switch" if metavar is None else "choice" if words else TYPES[metavar]
+    kind = "switch" if metavar is None else "choice" if words else TYPES.get(metavar, "text")
     return Flag(
         name=long,
         short=next((word for word in parameter.opts if not word.startswith("--")), None),

@@ -35,7 +35,8 @@ class Option:
     `parse` makes a value of text from a shell, or of a TOML or JSON value; it raises ValueError. `default` is the value
     where nothing was given, `defaults` its exceptions by circumstance (`video`, `sandbox`). `is_stored`: a config file
     may have it; `is_of_item`: a list's line may have it for itself. `words` are all that it takes, where they are few,
-    `limits` the smallest and the largest number. `show` writes a value as it would be given.
+    `limits` the smallest and the largest number. `meaning` says in a sentence what a stored value does, where no flag
+    does. `show` writes a value as it would be given.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Option:
     is_stored: bool = True
     is_of_item: bool = False
     words: tuple[str, ...] = ()
+    meaning: str = ""
     limits: tuple[float, float] | None = None
     show: Callable[[Any], str] = str
 
@@ -116,7 +118,7 @@ def _all_options() -> Iterable[Option]:
     )  # it is quick, and does not mind
     yield Option("timeout", _duration, 30 * 60.0, {"video": 2 * 3600.0}, show=_show_duration)
     yield Option("max-cost", _usd)
-    yield Option("max-cost-per-day", _usd)
+    yield Option("max-cost-per-day", _usd, meaning="What all runs of a day may cost.")
     yield Option("rate", _rate)
     yield _switch("json")
     yield _switch("quiet")
@@ -127,10 +129,10 @@ def _all_options() -> Iterable[Option]:
     yield _switch("bell")
     yield Option("base-url", _base_url, DEFAULT_BASE_URL)
     yield Option("public-url", _public_url)
-    yield Option("upload", _object_url)
-    yield Option("upload-endpoint", _webhook)
-    yield Option("upload-region", parse_text)
-    yield Option("upload-command", _command)
+    yield Option("upload", _object_url, meaning="The bucket through which the gateway reads your own files.")
+    yield Option("upload-endpoint", _webhook, meaning="The bucket's server, where it is not Amazon's.")
+    yield Option("upload-region", parse_text, meaning="The bucket's region.")
+    yield Option("upload-command", _command, meaning="A program that uploads a file and prints its URL.")
     yield _switch("keep-upload")
     yield replace(_switch("keep-metadata"), default=True)
 

@@ -182,6 +182,7 @@ def test_every_command_says_what_it_is_for(face):
     assert face.examples
     assert all(face.title in example.line for example in face.examples if face.name)
     assert all(argument.help.endswith(".") for argument in face.arguments)
+    assert all(argument.words or argument.name in TYPES for argument in face.arguments)
 
 
 def test_every_command_is_in_one_section():
@@ -250,6 +251,7 @@ def test_every_setting_is_in_the_schema():
     from seedvr_cli.settings.known import SETTINGS
 
     found = {one["name"]: one for one in schema_object(FACE)["settings"]}
+    assert all(one["meaning"].endswith(".") for one in found.values())
     assert list(found) == list(SETTINGS)
     assert found["jobs"] == {"name": "jobs", "words": [], "default": "16", "flag": "--jobs",
                              "meaning": "Jobs in flight at once."}  # fmt: skip
