@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 
 from seedvr_cli.cli.help_text import write
+from seedvr_cli.cli.schema import schema_object
 from seedvr_cli.cli.surface import describe_all
 from seedvr_cli.values.catalog import ENDPOINTS, Endpoint
+from seedvr_cli.values.environment import COMMON_VARIABLES, OWN_VARIABLES
 from seedvr_cli.values.errors import EXIT_CODES
 from seedvr_cli.values.money import show_usd
 from seedvr_cli.values.parameter import Parameter
@@ -81,7 +83,29 @@ def _price_list() -> list[str]:
     return ["| command | list price |", "|---|---|", *rows]
 
 
-TABLES = {"endpoints": _endpoints, "exit-codes": _exit_codes, "commands": _commands, "prices": _price_list}
+def _settings() -> list[str]:
+    """One row for each setting."""
+    rows = [
+        f"| `{one['name']}` | {one['default'] or ''} | {one['meaning'].replace('|', ', ')} |"
+        for one in schema_object(describe_all())["settings"]
+    ]
+    return ["| setting | default | |", "|---|---|---|", *rows]
+
+
+def _variables() -> list[str]:
+    """One row for each variable of the environment that is ours or every program's."""
+    rows = [f"| `{name}` | {meaning} |" for name, meaning in {**OWN_VARIABLES, **COMMON_VARIABLES}.items()]
+    return ["| variable | |", "|---|---|", *rows]
+
+
+TABLES = {
+    "endpoints": _endpoints,
+    "exit-codes": _exit_codes,
+    "commands": _commands,
+    "prices": _price_list,
+    "settings": _settings,
+    "environment": _variables,
+}
 
 
 def _code(text: str) -> str:

@@ -67,17 +67,17 @@ def _command(face: "Face") -> dict[str, Any]:
 
 
 def _settings(face: "Face") -> list[dict[str, Any]]:
-    """Each with the sentence of its flag, where it has one."""
+    """Each with a sentence: its own, or that of its flag, as the first command says it that has one."""
     from seedvr_cli.settings.known import SETTINGS
 
-    flags = {flag.name.removeprefix("--"): flag for one in face.walk() for flag in reversed(one.flags)}
+    flags = {flag.setting: flag for one in reversed(list(face.walk())) for flag in one.flags}
     return [
         {
             "name": name,
             "words": list(option.words),
             "default": option.shown_default(),
             "flag": flags[name].name if name in flags else None,
-            "meaning": flags[name].help if name in flags else option.meaning,
+            "meaning": option.meaning or flags[name].help,
         }
         for name, option in SETTINGS.items()
     ]
