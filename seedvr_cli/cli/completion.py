@@ -93,6 +93,22 @@ for _shell in SHELLS:
 # Words that are not in the code: asked for at TAB, so they never complain.
 
 
+def help_words(incomplete: str) -> list[tuple[str, str]]:
+    """What `help` takes: commands, and topics with what they are about."""
+    from seedvr_cli.cli.app import COMMANDS
+    from seedvr_cli.cli.topics import TOPICS
+
+    words = {**dict.fromkeys(COMMANDS, "a command"), **{name: topic.summary for name, topic in TOPICS.items()}}
+    return [(word, meaning) for word, meaning in words.items() if word.startswith(incomplete)]
+
+
+def fault_names(incomplete: str) -> list[tuple[str, str]]:
+    """What can go wrong in the sandbox, with what each means."""
+    from seedvr_cli.sandbox.faults import FAULTS
+
+    return [(name, meaning) for name, meaning in FAULTS.items() if name.startswith(incomplete)]
+
+
 def profiles(incomplete: str) -> list[str]:
     """The profiles of the config file."""
     import tomllib
@@ -133,19 +149,3 @@ def request_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]
     is_sandbox = bool(context.params.get("sandbox"))
     rows = latest_jobs(state_folder(), is_sandbox=is_sandbox, beginning=incomplete, limit=LATEST)
     return [(name, clean(f"{status}, {source}")) for name, status, source in rows if name not in chosen]
-
-
-def help_words(incomplete: str) -> list[tuple[str, str]]:
-    """What `help` takes: commands, and topics with what they are about."""
-    from seedvr_cli.cli.app import COMMANDS
-    from seedvr_cli.cli.topics import TOPICS
-
-    words = {**dict.fromkeys(COMMANDS, "a command"), **{name: topic.summary for name, topic in TOPICS.items()}}
-    return [(word, meaning) for word, meaning in words.items() if word.startswith(incomplete)]
-
-
-def fault_names(incomplete: str) -> list[tuple[str, str]]:
-    """What can go wrong in the sandbox, with what each means."""
-    from seedvr_cli.sandbox.faults import FAULTS
-
-    return [(name, meaning) for name, meaning in FAULTS.items() if name.startswith(incomplete)]
