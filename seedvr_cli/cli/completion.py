@@ -90,9 +90,6 @@ for _shell in SHELLS:
     add_completion_class(Answer, _shell)
 
 
-# Words that are not in the code: asked for at TAB, so they never complain.
-
-
 def help_words(incomplete: str) -> list[tuple[str, str]]:
     """What `help` takes: commands, and topics with what they are about."""
     from seedvr_cli.cli.app import COMMANDS
@@ -107,6 +104,9 @@ def fault_names(incomplete: str) -> list[tuple[str, str]]:
     from seedvr_cli.sandbox.faults import FAULTS
 
     return [(name, meaning) for name, meaning in FAULTS.items() if name.startswith(incomplete)]
+
+
+# Words that are not in the code: asked for at TAB, so they never complain.
 
 
 def profiles(incomplete: str) -> list[str]:

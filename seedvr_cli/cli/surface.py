@@ -197,7 +197,7 @@ def _flag(parameter: Any, command: ClickCommand, name: str) -> Flag:
         repeatable=bool(parameter.multiple),
         environment=VARIABLES.get(long),
         setting=option.name if option is not None and option.is_stored else None,
-        group=group,
+        group=group or OWN,
         rare=rare,
         help=parameter.help or "",
     )
