@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from helpers.waiting import PATIENCE
 
-from seedvr_cli.cli.manual import pages
+from seedvr_cli.cli.manual import page, pages
 from seedvr_cli.cli.surface import describe_all
 
 PAGES = dict(pages("2026-11-29"))
@@ -60,3 +60,9 @@ def test_no_text_is_taken_for_a_macro():
         for line in text.splitlines():
             assert not line.startswith("'")
             assert not line.startswith(".") or line[1:].split(" ")[0] in macros
+
+
+def test_what_is_written_is_what_is_read(requires):
+    """Text that begins with a dot, and characters that roff takes for others, come out as they were."""
+    face = describe_all()._replace(text=(".de is no macro: 'a' `b` ^ ~ \\\\ -- \"q\".",), commands=())
+    assert ".de is no macro: 'a' `b` ^ ~ \\\\ -- \"q\"." in plain(page(face, "2026-11-29"), requires("mandoc"))
