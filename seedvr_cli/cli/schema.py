@@ -36,6 +36,7 @@ def schema_object(face: "Face") -> dict[str, Any]:
         "v": VERSION,
         "version": __version__,
         "summary": face.summary,
+        "flags": _command(face)["flags"],
         "groups": [OWN, *HEADINGS],
         "commands": [_command(one) for one in face.walk() if one is not face],
         "result": [{"key": key, "type": kind, "meaning": meaning} for key, (kind, meaning) in KEYS.items()],

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from helpers.command import clean_environment
+from helpers.examples import path_with_seedvr
 from helpers.places import ROOT
-from helpers.screen import SEEDVR, Screen
+from helpers.screen import Screen
 from helpers.sources import new_url
 from helpers.waiting import PATIENCE
 
@@ -25,12 +26,7 @@ COMMANDS = ["image", "video", "status", "download", "config", "doctor", "report"
 @pytest.fixture
 def environment(bench):
     """An environment where `seedvr` is a command, at home in the bench's folder."""
-    folder = bench.home / "bin"
-    folder.mkdir()
-    command = folder / "seedvr"
-    command.write_text(f'#!/bin/sh\nexec {shlex.join(SEEDVR)} "$@"\n')
-    command.chmod(0o755)
-    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    path = path_with_seedvr(bench.home)
     return clean_environment(bench.home, {"PATH": path, "LC_ALL": "C.UTF-8", "PS1": "> ", "PROMPT": "> "})
 
 

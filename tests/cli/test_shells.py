@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 from helpers.command import clean_environment
+from helpers.examples import path_with_seedvr
 from helpers.places import ROOT
-from helpers.screen import SEEDVR, Screen
+from helpers.screen import Screen
 from helpers.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
@@ -78,12 +79,7 @@ def test_where_it_cannot_be_written_one_line_says_so(install, bench):
 @pytest.fixture
 def environment(bench):
     """An environment where `seedvr` is a command, at home in the bench's folder."""
-    folder = bench.home / "bin"
-    folder.mkdir()
-    command = folder / "seedvr"
-    command.write_text(f'#!/bin/sh\nexec {shlex.join(SEEDVR)} "$@"\n')
-    command.chmod(0o755)
-    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    path = path_with_seedvr(bench.home)
     nowhere = {"XDG_DATA_HOME": None, "XDG_CONFIG_HOME": None, "LC_ALL": "C.UTF-8", "PS1": "> ", "PROMPT": "> "}
     return clean_environment(bench.home, {"PATH": path, **nowhere})
 

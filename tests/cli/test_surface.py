@@ -213,6 +213,7 @@ def test_the_schema_is_one_object(run):
 def test_the_schema_has_what_was_promised():
     """Commands, flags, short forms, keys of the result and exit codes of the contract are in the schema."""
     found = schema_object(FACE)
+    assert [flag["name"] for flag in found["flags"]] == ["--version"]
     commands = {one["name"]: one for one in found["commands"]}
     assert set(PROMISED_COMMANDS.split()) <= set(commands)
     flags = {flag["name"]: flag for kind in ("image", "video") for flag in commands[kind]["flags"]}

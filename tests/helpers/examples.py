@@ -1,5 +1,6 @@
 """Command lines that pages show, run as a user would run them: by a shell, with `seedvr` on its PATH."""
 
+import os
 import shlex
 import shutil
 import signal
@@ -21,13 +22,19 @@ def prepare(bench: Bench, url: str) -> dict[str, str]:
     Path(bench.work, "urls.txt").write_text("https://example.com/a.png\nhttps://example.com/b.png\n")
     Path(bench.work, "big").mkdir()
     bench.configure("[default]\nscale = 2\n")
-    folder = bench.home / "bin"
+    return bench.environment(
+        env={"SEEDVR_BASE_URL": url, "LC_ALL": "C.UTF-8", "COLUMNS": "80", "PATH": path_with_seedvr(bench.home)}
+    )
+
+
+def path_with_seedvr(home: Path) -> str:
+    """A PATH on which `seedvr` is the command, from a folder in that home."""
+    folder = home / "bin"
     folder.mkdir()
     command = folder / "seedvr"
     command.write_text(f'#!/bin/sh\nexec {shlex.join(SEEDVR)} "$@"\n')
     command.chmod(0o755)
-    environment = bench.environment(env={"SEEDVR_BASE_URL": url, "LC_ALL": "C.UTF-8", "COLUMNS": "80"})
-    return {**environment, "PATH": f"{folder}:{environment['PATH']}"}
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
 def run_example(line: str, bench: Bench, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
