@@ -162,6 +162,9 @@ class OutputOptions(Group):
 class LookOptions(Group):
     """What is shown of results."""
 
+    heading = "Output"
+    rare = frozenset({"compare", "preview"})
+
     compare: o.Compare = False
     preview: o.Preview = False
 

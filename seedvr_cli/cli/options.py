@@ -156,7 +156,7 @@ Verbose = Annotated[bool | None, typer.Option("-v", "--verbose/--no-verbose", he
 Progress = Annotated[str | None, value_option("progress", meaning="How progress is shown.")]
 Rows = Annotated[
     int | None,
-    value_option("rows", metavar="N", meaning=f"Jobs that the live display shows at once ({default_of('rows')})."),
+    value_option("rows", metavar="N", meaning="Jobs that the live display shows at once."),
 ]
 Title = Annotated[bool | None, typer.Option("--title/--no-title", help="How far it is in the terminal's title.")]
 Bell = Annotated[bool | None, typer.Option("--bell/--no-bell", help="Ring the terminal's bell at the end.")]

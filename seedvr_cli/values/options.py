@@ -124,7 +124,7 @@ def _all_options() -> Iterable[Option]:
     yield _switch("quiet")
     yield _switch("verbose")
     yield _word_option("progress", *PROGRESS, default="auto")
-    yield Option("rows", _rows, 10)
+    yield Option("rows", _rows, 10, limits=(0, MOST_ROWS))
     yield _switch("title")
     yield _switch("bell")
     yield Option("base-url", _base_url, DEFAULT_BASE_URL)
