@@ -93,7 +93,17 @@ def test_a_dependency_has_a_reason_and_a_floor(line):
     assert line.startswith(f"{PROJECT['name']}[") or re.fullmatch(FLOOR, line)
 
 
-def test_the_builder_of_the_tests_is_the_builder_of_the_wheel():
-    """The tests' hatchling has the same floor as the one that builds what is published."""
-    (builder,) = tomllib.loads(PYPROJECT)["build-system"]["requires"]
+def test_what_builds_the_wheel_is_what_it_is_tested_with():
+    """The tests' hatchling has the same floor as the one that builds what is published, and Typer the same range."""
+    builder, command_line = tomllib.loads(PYPROJECT)["build-system"]["requires"]
     assert builder in EXTRAS["test"]
+    assert command_line in PROJECT["dependencies"]
+
+
+def test_each_command_has_a_manual_page(wheel):
+    """The wheel puts a page where `man` looks below the prefix: of `seedvr`, and of each command."""
+    from seedvr_cli.cli.surface import describe_all
+
+    found = {file.rpartition("/")[2]: text for file, text in wheel.items() if "/data/share/man/man1/" in file}
+    assert sorted(found) == sorted(f"{face.title.replace(' ', '-')}.1" for face in describe_all().walk())
+    assert all(text.startswith(b".TH SEEDVR") for text in found.values())

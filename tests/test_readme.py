@@ -5,17 +5,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from helpers.command import clean_environment
-from readme import README, RECIPE, RECIPES, with_recipes, with_table, without_recipes
+from readme import HELP, README, RECIPE, RECIPES, SKILL, TABLE, help_screen, with_recipes, with_tables, without_recipes
 
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_table_of_endpoints_is_the_catalogs():
-    """The README's table is what `python tests/readme.py` would write."""
-    text = README.read_text(encoding="utf-8")
-    assert with_table(text) == text
-    assert "`--write-mode`" in text
+@pytest.mark.parametrize("page", [README, SKILL], ids=lambda page: page.name)
+def test_tables_are_what_the_code_goes_by(page):
+    """The tables of the README and of the skill are what `python tests/readme.py` would write."""
+    text = page.read_text(encoding="utf-8")
+    assert with_tables(text) == text
+    assert len(TABLE.findall(text)) == text.count("made by tests/readme.py -->")
+
+
+def test_the_screen_that_is_kept_is_that_of_help():
+    """The screen of `image --help` in tests/data is what `python tests/readme.py` would write."""
+    assert HELP.read_text(encoding="utf-8") == help_screen()
 
 
 def test_recipes_are_shown_as_they_are_tested():

@@ -5,9 +5,12 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+# Typer brings Click inside and does not export this one; pyproject.toml bounds the version.
+from typer._click.exceptions import NoArgsIsHelpError
 from typer.exceptions import TyperException
 
 from seedvr_cli import __version__
@@ -18,24 +21,17 @@ from seedvr_cli.values.errors import SeedvrError
 STREAM_ERRORS = frozenset({errno.ENOSPC, errno.EBADF, errno.EIO, errno.EAGAIN, errno.EFBIG})
 # Set by a shell that asks what may come next: then all commands are needed.
 COMPLETION = "_SEEDVR_COMPLETE"
-# Where each command is, in the order of --help. Only the one that is asked for is loaded.
-COMMANDS = {
-    "image": "seedvr_cli.cli.image",
-    "video": "seedvr_cli.cli.video",
-    "apply": "seedvr_cli.cli.apply",
-    "status": "seedvr_cli.cli.status",
-    "download": "seedvr_cli.cli.download",
-    "report": "seedvr_cli.cli.report",
-    "spend": "seedvr_cli.cli.spend",
-    "reconcile": "seedvr_cli.cli.reconcile",
-    "listen": "seedvr_cli.cli.listen",
-    "forget": "seedvr_cli.cli.forget",
-    "ledger": "seedvr_cli.cli.ledger",
-    "config": "seedvr_cli.cli.config",
-    "doctor": "seedvr_cli.cli.doctor",
-    "sandbox": "seedvr_cli.cli.sandbox",
-    "completion": "seedvr_cli.cli.completion",
+# The commands in the order of --help, under its headings; each is in the file of its name. Only the one that is asked
+# for is loaded.
+SECTIONS = {
+    "Upscaling": ("image", "video", "apply"),
+    "Jobs": ("status", "download", "report", "listen"),
+    "Money": ("spend", "reconcile", "forget"),
+    "Setting up": ("config", "doctor", "ledger", "completion"),
+    "Trying": ("sandbox",),
+    "Reading": ("help", "version", "schema"),
 }
+COMMANDS = tuple(name for names in SECTIONS.values() for name in names)
 
 
 def make_app(only: str | None = None) -> typer.Typer:
@@ -50,11 +46,11 @@ def make_app(only: str | None = None) -> typer.Typer:
     )
     app.callback()(seedvr)
     for name in [only] if only in COMMANDS else COMMANDS:
-        command = getattr(import_module(COMMANDS[name]), name)
+        command = getattr(import_module(f"seedvr_cli.cli.{name}"), name)
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command(hidden=name == "completion")(command)
+            app.command()(command)
     return app
 
 
@@ -76,7 +72,7 @@ def run(arguments: list[str]) -> int:
     """Run a command line; returns the exit code. No exception gets out."""
     try:
         app = make_app(arguments[0] if arguments and COMPLETION not in os.environ else None)
-        code = typer.main.get_command(app).main(args=arguments, prog_name="seedvr", standalone_mode=False)
+        code = get_command(app).main(args=arguments, prog_name="seedvr", standalone_mode=False)
         sys.stdout.flush()
     except TyperException as error:
         return _refuse(error)
@@ -103,10 +99,31 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def get_command(app: typer.Typer) -> Any:
+    """The command line for the parser; its help, and that of all below it, is ours."""
+    command = typer.main.get_command(app)
+    _give_help(command)
+    return command
+
+
+def _give_help(command: Any) -> None:
+    command.get_help = _help_of
+    for below in getattr(command, "commands", {}).values():
+        _give_help(below)
+
+
+def _help_of(context: Any) -> str:
+    from seedvr_cli.cli.help_text import help_of
+
+    return help_of(context)
+
+
 def _refuse(error: TyperException) -> int:
     message = error.format_message().strip()
-    if "\n" in message:  # a command without arguments shows its help
-        _say(message)
+    if isinstance(error, NoArgsIsHelpError):  # a command without arguments shows its help
+        from seedvr_cli.cli.help_text import help_text
+
+        _say(help_text(error.ctx, sys.stderr))
     else:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "seedvr"

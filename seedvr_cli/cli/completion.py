@@ -6,6 +6,7 @@ scripts are not used: zsh evaluates what they print, the descriptions load Rich,
 """
 
 import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -23,122 +24,38 @@ from typer._click.shell_completion import (
 # Between two words of a question: no shell and no file name has it.
 SEPARATOR = "\x1f"
 # What options and arguments that take a path say in their help.
-PATHS = ("PATH", "SOURCE", "[REQUEST_ID|FOLDER]")
+PATHS = ("PATH", "FILE", "SOURCE", "[REQUEST_ID|FOLDER]")
 # Jobs that `status` and `download` offer.
 LATEST = 50
 
-BASH = r"""
-# bash completion for seedvr
-
-_seedvr() {
-    local IFS=$'\x1f' line word
-    COMPREPLY=()
-    while IFS= read -r line; do
-        case $line in
-            files) ;;
-            words) compopt +o default 2>/dev/null ;;
-            *) printf -v word %q "${line%%$'\t'*}" && COMPREPLY+=("$word") ;;
-        esac
-    done < <(_SEEDVR_WORDS="${COMP_WORDS[*]:0:COMP_CWORD+1}" _SEEDVR_COMPLETE=complete_bash \
-        "${1/#\~\//$HOME/}" 2>/dev/null)
-}
-
-complete -o default -F _seedvr seedvr
-"""
-
-ZSH = r"""
-#compdef seedvr
-# zsh completion for seedvr
-
-_seedvr() {
-    local line word meaning
-    local -a lines described
-    lines=("${(@f)$(_SEEDVR_WORDS="${(pj:\x1f:)${(@Q)words[1,CURRENT]}}" _SEEDVR_COMPLETE=complete_zsh \
-        ${~words[1]} 2>/dev/null)}")
-    [[ $PREFIX == --*=* ]] && compset -P '*='
-    for line in "${(@)lines[2,-1]}"; do
-        word=${line%%$'\t'*} meaning=${line#*$'\t'}
-        described+=("${word//:/\\:}${meaning:+:$meaning}")
-    done
-    (( $#described )) && _describe -V seedvr described
-    [[ $lines[1] == files ]] && _files
-}
-
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
-    _seedvr "$@"
-else
-    compdef _seedvr seedvr
-fi
-"""
-
-FISH = r"""
-# fish completion for seedvr
-
-function __seedvr_complete
-    set -l token (commandline -ct)
-    set -l words (commandline -opc)
-    set -l flag (string match -r -- '^--[^=]+=' "$token")
-    set -lx _SEEDVR_WORDS (string join \x1f -- $words "$token")
-    set -lx _SEEDVR_COMPLETE complete_fish
-    for line in (seedvr 2>/dev/null)
-        switch $line
-            case words
-            case files
-                __fish_complete_path (string replace -- "$flag" '' "$token") | string replace -r -- '^' "$flag"
-            case '*'
-                printf '%s%s\n' "$flag" $line
-        end
-    end
-end
-
-complete --command seedvr --no-files --keep-order --arguments '(__seedvr_complete)'
-"""
-
-POWERSHELL = r"""
-# PowerShell completion for seedvr
-
-Register-ArgumentCompleter -Native -CommandName seedvr -ScriptBlock {
-    param($wordToComplete, $commandAst, $cursorPosition)
-    $before = @($commandAst.CommandElements | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } |
-        ForEach-Object { $_.ToString() })
-    $env:_SEEDVR_WORDS = ($before + $wordToComplete) -join [char]0x1f
-    $env:_SEEDVR_COMPLETE = 'complete_powershell'
-    seedvr 2>$null | Select-Object -Skip 1 | ForEach-Object {
-        $word, $meaning = $_ -split "`t", 2
-        if (-not $meaning) { $meaning = $word }
-        [System.Management.Automation.CompletionResult]::new($word, $word, 'ParameterValue', $meaning)
-    }
-    Remove-Item Env:_SEEDVR_WORDS, Env:_SEEDVR_COMPLETE
-}
-"""
-
-# Each shell's script, and the name under which that shell looks for it.
-SCRIPTS = {
-    "bash": ("seedvr.bash", BASH),
-    "zsh": ("_seedvr", ZSH),
-    "fish": ("seedvr.fish", FISH),
-    "powershell": ("seedvr.ps1", POWERSHELL),
-}
+SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
 def completion(
     shell: Annotated[
         str,
-        typer.Argument(metavar="|".join(SCRIPTS), help="The shell.", autocompletion=lambda: list(SCRIPTS)),
+        typer.Argument(metavar="|".join(SHELLS), help="The shell.", autocompletion=lambda: list(SHELLS)),
     ],
+    *,
+    install: Annotated[bool, typer.Option("--install", help="Write it where the shell looks, and say where.")] = False,
 ) -> None:
-    """Print the completion script of a shell."""
+    """Print the completion script of a shell, or install it.
+
+    Commands, flags, their words, files, request ids, profiles, settings, faults and topics are completed.
+    """
+    from seedvr_cli.cli.shells import beginning, place, script, write
     from seedvr_cli.render.results import write_line
     from seedvr_cli.values.errors import UsageError
 
-    if shell not in SCRIPTS:
-        raise UsageError(f"completion: {shell!r} is not one of {', '.join(SCRIPTS)}")
-    write_line(script(shell))
-
-
-def script(shell: str) -> str:
-    """The script's text, without a last newline."""
-    return SCRIPTS[shell][1].strip()
+    if shell not in SHELLS:
+        raise UsageError(f"completion: {shell!r} is not one of {', '.join(SHELLS)}")
+    if not install:
+        write_line(script(shell))
+        return
+    path = place(shell)
+    is_new = write(path, script(shell) + "\n")
+    write_line(path)
+    print(f"seedvr: {'written' if is_new else 'it is there already'}; {beginning(shell, path)}", file=sys.stderr)
 
 
 class Answer(ShellComplete):
@@ -169,8 +86,24 @@ class Answer(ShellComplete):
         return "\n".join(["files" if takes_path else "words", *words])
 
 
-for _shell in SCRIPTS:
+for _shell in SHELLS:
     add_completion_class(Answer, _shell)
+
+
+def help_words(incomplete: str) -> list[tuple[str, str]]:
+    """What `help` takes: commands, and topics with what they are about."""
+    from seedvr_cli.cli.app import COMMANDS
+    from seedvr_cli.cli.topics import TOPICS
+
+    words = {**dict.fromkeys(COMMANDS, "a command"), **{name: topic.summary for name, topic in TOPICS.items()}}
+    return [(word, meaning) for word, meaning in words.items() if word.startswith(incomplete)]
+
+
+def fault_names(incomplete: str) -> list[tuple[str, str]]:
+    """What can go wrong in the sandbox, with what each means."""
+    from seedvr_cli.sandbox.faults import FAULTS
+
+    return [(name, meaning) for name, meaning in FAULTS.items() if name.startswith(incomplete)]
 
 
 # Words that are not in the code: asked for at TAB, so they never complain.

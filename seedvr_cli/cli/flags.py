@@ -18,13 +18,23 @@ Owners = Sequence[tuple[Endpoint, Parameter]]
 
 
 def value_option(
-    name: str, *flags: str, meaning: str, metavar: str | None = None, words: Sequence[str] | None = None
+    name: str,
+    *flags: str,
+    meaning: str,
+    metavar: str | None = None,
+    words: Sequence[str] | None = None,
+    default: str | None = None,
 ) -> Any:
-    """Typer's option for one of the table, which reads its text; its words, where they are few, are offered at TAB."""
+    """Typer's option for one of the table, which reads its text; its words, where they are few, are offered at TAB.
+
+    `default` is what the help says, where the table does not know it.
+    """
     words = OPTIONS[name].words if words is None else words
 
     def reader(text: str) -> Any:
         return read(name, text, f"--{name}")
+
+    reader.option = name  # type: ignore[attr-defined] # for what describes the flag
 
     def complete(incomplete: str) -> list[str]:
         return [word for word in words if word.startswith(incomplete)]
@@ -33,14 +43,10 @@ def value_option(
         *(flags or (f"--{name}",)),
         metavar=metavar or "|".join(words),
         help=meaning,
+        show_default=default or False,
         parser=reader,
         autocompletion=complete if words else None,
     )
-
-
-def default_of(name: str, *circumstances: str) -> Any:
-    """An option's default, for its help."""
-    return OPTIONS[name].default_in(*circumstances)
 
 
 def request_flags(kind: str) -> Iterator[tuple[str, Any]]:
@@ -48,7 +54,10 @@ def request_flags(kind: str) -> Iterator[tuple[str, Any]]:
     endpoints = endpoints_of(kind)
     if len(endpoints) > 1:
         models = [endpoint.model for endpoint in endpoints]
-        yield "model", Annotated[str | None, value_option("model", meaning="Which model.", words=models)]
+        yield (
+            "model",
+            Annotated[str | None, value_option("model", meaning="Which model.", words=models, default=models[0])],
+        )
     for flag in dict.fromkeys(one.flag for endpoint in endpoints for one in endpoint.parameters if one.flag):
         owners = [(endpoint, one) for endpoint in endpoints if (one := endpoint.by_flag(flag))]
         yield flag.replace("-", "_"), _request_flag(flag, owners, some_only=len(owners) < len(endpoints))

@@ -13,12 +13,23 @@ if TYPE_CHECKING:
     from seedvr_cli.cli.context import Common
 
 
+# Under which headings --help shows options, in its order; what is a command's own comes before them.
+OWN = "Options"
+HEADINGS = ("Upscaling", "Sources", "Output", "Money", "Waiting", "Callbacks", "Gateway", "Talk")
+
+
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Group:
     """Options as fields, with their defaults; None is what was not given, and what was given is parsed.
 
+    --help shows them under `heading`, but for those that are `elsewhere`, and those that are `rare` behind the others.
+
     To a type checker each group is a frozen dataclass. Real ones would cost every start, --help too, 0.8 ms each.
     """
+
+    heading = ""
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+    rare: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, **given: Any) -> None:
         self.__dict__.update(given)  # the class has the defaults of the rest
@@ -26,7 +37,7 @@ class Group:
     @classmethod
     def options(cls) -> Iterator[inspect.Parameter]:
         """Each option as a parameter of a command."""
-        for owner in reversed(cls.__mro__):
+        for owner in reversed(cls.__mro__[: cls.__mro__.index(Group)]):
             for name, annotation in inspect.get_annotations(owner).items():
                 yield _option(name, annotation, getattr(cls, name))
 
@@ -35,17 +46,24 @@ class Group:
         """The group of the values that a command was given."""
         return cls(**given)
 
+    @classmethod
+    def place(cls, name: str) -> "tuple[str, bool]":
+        """The heading that an option stands under, and whether it is rare."""
+        return cls.elsewhere.get(name, cls.heading), name in cls.rare
+
 
 def command(function: Callable[..., int | None]) -> Callable[..., int | None]:
     """A command for Typer, of a function whose parameters are options and groups of them."""
     signature = inspect.signature(function)
     options: list[inspect.Parameter] = []
     groups: dict[str, tuple[type[Group], list[str]]] = {}
+    places: dict[str, tuple[str, bool]] = {}
     for parameter in signature.parameters.values():
         group = parameter.annotation
         if isinstance(group, type) and issubclass(group, Group):
             own = list(group.options())
             groups[parameter.name] = group, [option.name for option in own]
+            places |= {option.name: group.place(option.name) for option in own}
             options += own
         else:
             options.append(_option(parameter.name, group, parameter.default))
@@ -58,6 +76,7 @@ def command(function: Callable[..., int | None]) -> Callable[..., int | None]:
     call.__name__, call.__doc__ = function.__name__, function.__doc__
     call.__annotations__ = {}  # Typer reads them before the signature, and would have to evaluate them all
     call.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+    call.places = places  # type: ignore[attr-defined] # what Typer makes of a function keeps what it has
     return call
 
 
@@ -72,6 +91,9 @@ class RequestOptions(Group):
     """
 
     kind: ClassVar[Kind]
+    heading = "Upscaling"
+    elsewhere = dict.fromkeys(("webhook", "webhook_mode", "body_webhook", "body_webhook_events"), "Callbacks")
+    rare = frozenset({"job_id", "sync", "param", "webhook_mode", "body_webhook", "body_webhook_events"})
 
     model: str | None
     values: Mapping[str, Any]
@@ -107,6 +129,10 @@ class VideoRequest(RequestOptions):
 class SourceOptions(Group):
     """What to run, and where to list what did not succeed."""
 
+    heading = "Sources"
+    elsewhere = dict.fromkeys(("failed_file",), "Output")
+    rare = frozenset({"shard", "newer_than", "key", "failed_file"})
+
     sources: o.Sources = None
     lists: o.From = None
     shard: o.Shard = None
@@ -122,6 +148,9 @@ class SourceOptions(Group):
 class OutputOptions(Group):
     """Where results go."""
 
+    heading = "Output"
+    rare = frozenset({"max_filesize", "embed"})
+
     output: o.Output = None
     overwrite: o.Overwrite = None
     max_filesize: o.MaxFilesize = None
@@ -133,12 +162,18 @@ class OutputOptions(Group):
 class LookOptions(Group):
     """What is shown of results."""
 
+    heading = "Output"
+    rare = frozenset({"compare", "preview"})
+
     compare: o.Compare = False
     preview: o.Preview = False
 
 
 class WaitingOptions(Group):
     """How many jobs at once, how often they are asked after, and for how long. Seconds."""
+
+    heading = "Waiting"
+    rare = frozenset({"poll_interval"})
 
     jobs: o.Jobs = None
     poll_interval: o.PollInterval = None
@@ -148,6 +183,12 @@ class WaitingOptions(Group):
 
 class SubmittingOptions(Group):
     """How submissions go; `rate` is a second."""
+
+    heading = "Waiting"
+    elsewhere = dict.fromkeys(("check", "keep_upload"), "Sources") | dict.fromkeys(
+        ("callback", "public_url"), "Callbacks"
+    )
+    rare = frozenset({"keep_upload", "shared_rate", "skip_claimed"})
 
     no_wait: o.NoWait = False
     check: o.Check = None
@@ -163,6 +204,8 @@ class SubmittingOptions(Group):
 class MoneyOptions(Group):
     """What may be paid for; `max_cost` in millionths of a dollar."""
 
+    heading = "Money"
+
     max_cost: o.MaxCost = None
     dry_run: o.DryRun = False
     plan: o.Plan = None
@@ -173,6 +216,9 @@ class MoneyOptions(Group):
 
 class LedgerOptions(Group):
     """For commands that look into the ledger, and talk to nobody."""
+
+    heading = "Talk"
+    elsewhere = dict.fromkeys(("base_url", "sandbox", "profile", "api_key_file"), "Gateway")
 
     json: o.Json = None
     quiet: o.Quiet = None

@@ -21,7 +21,7 @@ Exec = Annotated[
 Once = Annotated[int | None, typer.Option(min=1, metavar="N", help="End after N jobs.")]
 Round = Annotated[
     float | None,
-    value_option("poll-interval", metavar="SECONDS", meaning="Ask after a job that is silent for so long (60)."),
+    value_option("poll-interval", metavar="SECONDS", meaning="Ask after a job that is silent for so long."),
 ]
 Download = Annotated[bool, typer.Option("--download/--no-download", help="Deliver the results, as -o asks for too.")]
 

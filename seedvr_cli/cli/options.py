@@ -5,14 +5,17 @@ from typing import Annotated
 import typer
 
 from seedvr_cli.cli.completion import profiles, request_ids
-from seedvr_cli.cli.flags import default_of, value_option
+from seedvr_cli.cli.flags import value_option
 
 Sources = Annotated[
     list[str] | None,
     typer.Argument(metavar="SOURCE...", help="https URLs, local files or folders.", show_default=False),
 ]
 RequestIds = Annotated[
-    list[str] | None, typer.Argument(metavar="[REQUEST_ID]...", show_default=False, autocompletion=request_ids)
+    list[str] | None,
+    typer.Argument(
+        metavar="[REQUEST_ID]...", help="What --no-wait printed.", show_default=False, autocompletion=request_ids
+    ),
 ]
 
 # The request, beside what the catalog has.
@@ -28,8 +31,8 @@ Check = Annotated[
     bool | None,
     typer.Option(
         "--check/--no-check",
-        help="Look at the sources before anything is paid (on for files and for fewer than 100 URLs).",
-        show_default=False,
+        help="Look at the sources before anything is paid.",
+        show_default="on for files, and for fewer than 100 URLs",
     ),
 ]
 Callback = Annotated[
@@ -83,7 +86,7 @@ MaxFilesize = Annotated[
     value_option(
         "max-filesize",
         metavar="SIZE",
-        meaning=f"Refuse a result that is larger: 500M, 8G ({default_of('max-filesize') >> 30}G).",
+        meaning="Refuse a result that is larger: 500M, 8G.",
     ),
 ]
 
@@ -91,8 +94,7 @@ KeepMetadata = Annotated[
     bool | None,
     typer.Option(
         "--keep-metadata/--no-keep-metadata",
-        help="Carry EXIF, profile, XMP, IPTC, density and time of a file of this machine to its result (on).",
-        show_default=False,
+        help="Carry EXIF, profile, XMP, IPTC, density and time of a file of this machine to its result.",
     ),
 ]
 Embed = Annotated[
@@ -124,14 +126,14 @@ RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Submit again 
 # How fast, and how long.
 Jobs = Annotated[
     int | None,
-    value_option("jobs", "-j", "--jobs", metavar="N", meaning=f"Jobs in flight at once ({default_of('jobs')})."),
+    value_option("jobs", "-j", "--jobs", metavar="N", meaning="Jobs in flight at once."),
 ]
 PollInterval = Annotated[
     float | None,
     value_option(
         "poll-interval",
         metavar="SECONDS",
-        meaning=f"At most, between two polls of a job ({default_of('poll-interval'):g}).",
+        meaning="At most, between two polls of a job.",
     ),
 ]
 Timeout = Annotated[
@@ -139,8 +141,7 @@ Timeout = Annotated[
     value_option(
         "timeout",
         metavar="DURATION",
-        meaning="Stop waiting, not the job: 90s, 30m, 2h "
-        f"({default_of('timeout') / 60:g}m; video {default_of('timeout', 'video') / 3600:g}h).",
+        meaning="Stop waiting, not the job: 90s, 30m, 2h.",
     ),
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Submit, print the request ids, end.")]
@@ -161,11 +162,13 @@ Verbose = Annotated[bool | None, typer.Option("-v", "--verbose/--no-verbose", he
 Progress = Annotated[str | None, value_option("progress", meaning="How progress is shown.")]
 Rows = Annotated[
     int | None,
-    value_option("rows", metavar="N", meaning=f"Jobs that the live display shows at once ({default_of('rows')})."),
+    value_option("rows", metavar="N", meaning="Jobs that the live display shows at once."),
 ]
 Title = Annotated[bool | None, typer.Option("--title/--no-title", help="How far it is in the terminal's title.")]
 Bell = Annotated[bool | None, typer.Option("--bell/--no-bell", help="Ring the terminal's bell at the end.")]
 BaseUrl = Annotated[str | None, value_option("base-url", metavar="URL", meaning="Another gateway.")]
 Sandbox = Annotated[bool, typer.Option("--sandbox", help="A gateway on this machine: no key, no charge, no SeedVR2.")]
-Profile = Annotated[str | None, typer.Option(metavar="NAME", help="Of the config file.", autocompletion=profiles)]
+Profile = Annotated[
+    str | None, typer.Option(metavar="NAME", help="A profile of the config file.", autocompletion=profiles)
+]
 ApiKeyFile = Annotated[str | None, typer.Option(metavar="PATH", help="Read the key there; '-' is standard input.")]

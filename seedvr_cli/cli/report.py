@@ -31,7 +31,12 @@ LOCAL = "http://127.0.0.1"
 def report(
     which: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[REQUEST_ID|FOLDER]...", show_default=False, autocompletion=known_ids),
+        typer.Argument(
+            metavar="[REQUEST_ID|FOLDER]...",
+            help="Jobs, or where their results lie.",
+            show_default=False,
+            autocompletion=known_ids,
+        ),
     ] = None,
     *,
     since: Annotated[

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Callable
-from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from seedvr_cli.cli import options as o
-from seedvr_cli.sandbox.faults import FAULTS
+from seedvr_cli.cli.completion import fault_names
 from seedvr_cli.values.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,13 +25,21 @@ T = TypeVar("T")
 
 def sandbox(
     *,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="On 127.0.0.1; 0 picks a free one.")] = DEFAULT_PORT,
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="On 127.0.0.1; 0 picks a free one.")
+    ] = DEFAULT_PORT,
     fault: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME[=PROBABILITY]", help="What is to go wrong, and how often, 0-1; see above."),
+        typer.Option(
+            metavar="NAME[=PROBABILITY]",
+            help="What is to go wrong, and how often, 0-1; the faults are above.",
+            autocompletion=fault_names,
+        ),
     ] = None,
     latency: Annotated[str, typer.Option(metavar="DURATION", help="From submission to result.")] = "1s",
-    spread: Annotated[float, typer.Option(min=0, max=1, help="The share by which the latency varies.")] = 0.0,
+    spread: Annotated[
+        float, typer.Option(metavar="N", min=0, max=1, help="The share by which the latency varies.")
+    ] = 0.0,
     rate_limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Submissions and polls a second; more are answered 429.")
     ] = None,
@@ -49,6 +56,11 @@ def sandbox(
     json: o.Json = None,
     quiet: Annotated[bool | None, typer.Option("-q", "--quiet/--no-quiet", help="No line for each request.")] = None,
 ) -> None:
+    """Run a stand-in for the gateway on this machine, until Ctrl-C.
+
+    It takes any key and no money, upscales for real but not with SeedVR2, and keeps its jobs for the next time.
+    Point --base-url of the other commands, curl or any other client at it. Sources may also be file: and data: URLs.
+    """
     import asyncio
     import os
     from pathlib import Path
@@ -81,26 +93,6 @@ def sandbox(
     raise typer.Exit(code)
 
 
-def _fault_lines() -> str:
-    indent = max(map(len, FAULTS)) + 2
-    return "\n".join(
-        name.ljust(indent) + f"\n{' ' * indent}".join(wrap(sentence, 76 - indent)) for name, sentence in FAULTS.items()
-    )
-
-
-# Typer prints it as the command's help; \b keeps the lines of the paragraph that it begins.
-sandbox.__doc__ = f"""Run a stand-in for the gateway on this machine, until Ctrl-C.
-
-It takes any key and no money, upscales for real but not with SeedVR2, and keeps its jobs for the next time.
-Point --base-url of the other commands, curl or any other client at it. Sources may also be file: and data: URLs.
-
-What can go wrong, with --fault:
-
-\b
-{_fault_lines()}
-"""
-
-
 def _parsed(flag: str, parse: Callable[[str], T], text: str) -> T:
     try:
         return parse(text)
@@ -110,6 +102,8 @@ def _parsed(flag: str, parse: Callable[[str], T], text: str) -> T:
 
 def _read_fault(word: str) -> tuple[str, float, int | None]:
     """Name, probability and, where one is given, status."""
+    from seedvr_cli.sandbox.faults import FAULTS
+
     name, equals, text = word.partition("=")
     if name not in FAULTS:
         from seedvr_cli.values.words import nearest

@@ -1,6 +1,7 @@
 """The JSON object of cli.md: one a source, every key always there."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from seedvr_cli.values.items import Outcome
@@ -9,6 +10,32 @@ from seedvr_cli.values.result import result_of
 from seedvr_cli.values.schedule import iso
 
 VERSION = 1
+# The keys of the object: the types of each, and what it means. The schema shows them.
+KEYS: Mapping[str, tuple[str, str]] = {
+    "v": ("integer", "the version of this shape: 1"),
+    "source": ("string|null", "as it was given"),
+    "endpoint": ("string|null", "7b-image, 3b-image or 3b-video"),
+    "request_id": ("string|null", "the gateway's name of the job; null where nothing was submitted"),
+    "status": ("string|null", "the gateway's word: COMPLETED, FAILED, ERROR, or one of a job that still runs"),
+    "charge": (
+        "string|null",
+        (
+            "none: nothing was submitted; listed: completed, at the list price; not_charged: ERROR;"
+            " maybe: FAILED, or still running; unknown: the submission was never answered"
+        ),
+    ),
+    "price_usd": ("number|null", "the list price; null where nothing was submitted"),
+    "media_url": ("array|null", "where the result is to be had"),
+    "media_type": ("string|null", "as the gateway says it"),
+    "files": ("array|null", "what is on disk: path, bytes, sha256, media_type, width, height"),
+    "error": ("object|null", "code, message, hint"),
+    "params": ("object|null", "the request's parameters, as they were sent"),
+    "resumed": ("boolean|null", "true where the ledger had it"),
+    "submitted_at": ("string|null", "UTC, ISO 8601"),
+    "completed_at": ("string|null", "UTC, ISO 8601"),
+    "elapsed_s": ("number|null", "seconds from submission to completion"),
+    "extra": ("object|null", "what the gateway said beyond its documentation"),
+}
 
 
 def outcome_object(outcome: Outcome) -> dict[str, Any]:

@@ -26,9 +26,9 @@ def _key(value: Any) -> str:
 
 
 SETTINGS: Mapping[str, Option] = {
-    "api-key": Option("api-key", _key),
-    "api-key-command": Option("api-key-command", parse_text),
-    "ledger-url": Option("ledger-url", parse_text),
-    "ledger-url-command": Option("ledger-url-command", parse_text),
+    "api-key": Option("api-key", _key, meaning="Your key for the gateway."),
+    "api-key-command": Option("api-key-command", parse_text, meaning="A program that prints the key."),
+    "ledger-url": Option("ledger-url", parse_text, meaning="The ledger that machines share."),
+    "ledger-url-command": Option("ledger-url-command", parse_text, meaning="A program that prints its URL."),
     **{name: option for name, option in OPTIONS.items() if option.is_stored},
 }

@@ -29,13 +29,39 @@
 Each class carries `code` (for scripts), `exit_code` (of the command) and a `hint` (what to do next).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 KEYS_PAGE = "https://api-console.pixazo.ai/api_keys"
 WALLET_PAGE = "https://api-console.pixazo.ai/dashboard"
 
 # Which exit code a command ends with where several hold; everything else comes after these.
 PRECEDENCE = (130, 143, 7, 3, 4, 5, 6, 1, 2)
+
+# Each exit code: what it means, and what to do next. Help, the manuals, the README and the skill show them.
+EXIT_CODES: Mapping[int, tuple[str, str]] = {
+    0: ("everything asked for is done", "nothing"),
+    1: (
+        "a job failed, or its result could not be delivered",
+        "read the message of each source; 'seedvr download' delivers what is paid for, --retry-failed submits again",
+    ),
+    2: ("bad usage; nothing was submitted", "mend the command line: the message says where"),
+    3: ("no key, or the gateway refused it", "'seedvr config set api-key' or SEEDVR_API_KEY; --sandbox needs none"),
+    4: (
+        "money: the balance, --max-cost or max-cost-per-day",
+        "add money or raise the limit, then run the same command again",
+    ),
+    5: ("the gateway or the network is not to be had", "run the same command again later"),
+    6: (
+        "--timeout ended the waiting; the job goes on, and the same command picks it up",
+        "run the same command again, or 'seedvr download'",
+    ),
+    7: (
+        "a submission was never answered: it may be charged, and is not sent again without --new",
+        "'seedvr status --unknown' lists them; look at the gateway's own pages, then settle them with 'seedvr forget'",
+    ),
+    130: ("interrupted (Ctrl-C); the same command goes on", "run the same command again"),
+    143: ("interrupted (SIGTERM); the same command goes on", "run the same command again"),
+}
 
 
 class SeedvrError(Exception):

@@ -15,23 +15,24 @@ from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.urls import is_object_url
 from seedvr_cli.values.words import nearest
 
-FIELDS = (
-    "stem",
-    "ext",
-    "name",
-    "request_id",
-    "endpoint",
-    "scale",
-    "target",
-    "width",
-    "height",
-    "format",
-    "seed",
-    "index",
-    "date",
-    "dir",
-    "key",
-)
+# What a template may have, and what each stands for; help shows them.
+FIELDS: Mapping[str, str] = {
+    "stem": "the source's file name without its ending",
+    "ext": "the ending of the bytes that came, with its dot",
+    "name": "the source's file name",
+    "request_id": "the gateway's name of the job",
+    "endpoint": "7b-image, 3b-image or 3b-video",
+    "scale": "what --scale says",
+    "target": "what --target says",
+    "width": "what --width says",
+    "height": "what --height says",
+    "format": "what --format says",
+    "seed": "what --seed says",
+    "index": "the number of the source in the run, from 1; {index:05} fills it with zeros",
+    "date": "the day of the submission (UTC), as 2026-11-01",
+    "dir": "the folder of a local source, below the one that was named",
+    "key": "what --key says",
+}
 # Fields that stand for a parameter: their body key.
 _PARAMETER_FIELDS = {
     "scale": "upscale_factor",

@@ -34,7 +34,9 @@ class Option:
 
     `parse` makes a value of text from a shell, or of a TOML or JSON value; it raises ValueError. `default` is the value
     where nothing was given, `defaults` its exceptions by circumstance (`video`, `sandbox`). `is_stored`: a config file
-    may have it; `is_of_item`: a list's line may have it for itself. `words` are all that it takes, where they are few.
+    may have it; `is_of_item`: a list's line may have it for itself. `words` are all that it takes, where they are few,
+    `limits` the smallest and the largest number. `meaning` says in a sentence what a stored value does, where no flag
+    does. `show` writes a value as it would be given.
     """
 
     name: str
@@ -44,6 +46,9 @@ class Option:
     is_stored: bool = True
     is_of_item: bool = False
     words: tuple[str, ...] = ()
+    meaning: str = ""
+    limits: tuple[float, float] | None = None
+    show: Callable[[Any], str] = str
 
     def read(self, value: Any, where: str) -> Any:
         """The parsed value; UsageError says where it stood and what is wrong."""
@@ -55,6 +60,11 @@ class Option:
     def default_in(self, *circumstances: str) -> Any:
         """The default, in seconds, millionths of a dollar and so on."""
         return next((self.defaults[one] for one in circumstances if one in self.defaults), self.default)
+
+    def shown_default(self, *circumstances: str) -> str | None:
+        """The default as it would be given; None where there is none, and where it is that nothing is done."""
+        default = self.default_in(*circumstances)
+        return None if default is None or default is False else "on" if default is True else self.show(default)
 
 
 def read(name: str, value: Any, where: str) -> Any:
@@ -100,29 +110,29 @@ def _all_options() -> Iterable[Option]:
     yield Option("key", _name, is_stored=False, is_of_item=True)
     yield Option("output", parse_text, is_of_item=True)
     yield _switch("overwrite")
-    yield Option("max-filesize", _size, LARGEST_RESULT)
+    yield Option("max-filesize", _size, LARGEST_RESULT, show=_show_size)
     yield _switch("recursive")
-    yield Option("jobs", _count, 16)
+    yield Option("jobs", _count, 16, limits=(1, MOST_JOBS))
     yield Option(
-        "poll-interval", _positive_duration, 5.0, {"sandbox": 0.25, "listen": 60.0}
+        "poll-interval", _positive_duration, 5.0, {"sandbox": 0.25, "listen": 60.0}, show="{:g}".format
     )  # it is quick, and does not mind
-    yield Option("timeout", _duration, 30 * 60.0, {"video": 2 * 3600.0})
+    yield Option("timeout", _duration, 30 * 60.0, {"video": 2 * 3600.0}, show=_show_duration)
     yield Option("max-cost", _usd)
-    yield Option("max-cost-per-day", _usd)
+    yield Option("max-cost-per-day", _usd, meaning="What all runs of a day may cost.")
     yield Option("rate", _rate)
     yield _switch("json")
     yield _switch("quiet")
     yield _switch("verbose")
     yield _word_option("progress", *PROGRESS, default="auto")
-    yield Option("rows", _rows, 10)
+    yield Option("rows", _rows, 10, limits=(0, MOST_ROWS))
     yield _switch("title")
     yield _switch("bell")
     yield Option("base-url", _base_url, DEFAULT_BASE_URL)
     yield Option("public-url", _public_url)
-    yield Option("upload", _object_url)
-    yield Option("upload-endpoint", _webhook)
-    yield Option("upload-region", parse_text)
-    yield Option("upload-command", _command)
+    yield Option("upload", _object_url, meaning="The bucket through which the gateway reads your own files.")
+    yield Option("upload-endpoint", _webhook, meaning="The bucket's server, where it is not Amazon's.")
+    yield Option("upload-region", parse_text, meaning="The bucket's region.")
+    yield Option("upload-command", _command, meaning="A program that uploads a file and prints its URL.")
     yield _switch("keep-upload")
     yield replace(_switch("keep-metadata"), default=True)
 
@@ -154,7 +164,14 @@ def _parameter_option(flag: str) -> Option:
         is_stored=kinds != {"text"},  # a text is one job's own
         is_of_item=True,
         words=SWITCH_WORDS if "boolean" in kinds else words,
+        limits=limits_of([parameter for _, parameter in owners]),
     )
+
+
+def limits_of(parameters: Iterable[Parameter]) -> tuple[float, float] | None:
+    """The smallest and the largest number that one of them takes; None where they take no numbers."""
+    limits = [(one.minimum, one.maximum) for one in parameters if one.minimum is not None and one.maximum is not None]
+    return (min(low for low, _ in limits), max(high for _, high in limits)) if limits else None
 
 
 def _taken(owners: Iterable[tuple[Endpoint, Parameter]]) -> str:
@@ -280,6 +297,14 @@ def _duration(value: Any) -> float:
     if not math.isfinite(seconds):
         raise ValueError(f"{show(value)} is not a duration such as 90s, 30m or 2h")
     return seconds
+
+
+def _show_duration(seconds: float) -> str:
+    return f"{seconds / 3600:g}h" if seconds >= 3600 else f"{seconds / 60:g}m"
+
+
+def _show_size(size: int) -> str:
+    return f"{size >> 30}G"
 
 
 def _positive_duration(value: Any) -> float:

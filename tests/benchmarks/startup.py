@@ -34,12 +34,17 @@ with httpx.Client(headers=headers) as client:
         file.write(client.get(answer["output"]["media_url"][0]).content)
 """
 
+# Seconds that a TAB may take, by the words so far.
+TAB_LIMIT = 0.15
+TABS = {"a command": ("seedvr", "im"), "a flag": ("seedvr", "image", "--"), "a topic": ("seedvr", "help", "")}
+
 # A source that is delivered already, and how many times the processor time of a dry run it may take.
 DELIVERED_LIMIT = 1.15
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
     yield from _bare(bench)
+    yield from _tab(bench)
     yield from _delivered(bench)
     yield from _short_job(bench)
 
@@ -93,3 +98,11 @@ def _bare(bench: Bench) -> Iterator[Figure]:
             spent[name].append(bench.spend(*command))
     for name, (_, limit) in COMMANDS.items():
         yield at_most(name, middle(spent[name]), middle(spent[PEER]), PEER, limit)
+
+
+def _tab(bench: Bench) -> Iterator[Figure]:
+    for what, words in TABS.items():
+        question = {"_SEEDVR_COMPLETE": "complete_bash", "_SEEDVR_WORDS": "\x1f".join(words)}
+        bench.spend(bench.seedvr, **question)
+        seconds = middle([bench.spend(bench.seedvr, **question) for _ in range(ROUNDS)])
+        yield Figure(f"TAB for {what}: {seconds * 1000:.0f} ms", f"{TAB_LIMIT * 1000:.0f} ms", seconds <= TAB_LIMIT)

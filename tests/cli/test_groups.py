@@ -125,7 +125,7 @@ def test_help_says_where_models_differ(run):
     page = " ".join(run("image", "--help").stdout.split())
     assert "--noise N 0-1. 7B: adds synthetic detail. 3B: smooths noise away." in page
     assert "--width N 256-4096. Output width in pixels, overrides the scale (7B)." in page
-    assert "--sync / --no-sync The answer carries the result itself (3B)." in page
+    assert "--sync The answer carries the result itself (3B). [off: --no-sync]" in page
     assert "--noise N 0-1. Smooths noise away." in " ".join(run("video", "--help").stdout.split())
 
 

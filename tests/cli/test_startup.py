@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 URL = "https://example.com/source"
 # What asks the network, draws, keeps and measures: nothing that --help could need.
 HEAVY = {"httpx", "httpcore", "h11", "anyio", "pycurl", "rich", "sqlite3", "PIL", "tomlkit", "av", "obstore"}
-COMMANDS = ("image", "video", "status", "download", "config", "doctor", "report", "sandbox")
+COMMANDS = ("image", "video", "status", "download", "config", "doctor", "report", "sandbox", "help", "schema")
 
 
 def imported(home, *words, cwd=None):
@@ -71,13 +71,21 @@ def test_the_version_loads_nothing(flag, loads):
     assert {module for module in modules if module.startswith("seedvr_cli.")} <= {"seedvr_cli.__main__"}
 
 
-@pytest.mark.parametrize("words", [("--help",), ("-h",), *((command, "--help") for command in COMMANDS)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("--help",), ("-h",), *((command, "--help") for command in COMMANDS), ("help", "image")], ids=" ".join
+)
 def test_help_loads_nothing_heavy(words, loads):
     """Help is printed without the libraries for the network, the display, the ledger, pictures and the config file."""
     modules, stdout = loads(*words)
     assert "Usage" in stdout
     assert packages(modules) & HEAVY == set()
     assert packages(modules) & {"asyncio", "ssl"} == set()
+
+
+def test_a_page_loads_nothing_heavy(loads):
+    """Topics, the schema and the version are printed without those libraries as well."""
+    for words in (("help", "money"), ("schema",), ("version",)):
+        assert packages(loads(*words)[0]) & (HEAVY | {"asyncio", "ssl"}) == set()
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])

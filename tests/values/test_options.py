@@ -150,7 +150,7 @@ def test_the_defaults_are_those_of_the_contract():
     )
     assert OPTIONS["progress"].default == "auto"
     assert {name for name, option in OPTIONS.items() if option.default is False} == {
-        "overwrite", "recursive", "json", "quiet", "verbose", "keep-upload",
+        "overwrite", "recursive", "json", "quiet", "verbose", "keep-upload", "title", "bell",
     }  # fmt: skip
 
 
@@ -217,3 +217,25 @@ def test_a_config_file_keeps_what_a_person_would_write(name, written, stored):
     value = read(name, written, name)
     assert as_stored(value, written) == stored
     assert read(name, stored, name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "circumstances", "shown"),
+    [("timeout", (), "30m"), ("timeout", ("video",), "2h"), ("poll-interval", ("sandbox",), "0.25"), ("jobs", (), "16"),
+     ("max-filesize", (), "64G"), ("keep-metadata", (), "on"), ("overwrite", (), None), ("max-cost", (), None)],
+)  # fmt: skip
+def test_a_default_is_shown_as_it_would_be_given(name, circumstances, shown):
+    """A default is shown as a flag would take it; one that is nothing, or off, is not shown."""
+    option = OPTIONS[name]
+    assert option.shown_default(*circumstances) == shown
+    if shown is not None:
+        assert option.parse(shown) == option.default_in(*circumstances)
+
+
+@pytest.mark.parametrize(
+    ("name", "limits"),
+    [("scale", (1, 8)), ("noise", (0, 1)), ("width", (256, 4096)), ("jobs", (1, 65535)), ("format", None)],
+)
+def test_limits_are_those_of_any_endpoint(name, limits):
+    """A number's limits are the widest of the endpoints that take it; what is no number has none."""
+    assert OPTIONS[name].limits == limits
