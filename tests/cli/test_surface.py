@@ -34,7 +34,7 @@ PROMISED_KEYS = """
 SHORT = {"-x": "--scale", "-f": "--format", "-p": "--param", "-o": "--output", "-j": "--jobs", "-q": "--quiet",
          "-v": "--verbose"}  # fmt: skip
 # Words for arguments that must be there.
-PLACEHOLDERS = {"NAME": "scale", "SHELL": "bash"}
+PLACEHOLDERS = {"NAME": "scale", "SHELL": "bash", "PLAN": "plan.jsonl"}
 
 FACE = describe_all()
 FACES = list(FACE.walk())
