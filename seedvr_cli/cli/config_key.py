@@ -6,6 +6,7 @@ import sys
 from seedvr_cli.settings.file import find_base_url, load, read_document, store
 from seedvr_cli.settings.folders import config_file
 from seedvr_cli.settings.key import KEY_VARIABLES
+from seedvr_cli.settings.key_store import find_store, store_key
 from seedvr_cli.settings.known import SETTINGS
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import KEYS_PAGE, GatewayError, KeyRefused, NetworkError
@@ -20,6 +21,8 @@ def set_key(profile: str, *, keyring: bool, verify: bool, quiet: bool) -> None:
     Where the gateway is not to be had, the file takes it all the same, so that machines can be set up without a
     network; the keyring is for people, who can say --no-verify.
     """
+    if keyring:  # before anybody has to type
+        find_store()
     key = SETTINGS["api-key"].read(_ask(), "config set api-key")
     said = []
     if verify:
@@ -35,8 +38,6 @@ def set_key(profile: str, *, keyring: bool, verify: bool, quiet: bool) -> None:
                 raise
             said.append(f"the gateway was not asked about the key: {error.message}")
     if keyring:
-        from seedvr_cli.settings.key_store import store_key
-
         store_key(profile, key)
         said.append(f"api-key is stored in the keyring [{profile}]")
         said += _clear_way(profile)

@@ -47,7 +47,7 @@ def print_settings(rows: Sequence[Setting]) -> None:
             console.print(line, soft_wrap=True)
         return
     for row in rows:
-        cells = (row.name, _shown(row.value), row.default or "", row.told, row.meaning)
+        cells = (row.name, _shown(row.value), _shown(row.default), row.told, row.meaning)
         write_line("\t".join(map(clean, cells)))
 
 
@@ -99,7 +99,7 @@ def table(rows: Sequence[Setting], width: int) -> "Iterator[Text]":
 
 def _cells(row: Setting) -> tuple[str, str, str, str]:
     source = row.where or row.source if row.source in {"environment", "flag"} else row.source
-    return clean(row.name), clean(_shown(row.value)), clean(row.default or ""), clean(source)
+    return clean(row.name), clean(_shown(row.value)), clean(_shown(row.default)), clean(source)
 
 
 def _shown(value: object) -> str:

@@ -9,7 +9,6 @@ from seedvr_cli.settings.folders import config_file
 from seedvr_cli.settings.known import SETTINGS, setting_name
 from seedvr_cli.settings.profile import Project, Settings
 from seedvr_cli.settings.project import find_project, with_project
-from seedvr_cli.settings.text import parse
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.options import read
 from seedvr_cli.values.words import nearest
@@ -46,6 +45,8 @@ def read_document(path: str) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
+    from seedvr_cli.settings.text import parse  # late: many have no file
+
     return parse(path, content)
 
 

@@ -27,18 +27,26 @@ def read_key(profile: str) -> str | None:
 
 
 def store_key(profile: str, key: str) -> None:
-    """Keep it there; UsageError where there is no place for it."""
+    """Keep it there; UsageError where that cannot be."""
+    backend = find_store()
+    try:
+        backend.set_password(SERVICE, profile, key)
+    except Exception as error:
+        raise UsageError(f"--keyring: the keyring does not take it: {_reason(error)}", hint="unlock it") from error
+
+
+def find_store() -> Any:
+    """What keeps keys here; UsageError where there is nothing that does."""
     if find_spec("keyring") is None:
         raise UsageError("--keyring: the extra is not installed", hint="pip install 'seedvr-cli[keyring]'")
     try:
         backend = _backend()
-        if backend is not None:
-            backend.set_password(SERVICE, profile, key)
     except Exception as error:
-        raise UsageError(f"--keyring: the keyring does not take it: {_reason(error)}", hint="unlock it") from error
+        raise UsageError(f"--keyring: the keyring cannot be used: {_reason(error)}") from error
     if backend is None:
         raise UsageError("--keyring: nothing on this machine keeps secrets for you, other than as plain text",
                          hint="a desktop's session does; elsewhere set SEEDVR_API_KEY or api-key-command")  # fmt: skip
+    return backend
 
 
 def remove_key(profile: str) -> bool:

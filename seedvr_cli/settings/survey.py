@@ -10,7 +10,7 @@ from seedvr_cli.settings.known import SETTINGS
 from seedvr_cli.settings.ledger_url import VARIABLE as LEDGER_VARIABLE
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import KeyMissing
-from seedvr_cli.values.options import Option
+from seedvr_cli.values.options import Option, as_stored
 from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.setting import Setting, Source
 
@@ -36,13 +36,14 @@ def _told(source: Source, where: str | None, settings: Settings) -> str:
         "project": f"project file {where}",
         "profile": f"profile {settings.profile} in {where}",
         "keyring": KEYRING,
+        "command": f"what {where} prints",
     }
     return words.get(source, where or source)
 
 
-def _default(option: Option) -> str | None:
+def _default(option: Option) -> Any:
     """As it would be stored."""
-    return str(option.default).lower() if isinstance(option.default, bool) else option.shown_default()
+    return None if option.default is None else as_stored(option.default, option.shown_default())
 
 
 def _meaning(option: Option) -> str:
@@ -62,12 +63,19 @@ def _profile_source(settings: Settings, given: str | None) -> tuple[Source, str 
 
 
 def _found(name: str, settings: Settings) -> tuple[Any, Source, str | None]:
-    if name == "api-key":
-        return _key(settings)
-    if name == "base-url" and os.environ.get("SEEDVR_BASE_URL"):
-        return find_base_url(settings), "environment", "SEEDVR_BASE_URL"
-    if name == "ledger-url" and os.environ.get(LEDGER_VARIABLE):
-        return redact(os.environ[LEDGER_VARIABLE].strip()), "environment", LEDGER_VARIABLE
+    match name:
+        case "api-key":
+            return _key(settings)
+        case "base-url" if os.environ.get("SEEDVR_BASE_URL"):
+            return find_base_url(settings), "environment", "SEEDVR_BASE_URL"
+        case "ledger-url" if os.environ.get(LEDGER_VARIABLE):
+            return redact(os.environ[LEDGER_VARIABLE].strip()), "environment", LEDGER_VARIABLE
+        case "ledger-url" if name not in settings.values and f"{name}-command" in settings.values:
+            return None, "command", f"{name}-command"
+    return _stored(name, settings)
+
+
+def _stored(name: str, settings: Settings) -> tuple[Any, Source, str | None]:
     project, value = settings.project, settings.values.get(name)
     if project is not None and value is not None and project.values.get(name) == value:
         return value if isinstance(value, str) else project.written[name], "project", project.path
@@ -82,7 +90,7 @@ def _key(settings: Settings) -> tuple[Any, Source, str | None]:
         if "api-key" in settings.values:
             return mask(settings.values["api-key"]), "profile", settings.path
         if "api-key-command" in settings.values:
-            return None, "default", None
+            return None, "command", "api-key-command"
     try:
         key, origin = find_key(settings)
     except KeyMissing:

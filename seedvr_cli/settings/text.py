@@ -1,6 +1,7 @@
-"""A file of settings as text: what TOML reads in it, and on which line a setting stands."""
+"""A file of settings as text: what TOML reads in it, and on which line a setting stands. Loaded where there is one."""
 
 import re
+import tomllib
 from typing import Any
 
 from seedvr_cli.values.errors import UsageError
@@ -11,8 +12,6 @@ _SETTING = re.compile(r"\s*(\"[^\"]*\"|'[^']*'|[\w-]+)\s*=")
 
 def parse(path: str, content: bytes) -> dict[str, Any]:
     """The document; UsageError where it is none."""
-    import tomllib  # late: many have no file
-
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -58,7 +58,7 @@ def test_scripts_get_one_object(run, project):
     assert settings["jobs"] == {
         "name": "jobs",
         "value": 64,
-        "default": "16",
+        "default": 16,
         "source": "project",
         "where": str(path),
         "told": f"project file {path}",

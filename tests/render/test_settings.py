@@ -7,7 +7,7 @@ from seedvr_cli.render.settings import show, table
 from seedvr_cli.values.setting import Setting
 
 ROWS = [
-    Setting("jobs", 64, "16", "project", "/home/me/project/seedvr.toml", "project file", "Jobs in flight at once."),
+    Setting("jobs", 64, 16, "project", "/home/me/project/seedvr.toml", "project file", "Jobs in flight at once."),
     Setting(
         "base-url", "https://" + "x" * 90, "https://gateway.example", "environment", "SEEDVR_BASE_URL", "", "Where."
     ),

@@ -40,10 +40,10 @@ def test_what_nobody_has_set_is_the_default():
         name: (found[name].value, found[name].default) for name in ("jobs", "timeout", "recursive", "keep-metadata")
     }
     assert shown == {
-        "jobs": ("16", "16"),
+        "jobs": (16, 16),
         "timeout": ("30m", "30m"),
-        "recursive": ("false", "false"),
-        "keep-metadata": ("true", "true"),
+        "recursive": (False, False),
+        "keep-metadata": (True, True),
     }
     assert (found["scale"].value, found["scale"].default) == (None, None)
     assert found["timeout"].meaning.endswith(" (video: 2h).")
@@ -106,8 +106,10 @@ def test_the_key_is_told_by_its_place(keeper, monkeypatch, tmp_path):
 
 
 def test_no_program_is_run_for_it(tmp_path):
-    """A command that prints the key is shown, and not run."""
-    write(f"[default]\napi-key-command = 'touch {tmp_path}/run'\n")
+    """A command that prints the key, or the ledger's URL, is named, and not run."""
+    write(f"[default]\napi-key-command = 'touch {tmp_path}/run'\nledger-url-command = 'touch {tmp_path}/run'\n")
     found = rows()
     assert (found["api-key"].value, found["api-key-command"].source) == (None, "profile")
+    assert found["api-key"].told == "what api-key-command prints"
+    assert found["ledger-url"].told == "what ledger-url-command prints"
     assert not (tmp_path / "run").exists()
