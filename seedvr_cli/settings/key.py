@@ -3,7 +3,6 @@
 import os
 import re
 
-from seedvr_cli.settings.key_store import read_key
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import KeyMissing, UsageError
 
@@ -37,6 +36,8 @@ def find_key(
         return str(settings.values["api-key"]), f"{settings.path} [{settings.profile}]"
     if command := settings.values.get("api-key-command"):
         return check_key(_run_key_command(command, seconds), "api_key_command"), "api_key_command"
+    from seedvr_cli.settings.key_store import read_key  # late: most have their key elsewhere
+
     if (stored := read_key(settings.profile)) is not None:
         return check_key(stored, KEYRING), KEYRING
     vendor = os.path.expanduser(VENDOR_KEY_FILE)
