@@ -51,11 +51,10 @@ def test_the_gateway_is_asked_before_a_key_is_stored(store, gateway, config_file
     assert SECRET in config_file.read_text()
 
 
-@pytest.mark.parametrize("words", [(), ("--keyring",)])
-def test_a_key_that_is_refused_is_not_stored(store, gateway, config_file, words):
-    """A key that the gateway refuses ends with 3, and is stored nowhere."""
+def test_a_key_that_is_refused_is_not_stored(store, gateway, config_file):
+    """A key that the gateway refuses ends with 3, and is not stored."""
     fake = gateway(lambda _: Reply(401, {"error": "Unauthorized", "message": f"no {SECRET}"}))
-    done = store(*words, to=fake)
+    done = store(to=fake)
     assert (done.rc, done.stderr.count("\n")) == (3, 1)
     assert "nothing is stored" in done.stderr
     assert not config_file.exists()
@@ -142,6 +141,13 @@ def test_each_profile_has_its_own(store, run, keyring, gateway, bench):
     run("status", "nobody", "--profile", "third", to=fake, key=None, env=keyring)
     assert fake.heard[-1].headers["ocp-apim-subscription-key"] == SECRET
     assert run("status", "nobody", to=fake, key=None, env=keyring).rc == 3
+
+
+def test_the_keyring_takes_no_key_that_is_refused(store, run, gateway, keyring):
+    """A key that the gateway refuses ends with 3, and the keyring does not have it."""
+    done = store("--keyring", to=gateway(lambda _: Reply(403, {"error": "Forbidden"})), env=keyring)
+    assert (done.rc, "nothing is stored" in done.stderr) == (3, True)
+    assert run("config", "get", "api-key", key=None, env=keyring).rc == 1
 
 
 def test_without_a_gateway_the_keyring_takes_nothing(store, run, keyring):

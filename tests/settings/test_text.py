@@ -20,7 +20,8 @@ scale = 4
 @pytest.mark.parametrize(
     ("table", "name", "line"),
     [(None, "seed", 1), ("default", "scale", 4), ("default", "jobs", 5), ("my own", "scale", 8), ("my own", "noise", 9),
-     ("default", None, 3), ("my own", None, 7), ("default", "noise", None), (None, "scale", None), ("other", None, None)],
+     ("default", None, 3), ("my own", None, 7), ("default", "noise", None), (None, "scale", None),
+     ("other", None, None)],
 )  # fmt: skip
 def test_a_setting_is_found_in_its_own_table(table, name, line):
     """A line is found by table and name, or by table alone; what is not there has none."""
