@@ -128,5 +128,10 @@ def test_on_a_terminal_it_is_asked_for_again(live, config_file, work):
         screen.wait_for(r"edit it again\?")
         screen.press("n\r")
         assert screen.end() == 2
-    assert "your text is in" in screen.text
+    assert "your text is in" in screen.text.replace("\n", "")
+    with live("config", "edit", env=env, columns=160) as screen:
+        screen.wait_for(r"edit it again\?")
+        screen.press("\x03")
+        assert screen.end() == 130
+    assert "your text is in" in screen.text.replace("\n", "")
     assert config_file.read_text() == TEXT.replace("scale", "seed")
