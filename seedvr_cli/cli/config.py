@@ -179,7 +179,7 @@ def profiles(
     *,
     json: o.Json = None,
 ) -> None:
-    """Print the profiles of the config file, and mark the one that is in use."""
+    """Print the profiles of the config file, and mark the one in use."""
     from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
     from seedvr_cli.render.settings import print_profiles
@@ -201,7 +201,10 @@ def profiles(
 
 @config.command("edit")
 def edit() -> None:
-    """Open the config file in your editor ($VISUAL or $EDITOR); it is put in place when there is no mistake in it."""
+    """Edit the config file in $VISUAL or $EDITOR.
+
+    A copy is edited, and put in place when there is no mistake in it; else you are told, and what you wrote is kept.
+    """
     from seedvr_cli.cli.config_edit import edit_config
 
     edit_config()
@@ -209,7 +212,10 @@ def edit() -> None:
 
 @config.command("path")
 def path() -> None:
-    """Print the path of the config file; that of a project's file that goes before it is told as well."""
+    """Print the path of the config file.
+
+    A project's file that goes before it is named on standard error.
+    """
     from seedvr_cli.render.results import write_line
     from seedvr_cli.settings.folders import config_file
     from seedvr_cli.settings.project import find_project

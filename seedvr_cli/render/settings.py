@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 HEAD = ("NAME", "VALUE", "DEFAULT", "SOURCE", "MEANING")
-# Columns between two cells, those that a value or a default takes at most and at least, and those that a sentence needs
-# beside them.
+# Columns between two cells; those that a value or a default takes at most, with a sentence beside it, and at least;
+# those that a sentence needs beside them; and those of all the rest.
 GAP = 2
 WIDEST = 28
+FAIR = 16
 NARROWEST = 8
 ENOUGH = 44
+NAMES = 42
 INDENT = "    "
 
 
@@ -69,7 +71,8 @@ def table(rows: Sequence[Setting], width: int) -> "Iterator[Text]":
     from rich.cells import cell_len
     from rich.text import Text
 
-    most = max(NARROWEST, min(WIDEST, (width - 42) // 2))
+    room = width - NAMES - ENOUGH if width - NAMES - ENOUGH >= 2 * FAIR else width - NAMES
+    most = max(NARROWEST, min(WIDEST, room // 2))
     cells = [HEAD[:4], *map(_cells, rows)]
     cells = [(name, _cut(value, most), _cut(default, most), source) for name, value, default, source in cells]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
