@@ -60,9 +60,11 @@ def set_(
     ] = None,
     *,
     keyring: Annotated[
-        bool, typer.Option("--keyring", help="api-key: into the system's keyring, not the file.")
+        bool, typer.Option("--keyring", help="Of api-key: into the system's keyring, not the file.")
     ] = False,
-    no_verify: Annotated[bool, typer.Option("--no-verify", help="api-key: do not ask the gateway about it.")] = False,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Of api-key: do not ask the gateway about it.")
+    ] = False,
     quiet: o.Quiet = None,
     profile: o.Profile = None,
 ) -> None:
