@@ -12,7 +12,7 @@ from keyring.backends.fail import Keyring as NoKeyring
 from seedvr_cli.settings import key_store
 from seedvr_cli.settings.file import load
 from seedvr_cli.settings.key import find_key
-from seedvr_cli.settings.key_store import SERVICE, read_key, remove_key, store_key
+from seedvr_cli.settings.key_store import SERVICE, find_store, read_key, remove_key, store_key
 from seedvr_cli.values.errors import KeyMissing, UsageError
 
 KEY = "k-0123456789abcdef"
@@ -85,6 +85,17 @@ def test_an_error_without_words_is_called_by_its_name(keeper, monkeypatch):
     monkeypatch.setattr(keeper, "get_password", fail)
     with pytest.raises(KeyMissing, match="its key: TimeoutError"):
         read_key("default")
+
+
+def test_one_that_cannot_be_loaded_is_an_error_of_one_line(monkeypatch):
+    """A backend that the environment names and that is not there is said to be missing, before a key is asked for."""
+
+    def fail():
+        raise ModuleNotFoundError("No module named 'no'")
+
+    monkeypatch.setattr(keyring, "get_keyring", fail)
+    with pytest.raises(UsageError, match="--keyring: the keyring cannot be used: No module named 'no'"):
+        find_store()
 
 
 def test_without_the_extra_there_is_none(monkeypatch):
