@@ -51,6 +51,16 @@ def test_every_flag_in_the_readme_exists():
     assert shown - flags(get_command(make_app())) - foreign == set()
 
 
+def test_the_projects_file_of_the_readme_is_one(tmp_path, monkeypatch):
+    """The example of a project's file has nothing in it that a project may not set."""
+    from seedvr_cli.settings.project import find_project
+
+    (text,) = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "seedvr.toml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert find_project().profile == "work"
+
+
 def test_every_linked_file_exists():
     """Each relative link of the README leads to a file."""
     for target in re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", README.read_text(encoding="utf-8")):

@@ -49,6 +49,8 @@ class Common:
         choose = settings.choose
         talk = Talk(quiet=choose("quiet", quiet), verbose=choose("verbose", verbose))
         url = find_base_url(settings, base_url)
+        if (project := settings.project) and project.distrust:
+            talk.say(f"seedvr: project file {project.path} is not read: {project.distrust}")
         display = Display(choose("rows", rows), choose("bell", bell), choose("title", title))
         return cls(
             settings, talk, choose("json", json), choose("progress", progress), url, sandbox, api_key_file, display

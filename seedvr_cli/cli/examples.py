@@ -59,11 +59,16 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "config": (Example("seedvr config list", "what is stored, and where the key comes from"),),
     "config get": (Example("seedvr config get scale", "one value"),),
     "config set": (
-        Example("seedvr config set api-key", "asks without echo; reads a pipe too"),
+        Example("seedvr config set api-key", "asks without echo, or reads a pipe"),
         Example("seedvr config set max-cost-per-day 50", "a limit that all runs share"),
     ),
     "config unset": (Example("seedvr config unset scale", "back to the default"),),
-    "config list": (Example("seedvr config list --json", "as an object"),),
+    "config list": (
+        Example("seedvr config list --json", "as an object"),
+        Example("seedvr config list --all", "every setting, and who says so"),
+    ),
+    "config profiles": (Example("seedvr config profiles", "a name a line"),),
+    "config edit": (Example("seedvr config edit", "in your editor"),),
     "config path": (Example('cat "$(seedvr config path)"', "the file itself"),),
     "doctor": (Example("seedvr doctor", "a line a check; the exit code is 1 where there is a problem"),),
     "sandbox": (

@@ -17,6 +17,7 @@ EXTRAS = {
     "postgres": "psycopg",
     "bucket": "obstore",
     "watch": "watchfiles",
+    "keyring": "keyring",
 }
 # Bytes that have to be free where results go.
 LEAST_SPACE = 500 << 20

@@ -17,7 +17,7 @@ from seedvr_cli.gateway.environment import CERTIFICATES, certificates, load_cert
 from seedvr_cli.gateway.transport import Lost, Reply, Transport, Unfit, Unsent
 from seedvr_cli.values.catalog import KEY_HEADER, STATUS_PATH
 from seedvr_cli.values.checkup import Check, clock_check
-from seedvr_cli.values.errors import BalanceError, KeyRefused, NetworkError
+from seedvr_cli.values.errors import BalanceError, GatewayError, KeyRefused, NetworkError
 from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.schedule import http_date
 from seedvr_cli.values.urls import is_loopback
@@ -46,6 +46,33 @@ async def check_gateway(
     connect: Callable[[], Transport] = carrier,
 ) -> list[Check]:
     """Ask once for a job that cannot exist: who says so is the gateway, and has taken the key. And its clock."""
+    reply = await _ask(base_url, key, seconds, connect)
+    if isinstance(reply, Check):
+        return [reply]
+    if observe:
+        observe(f"GET {base_url}{STATUS_PATH}{NOBODY} -> HTTP {reply.status}")
+    return [_judge(base_url, reply, key), _check_clock(reply.headers, now())]
+
+
+async def verify_key(
+    base_url: str, key: str, *, seconds: float, connect: Callable[[], Transport] = carrier
+) -> None:  # fmt: skip
+    """Whether the gateway takes the key, by the same question.
+
+    Raises KeyRefused, and GatewayError or NetworkError where it does not say.
+    """
+    reply = await _ask(base_url, key, seconds, connect)
+    if isinstance(reply, Check):
+        raise NetworkError(reply.message)
+    if reply.status in {401, 403}:
+        raise KeyRefused(f"{base_url} refuses the key (HTTP {reply.status})")
+    check = _judge(base_url, reply, key)
+    if check.state != "ok" and reply.status != 402:  # no money is no doubt about the key
+        raise GatewayError(check.message)
+
+
+async def _ask(base_url: str, key: str | None, seconds: float, connect: Callable[[], Transport]) -> Reply | Check:
+    """The answer about a job that cannot exist, or why there is none."""
     url = f"{base_url}{STATUS_PATH}{NOBODY}"
     headers = {"User-Agent": f"seedvr-cli/{__version__}", "Accept-Encoding": ACCEPTED}
     if key is not None:
@@ -54,18 +81,15 @@ async def check_gateway(
     try:
         transport.prepare(base_url)
         async with asyncio.timeout(seconds):
-            reply = await transport.exchange("GET", url, headers, None, seconds=seconds, largest=LARGEST_ANSWER)
+            return await transport.exchange("GET", url, headers, None, seconds=seconds, largest=LARGEST_ANSWER)
     except Unfit as error:
-        return [Check("gateway", "problem", f"{base_url} cannot be asked: {error}")]
+        return Check("gateway", "problem", f"{base_url} cannot be asked: {error}")
     except TimeoutError:
-        return [_unreached(base_url, f"no answer in {seconds:g} seconds")]
+        return _unreached(base_url, f"no answer in {seconds:g} seconds")
     except (Unsent, Lost) as error:
-        return [_unreached(base_url, _hidden(str(error), key))]
+        return _unreached(base_url, _hidden(str(error), key))
     finally:
         await transport.aclose()
-    if observe:
-        observe(f"GET {url} -> HTTP {reply.status}")
-    return [_judge(base_url, reply, key), _check_clock(reply.headers, now())]
 
 
 def check_certificates() -> Check:

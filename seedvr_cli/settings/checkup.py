@@ -8,7 +8,7 @@ from seedvr_cli.settings.file import load, read_document
 from seedvr_cli.settings.folders import config_file
 from seedvr_cli.settings.key import find_key
 from seedvr_cli.settings.profile import Settings
-from seedvr_cli.values.checkup import Check
+from seedvr_cli.values.checkup import Check, CheckState
 from seedvr_cli.values.errors import KeyMissing, UsageError
 
 # Whoever else may read or write the file.
@@ -24,13 +24,26 @@ def check_config(profile: str | None = None) -> Check:
             load(name)
     except UsageError as error:
         return Check("config", "problem", error.message, error.hint)
+    beside = _told(chosen)
+    state: CheckState = "warning" if chosen.project and chosen.project.distrust else "ok"
     if not os.path.exists(path):
-        return Check("config", "ok", f"there is no config file ({path}); profile {chosen.profile}")
+        return Check("config", state, f"there is no config file ({path}); profile {chosen.profile}{beside}")
     mode = stat.S_IMODE(os.stat(path).st_mode)
     if os.name != "nt" and mode & OTHERS:
         who = f"others may get at it (mode {mode:04o})"
-        return Check("config", "warning", f"{path} [{chosen.profile}]: {who}", f"chmod 600 {shlex.quote(path)}")
-    return Check("config", "ok", f"{path} [{chosen.profile}]")
+        return Check("config", "warning", f"{path} [{chosen.profile}]: {who}{beside}", f"chmod 600 {shlex.quote(path)}")
+    return Check("config", state, f"{path} [{chosen.profile}]{beside}")
+
+
+def _told(chosen: Settings) -> str:
+    """What a project's file adds."""
+    project = chosen.project
+    if project is None:
+        return ""
+    if project.distrust:
+        return f"; project file {project.path} is not read: {project.distrust}"
+    names = ", ".join([*(["profile"] if project.profile else []), *project.values]) or "nothing"
+    return f"; project file {project.path} sets {names}"
 
 
 def check_key_origin(

@@ -7,29 +7,33 @@ from typing import Any
 
 from seedvr_cli.settings.folders import config_file
 from seedvr_cli.settings.known import SETTINGS, setting_name
-from seedvr_cli.settings.profile import Settings
+from seedvr_cli.settings.profile import Project, Settings
+from seedvr_cli.settings.project import find_project, with_project
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.options import read
 from seedvr_cli.values.words import nearest
 
 
 def load(profile: str | None = None) -> Settings:
-    """The settings of a profile (the flag, SEEDVR_PROFILE, or `default`); UsageError for a bad file, name or value."""
-    path = config_file()
-    name = profile or os.environ.get("SEEDVR_PROFILE") or "default"
-    document = read_document(path)
-    for other, table in document.items():
-        if not isinstance(table, dict):
-            raise UsageError(f"{path}: {other!r} stands outside a profile such as [default]")
-    if name not in document:
-        if name != "default":
-            raise UsageError(f"--profile: {path} has no profile {name!r}{nearest(name, document)}")
-        return Settings(name, path)
-    values, written = {}, {}
-    for text, value in document[name].items():
-        key = setting_name(text, f"{path}, [{name}]")
-        values[key], written[key] = SETTINGS[key].read(value, f"{path}, [{name}] {text}"), value
-    return Settings(name, path, values, written)
+    """The settings of a profile, and those of the project's file over them; UsageError for a bad file, name or value.
+
+    The profile is that of the flag, of SEEDVR_PROFILE, of the project's file, or `default`.
+    """
+    project = find_project()
+    name, chosen_by = chosen_profile(profile, project)
+    settings = _profile(config_file(), name, chosen_by)
+    return settings if project is None else with_project(settings, project)
+
+
+def chosen_profile(given: str | None, project: Project | None) -> tuple[str, str]:
+    """The name of the profile that is in use, and what says so."""
+    if given:
+        return given, "--profile"
+    if variable := os.environ.get("SEEDVR_PROFILE"):
+        return variable, "SEEDVR_PROFILE"
+    if project is not None and project.profile:
+        return project.profile, project.path
+    return "default", "default"
 
 
 def read_document(path: str) -> dict[str, Any]:
@@ -41,16 +45,26 @@ def read_document(path: str) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    import tomllib  # late: many have no file
+    from seedvr_cli.settings.text import parse  # late: many have no file
 
-    try:
-        return tomllib.loads(content.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: {error}", hint="mend it by hand; 'seedvr config path' prints where it is") from error
-    except RecursionError as error:
-        raise UsageError(f"{path}: it is nested too deep") from error
-    except ValueError as error:
-        raise UsageError(f"{path}: it has a number of thousands of digits") from error
+    return parse(path, content)
+
+
+def _profile(path: str, name: str, chosen_by: str) -> Settings:
+    document = read_document(path)
+    for other, table in document.items():
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: {other!r} stands outside a profile such as [default]")
+    if name not in document:
+        if name != "default":
+            raise UsageError(f"{chosen_by}: {path} has no profile {name!r}{nearest(name, document)}",
+                             hint="'seedvr config profiles' lists them")  # fmt: skip
+        return Settings(name, path)
+    values, written = {}, {}
+    for text, value in document[name].items():
+        key = setting_name(text, f"{path}, [{name}]")
+        values[key], written[key] = SETTINGS[key].read(value, f"{path}, [{name}] {text}"), value
+    return Settings(name, path, values, written)
 
 
 def find_base_url(settings: Settings, given: str | None = None) -> str:
@@ -84,12 +98,12 @@ def store(profile: str, name: str, value: Any) -> str:
         table.pop(written, None)
     else:
         table[written] = value
-    _write(path, tomlkit.dumps(document))
+    write(path, tomlkit.dumps(document))
     return path
 
 
-def _write(path: str, text: str) -> None:
-    """Whole or not at all; through a link of a dotfile manager, not over it."""
+def write(path: str, text: str) -> None:
+    """Whole or not at all, mode 0600; through a link of a dotfile manager, not over it."""
     import tempfile
 
     target = os.path.realpath(path)

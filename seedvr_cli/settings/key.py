@@ -7,6 +7,7 @@ from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import KeyMissing, UsageError
 
 KEY_VARIABLES = ("SEEDVR_API_KEY", "PIXAZO_API_KEY")
+KEYRING = "the keyring"
 VENDOR_KEY_FILE = "~/.pixazo/api-key"
 # Seconds that an api-key-command may take: it may ask for a passphrase.
 KEY_COMMAND_SECONDS = 60
@@ -20,7 +21,9 @@ seen_keys: set[str] = set()
 def find_key(
     settings: Settings, key_file: str | None = None, *, seconds: float = KEY_COMMAND_SECONDS
 ) -> tuple[str, str]:
-    """The API key and where it comes from, in the order of cli.md; KeyMissing where there is none.
+    """The API key and where it comes from, in the order of cli.md, with the keyring after the config file.
+
+    KeyMissing where there is none.
 
     `seconds` is how long a command may take that prints it.
     """
@@ -33,6 +36,10 @@ def find_key(
         return str(settings.values["api-key"]), f"{settings.path} [{settings.profile}]"
     if command := settings.values.get("api-key-command"):
         return check_key(_run_key_command(command, seconds), "api_key_command"), "api_key_command"
+    from seedvr_cli.settings.key_store import read_key  # late: most have their key elsewhere
+
+    if (stored := read_key(settings.profile)) is not None:
+        return check_key(stored, KEYRING), KEYRING
     vendor = os.path.expanduser(VENDOR_KEY_FILE)
     if os.path.isfile(vendor):
         return check_key(_read_key_file(vendor, VENDOR_KEY_FILE), VENDOR_KEY_FILE), VENDOR_KEY_FILE

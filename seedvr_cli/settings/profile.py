@@ -1,4 +1,4 @@
-"""A profile: what a user has stored under one name."""
+"""A profile: what a user has stored under one name, and what a project's file puts over it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,16 +8,35 @@ from seedvr_cli.values.options import OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
+class Project:
+    """What a project's file sets, by flag name, parsed, and the profile that it names.
+
+    `distrust` is why nothing of it is read, where that is so.
+    """
+
+    path: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    written: Mapping[str, Any] = field(default_factory=dict)
+    profile: str | None = None
+    distrust: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """A profile's stored values by flag name, parsed; `written` has them as they stand in the file, to be shown."""
+    """The stored values that hold, by flag name, parsed.
+
+    `written` has those of the user's profile as they stand in the file, to be shown; `project` is the file that goes
+    before it, if there is one.
+    """
 
     profile: str
     path: str
     values: Mapping[str, Any] = field(default_factory=dict)
     written: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    project: Project | None = field(default=None, compare=False)
 
     def choose(self, name: str, given: Any, *circumstances: str) -> Any:
-        """What was given, else the profile's value, else the default in these circumstances."""
+        """What was given, else the stored value, else the default in these circumstances."""
         if given is not None:
             return given
         return self.values[name] if name in self.values else OPTIONS[name].default_in(*circumstances)

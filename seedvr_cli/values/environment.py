@@ -10,6 +10,7 @@ OWN_VARIABLES: Mapping[str, str] = {
     "SEEDVR_PROFILE": "A profile of the config file, as --profile.",
     "SEEDVR_LEDGER_URL": "The ledger that machines share: postgresql://..., s3://..., gs:// or az://.",
     "SEEDVR_HOME": "One folder for config, state and cache.",
+    "SEEDVR_NO_PROJECT": "1: no project file (seedvr.toml) is read.",
 }
 # What other programs read as well.
 COMMON_VARIABLES: Mapping[str, str] = {

@@ -8,7 +8,7 @@ flags of the table, and parses nothing.
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from seedvr_cli.values.catalog import ENDPOINTS, WEBHOOK_MODES, Endpoint
 from seedvr_cli.values.errors import UsageError
@@ -35,8 +35,9 @@ class Option:
     `parse` makes a value of text from a shell, or of a TOML or JSON value; it raises ValueError. `default` is the value
     where nothing was given, `defaults` its exceptions by circumstance (`video`, `sandbox`). `is_stored`: a config file
     may have it; `is_of_item`: a list's line may have it for itself. `words` are all that it takes, where they are few,
-    `limits` the smallest and the largest number. `meaning` says in a sentence what a stored value does, where no flag
-    does. `show` writes a value as it would be given.
+    `limits` the smallest and the largest number. `meaning` says in a sentence what a stored value does. `show` writes a
+    value as it would be given. `in_project`: whether a project's file may have it, or only make it lower, as a cap that
+    a user has set is not for others to raise.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Option:
     is_of_item: bool = False
     words: tuple[str, ...] = ()
     meaning: str = ""
+    in_project: Literal["no", "yes", "lower"] = "no"
     limits: tuple[float, float] | None = None
     show: Callable[[Any], str] = str
 
@@ -105,36 +107,61 @@ def _all_options() -> Iterable[Option]:
     yield _model_option()
     yield from map(_parameter_option, dict.fromkeys(one.flag for _, one in _parameters() if one.flag))
     yield Option("param", _params, is_stored=False, is_of_item=True)
-    yield Option("webhook", _webhook, is_of_item=True)
-    yield _word_option("webhook-mode", *WEBHOOK_MODES, is_of_item=True)
+    yield Option("webhook", _webhook, is_of_item=True, meaning="The gateway calls it with the result.")
+    yield _word_option("webhook-mode", *WEBHOOK_MODES, is_of_item=True, meaning="Called once at the end, or each time.")
     yield Option("key", _name, is_stored=False, is_of_item=True)
-    yield Option("output", parse_text, is_of_item=True)
-    yield _switch("overwrite")
-    yield Option("max-filesize", _size, LARGEST_RESULT, show=_show_size)
-    yield _switch("recursive")
-    yield Option("jobs", _count, 16, limits=(1, MOST_JOBS))
+    yield Option("output", parse_text, is_of_item=True, meaning="Where results go.", in_project="yes")
+    yield _switch("overwrite", meaning="Replace a file that is in the way.")
     yield Option(
-        "poll-interval", _positive_duration, 5.0, {"sandbox": 0.25, "listen": 60.0}, show="{:g}".format
-    )  # it is quick, and does not mind
-    yield Option("timeout", _duration, 30 * 60.0, {"video": 2 * 3600.0}, show=_show_duration)
-    yield Option("max-cost", _usd)
-    yield Option("max-cost-per-day", _usd, meaning="What all runs of a day may cost.")
-    yield Option("rate", _rate)
-    yield _switch("json")
-    yield _switch("quiet")
-    yield _switch("verbose")
-    yield _word_option("progress", *PROGRESS, default="auto")
-    yield Option("rows", _rows, 10, limits=(0, MOST_ROWS))
-    yield _switch("title")
-    yield _switch("bell")
-    yield Option("base-url", _base_url, DEFAULT_BASE_URL)
-    yield Option("public-url", _public_url)
+        "max-filesize",
+        _size,
+        LARGEST_RESULT,
+        show=_show_size,
+        meaning="Refuse a result that is larger.",
+        in_project="lower",
+    )
+    yield _switch("recursive", meaning="Look into the folders of a folder.")
+    yield Option("jobs", _count, 16, limits=(1, MOST_JOBS), meaning="Jobs in flight at once.", in_project="yes")
+    yield Option(
+        "poll-interval",
+        _positive_duration,
+        5.0,
+        {"sandbox": 0.25, "listen": 60.0},  # it is quick, and does not mind
+        show="{:g}".format,
+        meaning="Seconds between two polls of a job, at most.",
+        in_project="yes",
+    )
+    yield Option(
+        "timeout",
+        _duration,
+        30 * 60.0,
+        {"video": 2 * 3600.0},
+        show=_show_duration,
+        meaning="Stop waiting, not the job.",
+        in_project="yes",
+    )
+    yield Option("max-cost", _usd, meaning="What a run may cost, in US dollars.", in_project="lower")
+    yield Option("max-cost-per-day", _usd, meaning="What all runs of a day may cost.", in_project="lower")
+    yield Option("rate", _rate, meaning="Submissions a second, at the most.", in_project="yes")
+    yield _switch("json", meaning="One JSON object a line.")
+    yield _switch("quiet", meaning="Nothing but errors on standard error.")
+    yield _switch("verbose", meaning="Say more on standard error.")
+    yield _word_option("progress", *PROGRESS, default="auto", meaning="How progress is shown.")
+    yield Option("rows", _rows, 10, limits=(0, MOST_ROWS), meaning="Jobs that the live display shows, at most.")
+    yield _switch("title", meaning="Put the progress into the terminal's title.")
+    yield _switch("bell", meaning="Ring the terminal's bell at the end.")
+    yield Option("base-url", _base_url, DEFAULT_BASE_URL, meaning="The gateway's address.")
+    yield Option("public-url", _public_url, meaning="What 'seedvr listen' is reached by from outside.")
     yield Option("upload", _object_url, meaning="The bucket through which the gateway reads your own files.")
     yield Option("upload-endpoint", _webhook, meaning="The bucket's server, where it is not Amazon's.")
     yield Option("upload-region", parse_text, meaning="The bucket's region.")
     yield Option("upload-command", _command, meaning="A program that uploads a file and prints its URL.")
-    yield _switch("keep-upload")
-    yield replace(_switch("keep-metadata"), default=True)
+    yield _switch("keep-upload", meaning="Leave what was uploaded where it is.")
+    yield replace(
+        _switch("keep-metadata", meaning="Carry EXIF, profile, XMP and IPTC to the result."),
+        default=True,
+        in_project="yes",
+    )
 
 
 def _parameters() -> list[tuple[Endpoint, Parameter]]:
@@ -165,6 +192,8 @@ def _parameter_option(flag: str) -> Option:
         is_of_item=True,
         words=SWITCH_WORDS if "boolean" in kinds else words,
         limits=limits_of([parameter for _, parameter in owners]),
+        meaning=_meaning(owners),
+        in_project="no" if kinds & {"url", "events", "text"} else "yes",  # whom the gateway calls is the user's alone
     )
 
 
@@ -172,6 +201,17 @@ def limits_of(parameters: Iterable[Parameter]) -> tuple[float, float] | None:
     """The smallest and the largest number that one of them takes; None where they take no numbers."""
     limits = [(one.minimum, one.maximum) for one in parameters if one.minimum is not None and one.maximum is not None]
     return (min(low for low, _ in limits), max(high for _, high in limits)) if limits else None
+
+
+def _meaning(owners: Iterable[tuple[Endpoint, Parameter]]) -> str:
+    """The catalog's note as a sentence; where there are several, with the kind or the model that each is about."""
+    notes = dict.fromkeys(one.note for _, one in owners)
+    if len(notes) == 1:
+        return "".join(f"{note[:1].upper()}{note[1:]}." for note in notes)
+    kinds = {(f"{endpoint.kind}s", one.note): None for endpoint, one in owners}
+    models = {(endpoint.model.upper(), one.note): None for endpoint, one in owners}
+    about = kinds if len({kind for kind, _ in kinds}) == len(kinds) else models
+    return " ".join(f"{whom[:1].upper()}{whom[1:]}: {note}." for whom, note in about)
 
 
 def _taken(owners: Iterable[tuple[Endpoint, Parameter]]) -> str:
@@ -192,23 +232,23 @@ def _model_option() -> Option:
             raise ValueError(f"{show(value)} is not one of {', '.join(words)}")
         return value.lower()
 
-    return Option("model", parse, is_of_item=True, words=words)
+    return Option("model", parse, is_of_item=True, words=words, meaning="Which model.", in_project="yes")
 
 
-def _word_option(name: str, *words: str, default: str | None = None, is_of_item: bool = False) -> Option:
+def _word_option(name: str, *words: str, default: str | None = None, is_of_item: bool = False, meaning: str) -> Option:
     def parse(value: Any) -> str:
         if not isinstance(value, str) or value.lower() not in words:
             raise ValueError(f"{show(value)} is not one of {', '.join(words)}")
         return value.lower()
 
-    return Option(name, parse, default, is_of_item=is_of_item, words=words)
+    return Option(name, parse, default, is_of_item=is_of_item, words=words, meaning=meaning)
 
 
-def _switch(name: str) -> Option:
+def _switch(name: str, *, meaning: str) -> Option:
     def parse(value: Any) -> bool:
         return parse_boolean(value if isinstance(value, bool) else _number(value))
 
-    return Option(name, parse, default=False, words=SWITCH_WORDS)
+    return Option(name, parse, default=False, words=SWITCH_WORDS, meaning=meaning)
 
 
 def _params(value: Any) -> dict[str, Any]:

@@ -112,6 +112,8 @@ OWN_FLAGS = {
     "set": "--quiet --profile",
     "unset": "--quiet --profile",
     "list": "--json --profile",
+    "profiles": "--json",
+    "edit": "",
     "path": "",
 }
 

@@ -264,4 +264,4 @@ def test_what_is_installed(look):
     """The extras are listed, those that are missing apart."""
     hide = "find = s.find_spec\ns.find_spec = lambda name: None if name == 'av' else find(name)\n"
     message = look("--sandbox", inject=hide)[0]["extras"]["message"]
-    assert message == "installed: fast, socks, postgres, bucket, watch; not installed: video"
+    assert message == "installed: fast, socks, postgres, bucket, watch, keyring; not installed: video"

@@ -188,7 +188,7 @@ def test_a_terminal_has_colours(env, is_painted, bench):
     with Screen([*SEEDVR, "config", "--help"], env=bench.environment(env=env), cwd=bench.work, rows=40) as shown:
         assert shown.end() == 0
         assert (b"\x1b[36m" in shown.raw) is is_painted
-        assert "set    Store a default." in shown.text
+        assert "set       Store a default." in shown.text
 
 
 # The examples.

@@ -107,6 +107,22 @@ def test_reading_the_config_does_not_load_its_writer(tmp_path, loads):
     assert packages(modules) & HEAVY - packages(loaded_by_python(tmp_path)) == set()
 
 
+def test_the_keyring_is_loaded_where_a_key_is_looked_for_there(tmp_path, loads):
+    """Neither help nor a dry run, nor a command whose key stands elsewhere, loads the keyring's library."""
+    for words in (("config", "--help"), ("image", "--dry-run", URL), ("config", "path")):
+        assert "keyring" not in packages(loads(*words)[0])
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.toml").write_text('[default]\napi-key = "k-0123456789"\n')
+    assert "keyring" not in packages(imported(tmp_path, "-m", "seedvr_cli", "config", "list")[0])
+    assert "keyring" in packages(loads("config", "list")[0])
+
+
+def test_without_a_projects_file_nothing_is_read_for_it(loads):
+    """Looking for a project's file loads no reader of such files."""
+    modules, _ = loads("image", "--dry-run", URL)
+    assert {"tomllib", "seedvr_cli.settings.text"} & modules == set()
+
+
 def test_listing_jobs_loads_no_network(loads):
     """`status` without ids reads the ledger, asks nobody and waits for nobody."""
     modules, _ = loads("status")

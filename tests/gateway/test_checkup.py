@@ -9,10 +9,18 @@ import httpx
 import pytest
 from fakes.transport import BASE, HTML, KEY, NOW, Script, answer, refusal
 
-from seedvr_cli.gateway.checkup import check_carrier, check_certificates, check_gateway, check_proxy
+from seedvr_cli.gateway.checkup import check_carrier, check_certificates, check_gateway, check_proxy, verify_key
 from seedvr_cli.gateway.environment import CERTIFICATES, PROXIES
 from seedvr_cli.gateway.httpx_transport import HttpxTransport
 from seedvr_cli.values.catalog import KEY_HEADER, STATUS_PATH
+from seedvr_cli.values.errors import GatewayError, KeyRefused, NetworkError
+
+
+def verify(reply):
+    """Nothing where the gateway that answers so takes the key."""
+    transport = lambda: HttpxTransport(httpx.MockTransport(Script(reply)))  # noqa: E731
+    asyncio.run(verify_key(BASE, KEY, seconds=5, connect=transport))
+
 
 NOT_FOUND = refusal("Not Found", "no such job")
 
@@ -71,6 +79,37 @@ def test_other_answers_say_what_to_do(status, body, state, says):
     check = look(answer(status, body))[0]["gateway"]
     assert check.state == state
     assert says in f"{check.message} {check.hint}"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_refused_is_an_error(status):
+    """Whether the gateway takes a key is asked by the same question; a refusal shows no key."""
+    with pytest.raises(KeyRefused, match=f"HTTP {status}") as caught:
+        verify(answer(status, refusal()))
+    assert KEY not in str(caught.value)
+
+
+def test_a_key_that_is_taken():
+    """That there is no such job, or no money for it, is said to whom the gateway knows."""
+    verify(answer(404, NOT_FOUND))
+    verify(answer(402, refusal()))
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (answer(404, HTML), GatewayError),
+        (answer(302, b""), GatewayError),
+        (answer(429, refusal()), GatewayError),
+        (answer(500, HTML), GatewayError),
+        (httpx.ConnectError("refused"), NetworkError),
+    ],
+)
+def test_a_gateway_that_does_not_say_whether_it_takes_the_key(reply, error):
+    """Any other answer, or none, says nothing of the key; both errors are of code 5."""
+    with pytest.raises(error) as caught:
+        verify(reply)
+    assert caught.value.exit_code == 5
 
 
 def test_a_gateway_that_is_away_is_a_problem():

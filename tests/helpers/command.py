@@ -36,6 +36,7 @@ def clean_environment(home: Path, env: Mapping[str, str | None] | None = None) -
         "HOME": str(home),
         "SEEDVR_HOME": str(home),
         "TERM": "xterm-256color",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",  # the developer's own is no test's
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
     }
     for name, value in (env or {}).items():

@@ -23,7 +23,13 @@ def prepare(bench: Bench, url: str) -> dict[str, str]:
     Path(bench.work, "big").mkdir()
     bench.configure("[default]\nscale = 2\n")
     return bench.environment(
-        env={"SEEDVR_BASE_URL": url, "LC_ALL": "C.UTF-8", "COLUMNS": "80", "PATH": path_with_seedvr(bench.home)}
+        env={
+            "SEEDVR_BASE_URL": url,
+            "LC_ALL": "C.UTF-8",
+            "COLUMNS": "80",
+            "EDITOR": "true",
+            "PATH": path_with_seedvr(bench.home),
+        }
     )
 
 

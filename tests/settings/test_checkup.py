@@ -45,6 +45,22 @@ def test_a_config_file_that_is_wrong_is_a_problem(text, says):
     assert (check.state, says in check.message) == ("problem", True), check
 
 
+def test_a_projects_file_is_told_with_what_it_sets(tmp_path, monkeypatch):
+    """What a project's file sets is told by name; one that is not read is a warning, with and without a config file."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "seedvr.toml"
+    file.write_text("jobs = 2\nprofile = 'default'\n")
+    assert check_config().message.endswith(f"; project file {file} sets profile, jobs")
+    file.write_text("")
+    assert check_config().message.endswith("sets nothing")
+    if os.name != "nt":
+        file.chmod(0o666)
+        assert (check_config().state, "is not read: everybody" in check_config().message) == ("warning", True)
+        write("[default]\n")
+        os.chmod(config_file(), 0o600)
+        assert (check_config().state, "is not read: everybody" in check_config().message) == ("warning", True)
+
+
 def test_a_profile_has_to_be_there():
     """A profile that the file does not have is a problem; one that it has is named."""
     write("[default]\n[work]\n")
