@@ -167,6 +167,7 @@ class MoneyOptions(Group):
     dry_run: o.DryRun = False
     yes: o.Yes = False
     new: o.New = False
+    if_changed: o.IfChanged = False
     retry_failed: o.RetryFailed = False
 
 
