@@ -157,6 +157,7 @@ def test_a_name_of_the_users_own_stands_for_any_url(run, sandbox, origin):
     assert run("image", one, "--key", "mine", "--if-changed", to=sandbox).rc == 0
     assert run("image", two, "--key", "mine", "--if-changed", to=sandbox).rc == 0
     assert (sandbox.accepted(one), sandbox.accepted(two)) == (1, 0)
+    assert LINE not in run("image", two, "--key", "mine", "--check", to=sandbox).stderr
     origin.put("/a.jpg", LARGER, ETag='"3"')
     assert run("image", one, "--key", "mine", "--if-changed", to=sandbox).rc == 0
     assert sandbox.accepted(one) == 2

@@ -110,7 +110,8 @@ def test_it_is_looked_at_where_no_check_is(house, at):
     """--if-changed looks at each source, and refuses what has changed and is none, but not what it only looks at."""
     _, gateway = at(NetworkError("gone"), check="none", if_changed=True)
     assert (len(gateway.submitted), house.jobs()[0].seen) == (1, None)
-    at(V1, check="none", if_changed=True)
+    _, gateway = at(V1, check="none", if_changed=True)
+    assert gateway.peeked == [SOURCE]
     refused, gateway = at(V2, check="files", if_changed=True, head=b"<html>")
     assert (type(refused.error), gateway.submitted) == (SourceRefused, [])
     _, gateway = at(V2, check="none", if_changed=True, head=b"<html>", submits=[queued("job-2")])
@@ -124,6 +125,18 @@ def test_new_and_no_look_ask_nobody(house, at):
     assert gateway.peeked == []
     _, gateway = at(V2, check="none", new=True, submits=[queued("job-2")], polls=[completed("job-2")])
     assert (gateway.peeked, len(gateway.submitted)) == ([], 1)
+    _, gateway = at(V3, new=True, submits=[queued("job-3")], polls=[completed("job-3")])
+    assert (gateway.peeked, len(gateway.submitted), notices(house)) == ([SOURCE], 1, [])
+
+
+def test_a_file_of_this_machine_is_known_by_its_content(house, go):
+    """What stands on this disk is not asked for anywhere: under one key it is the same."""
+    path = house.folder / "a.png"
+    path.write_bytes(PICTURE)
+    for _ in range(2):
+        gateway = ScriptedGateway()
+        (outcome,) = go(gateway, house.purchases(str(path), local_files=True), check="all", if_changed=True)
+        assert (outcome.error, gateway.peeked) == (None, [])
 
 
 def test_the_cap_holds(house, at):
