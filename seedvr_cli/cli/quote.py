@@ -94,7 +94,8 @@ def ask_before(
 ) -> None:  # fmt: skip
     """Before a run whose list price passes a dollar, on a terminal, ask; what the ledger knows costs nothing.
 
-    `looks` are what was seen of the sources. With --if-changed all that stands at a URL may have to be paid for again.
+    `looks` are what was seen of the sources. With --if-changed all that stands at a URL may have to be paid for again,
+    and of a list with -f same it is not known yet what the ledger has.
     """
     if not may_ask(common, yes=yes):
         return

@@ -1,4 +1,4 @@
-"""-f and the ending of an explicit name say the same thing, or one of them says it alone."""
+"""-f and an explicit name's ending say the same, or one of them says it alone; `same` is what the source is."""
 
 import os
 
