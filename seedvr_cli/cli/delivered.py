@@ -34,7 +34,7 @@ def tell_delivered(common: "Common", prospects: "Sequence[Prospect]", policy: "P
     left, paths = tell_apart(prospects, known)
     if left:
         return False
-    if policy.compares:
+    if policy.looks_again:
         from seedvr_cli.cli.changed import outdated
         from seedvr_cli.ledger.glance import counting_jobs
 

@@ -182,7 +182,7 @@ def _followed(common: Common, prospects: Iterable[Prospect]) -> Iterator[Prospec
 
 
 def _outdated(common: Common, prospects: Sequence[Prospect], jobs: Mapping[str, Job], policy: Policy) -> set[str]:
-    if not policy.compares:
+    if not policy.looks_again:
         return set()
     from seedvr_cli.cli.changed import outdated
 

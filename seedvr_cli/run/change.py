@@ -28,7 +28,7 @@ async def outdated_job(item: Purchase, run: RunState) -> Job | None:
     nothing. LedgerError where the ledger is not to be had.
     """
     policy, request = run.policy, item.request
-    if not policy.compares or policy.new or not is_at_url(request):
+    if not policy.looks_again or policy.new or not is_at_url(request):
         return None
     outdated: Job | None = None
     seen: Version | None = None

@@ -90,7 +90,7 @@ class Engine:
         try:
             async for planned in work:
                 chunk = await follow(planned, self._state.gateway)
-                left = await self._skim(chunk) if self._policy.skim and not self._policy.compares else chunk
+                left = await self._skim(chunk) if self._policy.skim and not self._policy.looks_again else chunk
                 for one in await self._refuse(left) if self._state.is_closed else left:
                     await self._room.acquire()
                     self._start(one)

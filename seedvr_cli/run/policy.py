@@ -26,7 +26,7 @@ class Policy:
     `keep_metadata` carries those of sources on this machine to the results, `embed` writes the request there.
     `sidecar`: the JSON object is written beside each result; `compare`: before and after as a picture, and `preview`
     shows them. `upload` is where files of this machine go, so that the gateway can read them.
-    `skim` passes over delivered items of a list without a closer look than name, size and time, unless `compares`.
+    `skim` passes over delivered items of a list without a closer look than name, size and time, unless `looks_again`.
     """
 
     jobs: int = OPTIONS["jobs"].default
@@ -62,7 +62,7 @@ class Policy:
         return self.sidecar or self.compare or self.preview
 
     @property
-    def compares(self) -> bool:
+    def looks_again(self) -> bool:
         """Whether what stands at the URLs of sources that are paid for is compared with what was paid for."""
         return self.if_changed or self.check == "all"
 
