@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fakes.gateway import FakeGateway, Script
+from fakes.origin import Origin
 from helpers.bucket import moto
 from helpers.command import Bench, Done
 from helpers.places import DATA
@@ -140,6 +141,14 @@ def gateway() -> Iterator[Callable[..., FakeGateway]]:
     for fake in made:
         fake.close()
     assert [error for fake in made for error in fake.errors] == []
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    """A server of sources."""
+    made = Origin()
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=[HttpxTransport, CurlTransport])

@@ -36,6 +36,7 @@ def apply(
     from seedvr_cli.cli.upscale import has_uploads, make_policy, result_form, what_is_checked
     from seedvr_cli.plan.plan_file import Plan
     from seedvr_cli.plan.wishes import Wishes
+    from seedvr_cli.run.change import changed_since
     from seedvr_cli.values.catalog import ENDPOINTS
     from seedvr_cli.values.errors import UsageError
 
@@ -46,7 +47,9 @@ def apply(
         raise UsageError(f"{plan} is for {totals.gateway}, and this would go to {settled.gateway_name}",
                          hint="--base-url, or --sandbox")  # fmt: skip
     wishes = Wishes(next(iter(ENDPOINTS.values())), {}, local_files=settled.is_local, uploads=has_uploads(settled))
-    money = MoneyOptions(max_cost=max_cost, yes=yes, retry_failed=totals.retry_failed)
+    money = MoneyOptions(
+        max_cost=max_cost, yes=yes, retry_failed=totals.retry_failed, if_changed=totals.if_changed
+    )  # fmt: skip
     policy = make_policy(settled, "video", OutputOptions(), waiting, submitting, money)
     count = sum(1 for _ in planned.prospects(wishes))  # so that all of it is right before anything is submitted
     check = what_is_checked(settled, waiting_for=count, given=submitting.check, money=money)
@@ -54,6 +57,9 @@ def apply(
 
     async def find_work(session: "Session") -> Workload:
         await prepare_claims(settled, session, policy)
+        changed = await changed_since(planned.requests(wishes), session.gateway)
+        if changed is not None:
+            raise UsageError(f"{changed} has changed since the plan was made", hint="make the plan anew")
         ask_before(settled, planned.prospects(wishes), policy, yes=yes)
         return Workload(chunks(planned.prospects(wishes)), count)
 

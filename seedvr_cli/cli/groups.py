@@ -211,6 +211,7 @@ class MoneyOptions(Group):
     plan: o.Plan = None
     yes: o.Yes = False
     new: o.New = False
+    if_changed: o.IfChanged = False
     retry_failed: o.RetryFailed = False
 
 

@@ -121,6 +121,9 @@ Plan = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask before a run that costs more than a dollar.")]
 New = Annotated[bool, typer.Option("--new", help="Pay again, whatever the ledger says.")]
+IfChanged = Annotated[
+    bool, typer.Option("--if-changed", help="Pay again for what has changed at its URL since it was paid for.")
+]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Submit again what ended FAILED.")]
 
 # How fast, and how long.

@@ -95,21 +95,24 @@ def upscale(
         return print_requests(common, prospects, policy)
     if money.plan is not None:
         return write_plan(common, prospects, policy, money.plan)
-    if form == "paths" and not policy.new and not policy.wants_more and tell_delivered(common, prospects):
+    if form == "paths" and not policy.new and not policy.wants_more and tell_delivered(common, prospects, policy):
         return 0
     from seedvr_cli.cli.failed_file import Failures
     from seedvr_cli.cli.session import Workload, prepare_claims, run_work
+    from seedvr_cli.run.follow import follow
     from seedvr_cli.run.preflight import look_at_all
 
     failures = Failures(sources.failed_file)
 
     async def find_work(session: "Session") -> Workload:
         await prepare_claims(common, session, policy)
+        known = await follow(prospects, session.gateway)
         looks = None
         if request.kind == "video" and policy.check == "all" and may_ask(common, yes=money.yes):  # what it costs, then
-            looks = await look_at_all({one.index: one.item().request for one in prospects}, session.gateway)
-        ask_before(common, prospects, policy, yes=money.yes, looks=looks)
-        return Workload.of(prospects)
+            some = {one.index: one.item().request for one in known if one.trouble is None}
+            looks = await look_at_all(some, session.gateway)
+        ask_before(common, known, policy, yes=money.yes, looks=looks)
+        return Workload.of(known)
 
     return run_work(common, policy, form, find_work, failures)
 
@@ -147,6 +150,7 @@ def make_policy(
         wait=not submitting.no_wait,
         download=not waiting.no_download,
         new=money.new,
+        if_changed=money.if_changed,
         retry_failed=money.retry_failed,
         fail_fast=submitting.fail_fast,
         skip_claimed=submitting.skip_claimed,

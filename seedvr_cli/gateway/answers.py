@@ -10,6 +10,7 @@ from seedvr_cli.values.answer import Answer, Stream
 from seedvr_cli.values.errors import RangeRefused
 from seedvr_cli.values.redaction import without_queries
 from seedvr_cli.values.schedule import parse_timestamp
+from seedvr_cli.values.version import Version
 
 # Characters of an error body that are worth a line.
 LONGEST_MESSAGE = 300
@@ -123,7 +124,7 @@ def _without_media(output: Any) -> Any:
 def read_stream(incoming: Incoming, offset: int) -> Stream:
     """A body that was asked for from `offset` on, and where it really begins."""
     headers = incoming.headers
-    encoded = headers.get("content-encoding", "identity").lower() not in {"", "identity"}
+    encoded = _is_encoded(headers)
     length = read_number(headers.get("content-length", ""))
     total = None if encoded else length
     begin = 0
@@ -137,6 +138,22 @@ def read_stream(incoming: Incoming, offset: int) -> Stream:
     etag = headers.get("etag")
     strong = etag if etag and not etag.startswith("W/") and not encoded else None
     return Stream(begin, total, strong, incoming.chunks)
+
+
+def read_version(incoming: Incoming) -> Version:
+    """Which version of a file an answer is about; what is encoded on its way does not tell the file's length."""
+    headers = incoming.headers
+    is_part = incoming.status == 206
+    length = headers.get("content-range", "").rpartition("/")[2] if is_part else headers.get("content-length", "")
+    return Version(
+        headers.get("etag") or None,
+        None if _is_encoded(headers) else read_number(length),
+        headers.get("last-modified") or None,
+    )
+
+
+def _is_encoded(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-encoding", "identity").lower() not in {"", "identity"}
 
 
 def read_number(text: str) -> int | None:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from urllib.parse import quote, urljoin, urlsplit
 
 from seedvr_cli import __version__
-from seedvr_cli.gateway.answers import excerpt, parse_answer, read_json, read_stream, with_texts
+from seedvr_cli.gateway.answers import excerpt, parse_answer, read_json, read_stream, read_version, with_texts
 from seedvr_cli.gateway.encoding import ACCEPTED
 from seedvr_cli.gateway.transport import Incoming, Lost, Reply, Transport, Unfit, Unreachable, Unsent
 from seedvr_cli.values.answer import Answer, Peek, Stream
@@ -212,24 +212,29 @@ class Gateway:
         except Unsent as error:
             raise DeliveryError(f"the gateway names a media URL that cannot be read: {_shown(url)}") from error
 
-    async def peek(self, url: str, count: int) -> Peek:
-        """The first bytes of a source, as the gateway would be given them: without the key. Raises NetworkError."""
+    async def peek(self, url: str, count: int, *, seconds: float = MEDIA_SECONDS) -> Peek:
+        """The first bytes of a source, as the gateway would be given them: without the key.
+
+        Raises NetworkError, where there is no answer within `seconds` too.
+        """
         if is_loopback(urlsplit(url).hostname or "") and not is_local_gateway(self._base_url):
             raise NetworkError("it is on this machine, where the gateway cannot read it")
         headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", "Range": f"bytes=0-{count - 1}"}
         head = b""
         try:
-            async with asyncio.timeout(MEDIA_SECONDS), self._open(url, headers) as incoming:
-                if incoming.status in {200, 206}:
-                    async for chunk in incoming.chunks:
-                        head += chunk
-                        if len(head) >= count:
-                            break
-                return Peek(incoming.status, head)
+            async with asyncio.timeout(seconds), self._open(url, headers) as incoming:
+                if incoming.status not in {200, 206}:
+                    return Peek(incoming.status, head)
+                async for chunk in incoming.chunks:
+                    head += chunk
+                    if len(head) >= count:
+                        break
+                version = read_version(incoming)
+                return Peek(incoming.status, head, replace(version, etag=version.etag and self._hide(version.etag)))
         except (Unsent, Lost, DeliveryError) as error:
             raise NetworkError(self._hide(str(error))) from error
         except TimeoutError as error:
-            raise NetworkError(f"no answer in {MEDIA_SECONDS:g} seconds") from error
+            raise NetworkError(f"no answer in {seconds:g} seconds") from error
 
     @asynccontextmanager
     async def _open(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Incoming]:

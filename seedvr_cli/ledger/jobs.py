@@ -20,7 +20,7 @@ from seedvr_cli.ledger.database import Database
 from seedvr_cli.ledger.files import Deliveries
 from seedvr_cli.ledger.migrations import migrate
 from seedvr_cli.ledger.place import ledger_path
-from seedvr_cli.ledger.rows import insert_job, job_of, now, read_job, stamp, update_job
+from seedvr_cli.ledger.rows import as_seen, insert_job, job_of, now, read_job, stamp, update_job
 from seedvr_cli.ledger.runs import RunLock
 from seedvr_cli.ledger.settling import settle
 from seedvr_cli.ledger.spending import spent_on_day
@@ -30,6 +30,7 @@ from seedvr_cli.values.catalog import COMPLETED, ERROR, FAILED
 from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.job import Draft, Job, State
 from seedvr_cli.values.naming import safe_name
+from seedvr_cli.values.version import Version
 
 # Jobs whose durations tell what to expect of the next one.
 RECENT_JOBS = 20
@@ -183,6 +184,15 @@ class Ledger:
         """The job with this request id."""
         return await self._read(lambda connection: _by_request(connection, request_id, gateway))
 
+    async def counting(self, key: str, *, after: Job | None = None) -> Job | None:
+        """The job that counts for a key, of those `after` that one; what dead runs left of it is settled."""
+        return await self._write(lambda connection: self._counting(connection, key, after))
+
+    async def note(self, job: Job, seen: Version) -> None:
+        """Record which version of its source a job is taken for, where nobody had looked before it was paid for."""
+        query = "UPDATE jobs SET seen = ? WHERE id = ? AND seen IS NULL"
+        await self._write(lambda connection: connection.execute(query, (as_seen(seen), job.id)))
+
     async def paid_keys(self, keys: Sequence[str], *, after_failure: bool) -> set[str]:
         """Of these keys, those that would not be submitted again; `after_failure` as in Terms."""
         marks = ",".join("?" * len(keys))
@@ -232,7 +242,7 @@ class Ledger:
         )
 
     def _judge(self, connection: sqlite3.Connection, draft: Draft, terms: Terms) -> Verdict:
-        job = None if terms.again else self._counting(connection, draft.key)
+        job = None if terms.again else self._counting(connection, draft.key, terms.instead_of)
         if job is not None:
             match job.state:
                 case "reserved" | "submitting":
@@ -248,19 +258,20 @@ class Ledger:
             return OverDay()
         return Free()
 
-    def _counting(self, connection: sqlite3.Connection, key: str) -> Job | None:
-        """The record that counts for a key, after what dead runs left behind is settled.
+    def _counting(self, connection: sqlite3.Connection, key: str, after: Job | None) -> Job | None:
+        """The record that counts for a key, of those `after` that one; what dead runs left behind is settled.
 
         It is the latest one that may have cost something: an ERROR, or what the user has settled, hides nothing.
         """
-        query = "SELECT * FROM jobs WHERE key = ? AND state NOT IN ('error', 'forgotten') ORDER BY id DESC LIMIT 1"
+        first = after.id if after is not None else 0
+        latest = "SELECT * FROM jobs WHERE key = ? AND id > ? AND {} ORDER BY id DESC LIMIT 1"
         while True:
-            row = connection.execute(query, (key,)).fetchone()
+            query = latest.format("state NOT IN ('error', 'forgotten')")
+            row = connection.execute(query, (key, first)).fetchone()
             if row is None:
                 return None
             if row["state"] == "failed":  # an older one that is COMPLETED has what is asked for
-                older = "SELECT * FROM jobs WHERE key = ? AND state = 'completed' ORDER BY id DESC LIMIT 1"
-                row = connection.execute(older, (key,)).fetchone() or row
+                row = connection.execute(latest.format("state = 'completed'"), (key, first)).fetchone() or row
             if row["state"] not in {"reserved", "submitting"} or self._lock.is_alive(row["run"]):
                 return job_of(row)
             settle(connection, row["id"], row["state"])

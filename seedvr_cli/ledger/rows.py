@@ -4,12 +4,13 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.job import Draft, File, Job, State
+from seedvr_cli.values.version import Version
 
 # What a record of a delivery said when it was looked at: path, run, whether it was done.
 Mark = tuple[str, str, bool]
@@ -70,6 +71,7 @@ def insert_job(
         "price": draft.price,
         "profile": draft.profile,
         "claim": draft.claim,
+        "seen": as_seen(draft.seen),
         "run": run,
         "state": state,
         **more,
@@ -112,6 +114,7 @@ def job_of(record: sqlite3.Row) -> Job:
         price=row["price"],
         profile=row["profile"],
         claim=row["claim"],
+        seen=Version(**json.loads(row["seen"])) if row["seen"] else None,
         state=row["state"],
         status=row["status"],
         request_id=row["request_id"],
@@ -126,6 +129,11 @@ def job_of(record: sqlite3.Row) -> Job:
         told=row["told"],
         is_heard=row["heard_at"] is not None,
     )
+
+
+def as_seen(version: Version | None) -> str | None:
+    """As the column has it."""
+    return None if version is None else json.dumps(asdict(version))
 
 
 def _mapping(text: str | None) -> dict[str, Any]:

@@ -274,6 +274,8 @@ class SharedLedger(Ledger):
         verdict = _VERDICTS.get(known.state)
         if verdict is None or terms.again or (verdict is Failed and terms.after_failure):
             return Free()
+        if terms.instead_of is not None and known.request_id == terms.instead_of.request_id:
+            return Free()
         return verdict(await self._bring_home(known, draft))
 
     async def _bring_home(self, known: Record, draft: Draft) -> Job:
@@ -287,7 +289,7 @@ class SharedLedger(Ledger):
                 is_to_be_called = claim is not None and row["claim"] is None
                 return update_job(connection, row["id"], claim=claim) if is_to_be_called else job_of(row)
             job = _job_of(known, draft)
-            own = replace(draft, price=known.price, claim=claim)
+            own = replace(draft, price=known.price, claim=claim, seen=None)
             return insert_job(
                 connection, own, job.state, None, status=job.status, request_id=job.request_id, error=job.error,
                 created_at=stamp(job.created_at), completed_at=stamp(job.completed_at),

@@ -57,10 +57,12 @@ Verdict = Claimed | Free | Paid | Held | Unanswered | Failed | OverDay
 class Terms:
     """Under which an item may be submitted.
 
-    `again`: whatever the ledger says (--new); `after_failure`: also after FAILED; `day_cap`: the most, in millionths of
-    a dollar, that all runs together may submit on a day (UTC), jobs in flight included.
+    `again`: whatever the ledger says (--new); `instead_of`: this job and those before it do not count, as their source
+    was another one (--if-changed); `after_failure`: also after FAILED; `day_cap`: the most, in millionths of a dollar,
+    that all runs together may submit on a day (UTC), jobs in flight included.
     """
 
     again: bool = False
+    instead_of: Job | None = None
     after_failure: bool = False
     day_cap: int | None = None

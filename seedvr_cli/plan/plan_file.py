@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import IO, Any, Self
 
 from seedvr_cli.plan.planner import Prospect, Recipe
@@ -19,6 +19,7 @@ from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.money import as_usd
 from seedvr_cli.values.naming import Output
 from seedvr_cli.values.request import Request, Source, identifying_params, job_key, named_identity
+from seedvr_cli.values.version import Version
 
 VERSION = 1
 
@@ -27,22 +28,23 @@ VERSION = 1
 class Totals:
     """The last line: how many requests for how many millionths of a dollar, and for which gateway.
 
-    `retry_failed`: what ended FAILED was counted as still to be done.
+    `retry_failed`: what ended FAILED is still to be done, `if_changed`: what was paid for of an earlier source, too.
     """
 
     requests: int
     price: int
     gateway: str
-    retry_failed: bool
+    retry_failed: bool = False
+    if_changed: bool = False
 
 
 class PlanWriter:
     """Writes a plan; OSError where that fails. It has its last line, and so is one, only when the block ends well."""
 
-    def __init__(self, file: IO[str], gateway: str, *, retry_failed: bool) -> None:
+    def __init__(self, file: IO[str], gateway: str, *, retry_failed: bool = False, if_changed: bool = False) -> None:
         self._file = file
         self._digest = hashlib.sha256()
-        self._totals = Totals(0, 0, gateway, retry_failed)
+        self._totals = Totals(0, 0, gateway, retry_failed, if_changed)
         self._prices: dict[str, list[list[Any]]] = {}
 
     def __enter__(self) -> Self:
@@ -57,12 +59,13 @@ class PlanWriter:
                 "price_usd": as_usd(totals.price),
                 "gateway": totals.gateway,
                 "retry_failed": totals.retry_failed,
+                "if_changed": totals.if_changed,
                 "prices": self._prices,
                 "sha256": self._digest.hexdigest(),
             }))  # fmt: skip
 
-    def add(self, prospect: Prospect, price: int) -> None:
-        """One request, at so many millionths of a dollar."""
+    def add(self, prospect: Prospect, price: int, version: Version | None) -> None:
+        """One request, at so many millionths of a dollar, of that version of its source, where one looked."""
         item = prospect.item()
         request, endpoint = item.request, item.request.endpoint
         line = _line({
@@ -77,6 +80,7 @@ class PlanWriter:
             "key_name": item.key_name,
             "key": item.key,
             "price_usd": as_usd(price),
+            "version": asdict(version) if version else None,
         })  # fmt: skip
         self._digest.update(line.encode())
         self._file.write(line)
@@ -94,11 +98,16 @@ class Plan:
 
     def prospects(self, wishes: Wishes) -> Iterator[Prospect]:
         """Its requests; UsageError for a source that is another now. Of the wishes, how sources reach the gateway."""
+        return (prospect for prospect, _ in self.requests(wishes))
+
+    def requests(self, wishes: Wishes) -> Iterator[tuple[Prospect, Version | None]]:
+        """The same, each with the version of its source that was seen."""
         for number, line in self._lines():
             if "plan" not in line:
                 where = f"{self._path}:{number}"
                 try:
-                    yield self._prospect(number, line, wishes)
+                    version = Version(**line["version"]) if line["version"] else None
+                    yield self._prospect(number, line, wishes), version
                 except UsageError as error:
                     raise UsageError(f"{where}: {error.message}", hint=error.hint or "make the plan anew") from error
                 except (KeyError, TypeError, ValueError) as error:
@@ -115,9 +124,10 @@ class Plan:
             value = json.loads(last)
             if value["plan"] > VERSION:
                 raise UsageError(f"{self._path} was made by a newer seedvr", hint="update seedvr")
+            price = round(value["price_usd"] * 1_000_000)
             totals = Totals(
-                value["requests"], round(value["price_usd"] * 1_000_000), value["gateway"], value["retry_failed"]
-            )
+                value["requests"], price, value["gateway"], value["retry_failed"], value["if_changed"]
+            )  # fmt: skip
             is_whole, prices = value["sha256"] == digest.hexdigest(), dict(value["prices"])
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"{self._path} is no plan, or not all of one", hint="--plan writes one") from error

@@ -3,19 +3,20 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from seedvr_cli.plan.formats import named_format
+from seedvr_cli.plan.formats import file_facts, named_format, own_format
 from seedvr_cli.plan.lists import Entry
 from seedvr_cli.plan.sources import LONGEST_URL, expand, plain_source
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.values.catalog import Endpoint, check
-from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.errors import BadLine, SeedvrError, SourceRefused, UsageError
 from seedvr_cli.values.items import Purchase
 from seedvr_cli.values.naming import Output, parse_output, safe_name
 from seedvr_cli.values.options import option_name, read, read_item
+from seedvr_cli.values.parameter import SAME
 from seedvr_cli.values.request import (
     SIZE_FLAGS,
     Request,
@@ -36,12 +37,20 @@ LARGEST_COOKBOOK = 1024
 class Recipe:
     """All of a request but its source: the same for most lines of a list, and so made and checked once.
 
-    `identifying` is what of its parameters is part of a job's key.
+    `identifying` is what of its parameters is part of a job's key, `own` the options that only such lines have.
     """
 
     request: Request
     output: Output
     identifying: str
+    own: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def follows(self) -> bool:
+        """Whether the format is the source's own, and so not known yet (-f same)."""
+        return any(
+            one.follows and self.request.params.get(one.wire) == SAME for one in self.request.endpoint.parameters
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -49,7 +58,8 @@ class Prospect:
     """Something to buy, before it is worth a whole item: one line of a list, or one SOURCE.
 
     `key` is what "the same request" means, `key_name` the user's own name for it; `where` names it for error messages;
-    `entry` is its line; `problem` what is wrong with that.
+    `entry` is its line; `problem` what is wrong with that. `refusal` is why nothing can be bought. `follow`: its format
+    is that of the source, which has to be seen first; it takes media type and codec, and gives what takes its place.
     """
 
     index: int
@@ -60,6 +70,13 @@ class Prospect:
     entry: Entry | None = None
     where: str | None = None
     problem: str | None = None
+    refusal: SeedvrError | None = None
+    follow: Callable[[str | None, str | None], "Prospect"] | None = None
+
+    @property
+    def trouble(self) -> SeedvrError | None:
+        """Why there is nothing to buy, if so."""
+        return BadLine(self.problem) if self.problem is not None else self.refusal
 
     def item(self) -> Purchase:
         """The item, with everything that its life needs."""
@@ -124,9 +141,37 @@ class Planner:
         self, source: Source, recipe: Recipe, key_name: str | None, entry: Entry | None = None, where: str | None = None
     ) -> Prospect:  # fmt: skip
         self._count += 1
+        prospect = Prospect(self._count, self._key(source, recipe, key_name), source, recipe, key_name, entry, where)
+        if not recipe.follows:
+            return prospect
+
+        def follow(media_type: str | None, codec: str | None) -> Prospect:
+            return self._in_own_format(prospect, media_type, codec)
+
+        if source.identity.startswith("sha256:"):
+            return follow(*file_facts(source.text))
+        prospect.follow = follow
+        return prospect
+
+    def _in_own_format(self, prospect: Prospect, media_type: str | None, codec: str | None) -> Prospect:
+        """The prospect with its source's own format, or with a refusal."""
+        own = {written: value for written, value in prospect.recipe.own.items() if option_name(written) != "format"}
+        try:
+            word = own_format(prospect.recipe.request.endpoint, media_type, codec)
+            recipe = self.recipe({**own, "format": word})
+        except SourceRefused as error:
+            return replace(prospect, refusal=error, follow=None)
+        except UsageError as error:
+            message = f"{error.message} (-f {SAME} is what the source is)"
+            if prospect.entry is not None:
+                return replace(prospect, problem=message, follow=None)
+            return replace(prospect, refusal=UsageError(message, hint=error.hint), follow=None)
+        key = self._key(prospect.source, recipe, prospect.key_name)
+        return replace(prospect, key=key, recipe=recipe, follow=None)
+
+    def _key(self, source: Source, recipe: Recipe, key_name: str | None) -> str:
         identity = source.identity if key_name is None else named_identity(key_name)
-        key = job_key(self._gateway, recipe.request.endpoint.name, recipe.identifying, identity)
-        return Prospect(self._count, key, source, recipe, key_name, entry, where)
+        return job_key(self._gateway, recipe.request.endpoint.name, recipe.identifying, identity)
 
     def recipe(self, own: Mapping[str, Any]) -> Recipe:
         """The recipe for an item's own options (by flag name); UsageError says what is wrong with them."""
@@ -164,6 +209,7 @@ class Planner:
             request,
             parse_output(output, request.params, is_tree=wishes.recursive),
             identifying_params(endpoint, request.params),
+            own,
         )
 
 

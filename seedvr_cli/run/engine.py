@@ -10,13 +10,13 @@ from contextlib import suppress
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.plan.planner import Prospect
+from seedvr_cli.run.follow import follow
 from seedvr_cli.run.life import live
 from seedvr_cli.run.names import check_place
 from seedvr_cli.run.policy import Clock, Policy
 from seedvr_cli.run.skim import Work, pass_over, refuse
 from seedvr_cli.run.state import DOWNLOADS, RunState
 from seedvr_cli.values.errors import (
-    BadLine,
     DeliveryError,
     Interrupted,
     LedgerError,
@@ -88,8 +88,9 @@ class Engine:
 
     async def _feed(self, work: AsyncIterable[Sequence[Work]]) -> None:
         try:
-            async for chunk in work:
-                left = await self._skim(chunk) if self._policy.skim else chunk
+            async for planned in work:
+                chunk = await follow(planned, self._state.gateway)
+                left = await self._skim(chunk) if self._policy.skim and not self._policy.looks_again else chunk
                 for one in await self._refuse(left) if self._state.is_closed else left:
                     await self._room.acquire()
                     self._start(one)
@@ -119,8 +120,8 @@ class Engine:
 
     def _start(self, one: Work) -> None:
         item = one.item() if isinstance(one, Prospect) else one
-        if isinstance(one, Prospect) and one.problem is not None:
-            self._events.put_nowait(Finished(Outcome(item=item, error=BadLine(one.problem))))
+        if isinstance(one, Prospect) and one.trouble is not None:
+            self._events.put_nowait(Finished(Outcome(item=item, error=one.trouble)))
             self._room.release()
             return
         task = asyncio.create_task(self._work(item))

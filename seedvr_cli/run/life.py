@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+from seedvr_cli.run.change import outdated_job
 from seedvr_cli.run.deliver import Courier, FileCourier
 from seedvr_cli.run.names import ResultName
 from seedvr_cli.run.progress import Progress
@@ -102,7 +103,10 @@ class _Life:
             match item:
                 case Purchase():
                     await self._name.check(item.key, again=self._again)
-                    await submit(item, run, progress, again=self._again)
+                    outdated = await outdated_job(item, run)
+                    if outdated is not None:  # what was delivered of it is not the new job's own
+                        await self._name.check(item.key, again=True)
+                    await submit(item, run, progress, again=self._again, instead_of=outdated)
                 case Attachment():
                     progress.job, progress.is_attached = item.job, True
             if delivers and progress.is_attached and await self._courier.find(progress):

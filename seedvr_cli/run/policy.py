@@ -22,11 +22,11 @@ class Policy:
     `skip_claimed` leaves what another run holds. `shared_rate`: `rate` is that of all machines with the same ledger.
     `callback` is the public URL below which the gateway calls `seedvr listen`.
     `check` is which sources are looked at before they are paid for: files of this machine, all of them, or none.
+    `if_changed` submits again what has changed at its URL since it was paid for.
     `keep_metadata` carries those of sources on this machine to the results, `embed` writes the request there.
     `sidecar`: the JSON object is written beside each result; `compare`: before and after as a picture, and `preview`
-    shows them. `upload` is where files of this machine go, so that the
-    gateway can read them.
-    `skim` passes over delivered items of a list without a closer look than name, size and time.
+    shows them. `upload` is where files of this machine go, so that the gateway can read them.
+    `skim` passes over delivered items of a list without a closer look than name, size and time, unless `looks_again`.
     """
 
     jobs: int = OPTIONS["jobs"].default
@@ -47,6 +47,7 @@ class Policy:
     shared_rate: bool = False
     upload: Target | None = None
     check: Check = "none"
+    if_changed: bool = False
     sidecar: bool = False
     compare: bool = False
     preview: bool = False
@@ -59,6 +60,11 @@ class Policy:
     def wants_more(self) -> bool:
         """Whether something is made of each result beyond its file, also of one that stands there already."""
         return self.sidecar or self.compare or self.preview
+
+    @property
+    def looks_again(self) -> bool:
+        """Whether what stands at the URLs of sources that are paid for is compared with what was paid for."""
+        return self.if_changed or self.check == "all"
 
 
 def make_policy(

@@ -15,11 +15,13 @@ from urllib.request import url2pathname
 
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.values.catalog import Endpoint
+from seedvr_cli.values.contents import codec_of, is_animated
 from seedvr_cli.values.errors import NetworkError, SourceRefused
 from seedvr_cli.values.media import SOURCE_TYPES, measure, sniff, sniff_file
 from seedvr_cli.values.request import Request
 from seedvr_cli.values.structure import Size
 from seedvr_cli.values.urls import is_object_url
+from seedvr_cli.values.version import Version
 
 # Bytes of a source that are fetched: what is in front of the first pixel, EXIF and all.
 HEAD = 64 << 10
@@ -28,28 +30,45 @@ AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What was seen of a source; `price` in millionths of a dollar, for what it comes to."""
+class Sight:
+    """What a source is by its first bytes; `version` is what its server says of it."""
 
     media_type: str | None
     size: Size | None
+    codec: str | None
+    is_animated: bool
+    version: Version | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What comes of a source that was looked at; `price` in millionths of a dollar. `sight`: None of an object."""
+
+    sight: Sight | None
     price: int
+
+    @property
+    def version(self) -> Version | None:
+        """Which one of the files that stood there it is."""
+        return self.sight.version if self.sight else None
+
+    @property
+    def remark(self) -> str | None:
+        """What the user is to know of it, though it hinders nothing."""
+        is_more = self.sight is not None and self.sight.is_animated
+        return "it is animated: only its first picture is enlarged" if is_more else None
 
 
 async def look_at(request: Request, gateway: Gateway) -> Look:
     """Raises SourceRefused where the gateway could not make anything of it, or more than it makes."""
-    source, endpoint = request.source, request.endpoint
-    if source.url.startswith("file:"):
-        path = source.path or url2pathname(urlsplit(source.url).path)
-        media_type, size = await asyncio.to_thread(_look_at_file, path)
-    elif is_object_url(source.url):
-        return Look(None, None, request.price())  # it is ours, and gets its address later
-    else:
-        media_type, size = await _look_at_url(source.url, gateway)
-    if media_type not in SOURCE_TYPES[endpoint.kind]:
-        what = f"it is {media_type}" if media_type else f"it is no {endpoint.kind}"
-        raise SourceRefused(what)
-    made = made_size(endpoint, request.params, size)
+    endpoint = request.endpoint
+    if is_object_url(request.source.url):
+        return Look(None, request.price())  # it is ours, and gets its address later
+    sight = await see(request, gateway)
+    if sight.media_type not in SOURCE_TYPES[endpoint.kind]:
+        what = f"it is {sight.media_type}" if sight.media_type else f"it is no {endpoint.kind}"
+        raise SourceRefused(f"{what}, and animated" if sight.is_animated else what)
+    made = made_size(endpoint, request.params, sight.size)
     limit = endpoint.largest_side
     if made is not None and limit is not None and max(made.width, made.height) > limit:
         raise SourceRefused(
@@ -57,7 +76,15 @@ async def look_at(request: Request, gateway: Gateway) -> Look:
             hint="a smaller --scale, or --width and --height",
         )
     known = (made.width, made.height) if made else None
-    return Look(media_type, size, endpoint.price(size=known) if known else request.price())
+    return Look(sight, endpoint.price(size=known) if known else request.price())
+
+
+async def see(request: Request, gateway: Gateway) -> Sight:
+    """What a source is, a file of this machine or behind a URL; SourceRefused where the gateway could not read it."""
+    source = request.source
+    if not source.url.startswith("file:"):
+        return await _see_url(source.url, gateway)
+    return await asyncio.to_thread(_see_file, source.path or url2pathname(urlsplit(source.url).path))
 
 
 async def look_at_all(requests: Mapping[int, Request], gateway: Gateway) -> dict[int, Look | SourceRefused]:
@@ -84,15 +111,19 @@ def made_size(endpoint: Endpoint, params: Mapping[str, Any], size: Size | None) 
     return Size(int(size.width * factor), int(size.height * factor)) if factor else None
 
 
-def _look_at_file(path: str) -> tuple[str | None, Size | None]:
+def _see_file(path: str) -> Sight:
     try:
         media_type = sniff_file(path)
-        return media_type, measure(path, media_type) if media_type else None
+        if media_type is None:
+            return Sight(None, None, None, is_animated=False)
+        with open(path, "rb") as file:
+            moves, codec = is_animated(file.read(HEAD), media_type), codec_of(file, media_type)
+        return Sight(media_type, measure(path, media_type), codec, moves)
     except OSError as error:
         raise SourceRefused(f"it cannot be read: {error.strerror}") from error
 
 
-async def _look_at_url(url: str, gateway: Gateway) -> tuple[str | None, Size | None]:
+async def _see_url(url: str, gateway: Gateway) -> Sight:
     try:
         peek = await gateway.peek(url, HEAD)
     except NetworkError as error:
@@ -105,7 +136,11 @@ async def _look_at_url(url: str, gateway: Gateway) -> tuple[str | None, Size | N
     media_type = sniff(peek.head)
     if media_type is None and peek.head.lstrip()[:1] in {b"<", b"{"}:
         raise SourceRefused("it is a page, and no picture or video")
-    return media_type, await asyncio.to_thread(measure, io.BytesIO(peek.head), media_type) if media_type else None
+    if media_type is None:
+        return Sight(None, None, None, is_animated=False, version=peek.version)
+    size = await asyncio.to_thread(measure, io.BytesIO(peek.head), media_type)
+    codec = codec_of(io.BytesIO(peek.head), media_type)
+    return Sight(media_type, size, codec, is_animated(peek.head, media_type), peek.version)
 
 
 def is_file(request: Request) -> bool:

@@ -32,7 +32,7 @@ def tell_apart(chunk: Sequence[Work], known: "Mapping[str, Delivered]") -> tuple
     with suppress(OSError):
         folder = os.getcwd()
     for one in chunk:
-        found = known.get(one.key) if isinstance(one, Prospect) and one.problem is None else None
+        found = known.get(one.key) if isinstance(one, Prospect) and one.trouble is None else None
         path = _standing(one, folder, found) if found and isinstance(one, Prospect) else None
         if path is None:
             left.append(one)
@@ -48,7 +48,7 @@ async def refuse(chunk: Sequence[Work], run: "RunState") -> tuple[list[Work], li
     """
     refused = {}
     for one in chunk:
-        if isinstance(one, Prospect) and one.problem is None:
+        if isinstance(one, Prospect) and one.trouble is None:
             refusal = run.refusal(one.recipe.request.price())
             if refusal is not None:
                 refused[one] = refusal

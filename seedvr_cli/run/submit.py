@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
+from seedvr_cli.run.change import glimpse, is_at_url
 from seedvr_cli.run.preflight import is_file, look_at
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
@@ -28,7 +29,7 @@ from seedvr_cli.values.errors import (
     Unforeseen,
     UploadError,
 )
-from seedvr_cli.values.events import Changed, Crashed
+from seedvr_cli.values.events import Changed, Crashed, Notice
 from seedvr_cli.values.items import Purchase
 from seedvr_cli.values.job import Draft, Job, failure
 from seedvr_cli.values.money import show_usd
@@ -54,27 +55,33 @@ UPLOAD_STEP = 5
 T = TypeVar("T")
 
 
-async def submit(purchase: Purchase, run: RunState, progress: Progress, *, again: bool) -> None:
+async def submit(
+    purchase: Purchase, run: RunState, progress: Progress, *, again: bool, instead_of: Job | None = None
+) -> None:  # fmt: skip
     """Have the job submitted, or find it paid for; `progress.job` is the record.
 
-    `again`: whatever the ledger says. It is done in a task of its own, which an interrupt lets finish. Raises what the
-    gateway's client raises, and OutcomeUnknown, JobFailed, CostCapReached, NotSubmitted, StillRunning (another run is
-    at it), Interrupted or LedgerError.
+    `again`: whatever the ledger says; `instead_of`: a job whose source was another. It is done in a task of its own,
+    which an interrupt lets finish. Raises what the gateway's client raises, and OutcomeUnknown, JobFailed,
+    CostCapReached, NotSubmitted, StillRunning (another run is at it), Interrupted or LedgerError.
     """
-    post = asyncio.create_task(_Submission(purchase, run, progress, again=again).run())
+    post = asyncio.create_task(_Submission(purchase, run, progress, again=again, instead_of=instead_of).run())
     run.posts.add(post)
     post.add_done_callback(run.posts.discard)
     await asyncio.shield(post)
 
 
 class _Submission:
-    def __init__(self, purchase: Purchase, run: RunState, progress: Progress, *, again: bool) -> None:
+    def __init__(
+        self, purchase: Purchase, run: RunState, progress: Progress, *, again: bool, instead_of: Job | None
+    ) -> None:  # fmt: skip
         self._purchase = purchase
         self._run = run
         self._ledger = run.ledger
         self._progress = progress
         policy = run.policy
-        self._terms = Terms(again=again, after_failure=policy.retry_failed, day_cap=policy.max_cost_per_day)
+        self._terms = Terms(
+            again=again, instead_of=instead_of, after_failure=policy.retry_failed, day_cap=policy.max_cost_per_day
+        )
         self._price = purchase.request.price()
         self._request = purchase.request
         self._draft = Draft(
@@ -119,20 +126,23 @@ class _Submission:
 
     @property
     def _is_looked_at(self) -> bool:
-        """Whether the source is looked at before it is paid for."""
+        """Whether the source is looked at before it is paid for; what has changed may be no picture any more."""
         check = self._run.policy.check
-        return check == "all" or (check == "files" and is_file(self._purchase.request))
+        is_other = self._terms.instead_of is not None and check != "none"
+        return check == "all" or is_other or (check == "files" and is_file(self._purchase.request))
 
     async def _verdict(self, way_out: ExitStack) -> Verdict:
         """What the ledger says, claimed if it may be; the money is set aside before, and given back on the way out."""
         run = self._run
         # What is paid for already takes no turn, is not looked at or sent, and costs nothing.
-        if run.is_limited or self._needs_address or self._is_looked_at:
+        if run.is_limited or self._needs_address or self._is_looked_at or run.policy.if_changed:
             verdict = await self._settled(self._ledger.ask)
             if not isinstance(verdict, Free):
                 return verdict
         if self._is_looked_at:
             await self._look()
+        elif run.policy.if_changed and is_at_url(self._request):  # for the next time
+            self._draft = replace(self._draft, seen=await glimpse(self._request, run.gateway))
         if not self._needs_address:
             await run.turn_to_submit()  # before the claim: who waits here is not in the air
         try:
@@ -151,8 +161,11 @@ class _Submission:
         """See what the source is, and what it comes to; SourceRefused where nothing can come of it."""
         if self._run.halted is not None:
             raise NotSubmitted(self._run.halted)
-        self._price = (await look_at(self._purchase.request, self._run.gateway)).price
-        self._draft = replace(self._draft, price=self._price)
+        look = await look_at(self._purchase.request, self._run.gateway)
+        self._price = look.price
+        self._draft = replace(self._draft, price=look.price, seen=look.version)
+        if look.remark is not None:
+            self._run.emit(Notice(f"{self._purchase.source.partition('?')[0]}: {look.remark}"))
 
     async def _bring_source(self) -> None:
         """Have the source where the gateway can read it; UploadError where that is not to be had."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from seedvr_cli.values.version import Version
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -29,10 +31,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Peek:
-    """How a server answers for a URL, and the first bytes of what it gives."""
+    """How a server answers for a URL; the first bytes of what it gives and which version of it that is, if it gives."""
 
     status: int
     head: bytes
+    version: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)

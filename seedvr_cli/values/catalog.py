@@ -107,7 +107,7 @@ def _choice(wire: str, flag: str, note: str, *words: str, **spellings: str) -> P
 
 
 def _format(note: str, *words: str, **spellings: str) -> Parameter:
-    return replace(_choice("output_format", "format", note, *words, **spellings), short="f")
+    return replace(_choice("output_format", "format", note, *words, **spellings), short="f", follows=True)
 
 
 def _events(*words: str) -> Parameter:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import COMPLETED, ERROR
 from seedvr_cli.values.errors import JobFailed
+from seedvr_cli.values.version import Version
 
 State = Literal["reserved", "submitting", "running", "completed", "failed", "error", "unknown", "forgotten"]
 Charge = Literal["none", "listed", "not_charged", "maybe", "unknown"]
@@ -30,7 +31,8 @@ class Draft:
     """A job before it is one. `price` in millionths of a dollar; `output` the absolute -o of the command that made it.
 
     `key` is its identity (`request.job_key`), `key_name` the user's own name for it (--key); `claim` names the attempt
-    in the address that the gateway calls, where it is to call us.
+    in the address that the gateway calls, where it is to call us. `seen` is the version of the source that was looked
+    at before it was paid for; None where nobody looked.
     """
 
     key: str
@@ -44,6 +46,7 @@ class Draft:
     profile: str
     key_name: str | None = None
     claim: str | None = None
+    seen: Version | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

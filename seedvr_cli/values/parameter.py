@@ -9,6 +9,8 @@ from seedvr_cli.values.urls import is_allowed_url
 
 # Other spellings that are understood and not shown.
 SECOND_SPELLINGS = frozenset({"jpeg", "x264", "x265", "hevc", "avc"})
+# What stands for a source's own format, where a parameter `follows` the source.
+SAME = "same"
 # Words for on and off, as a shell or a table brings them.
 BOOLEAN_WORDS = {
     "true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False,
@@ -21,8 +23,9 @@ SHOWN = 80
 class Parameter:
     """One key of a request's body, and the flag that sets it, with its `short` form such as `x` where it has one.
 
-    `choices` maps what a user may write to the gateway's spelling of it. Where `changes_result` is False, two requests
-    that differ in it alone have the same result.
+    `choices` maps what a user may write to the gateway's spelling of it. `follows`: `same` may be written, and becomes
+    one of them once the source is seen. Where `changes_result` is False, two requests that differ in it alone have the
+    same result.
     """
 
     wire: str
@@ -34,11 +37,13 @@ class Parameter:
     note: str = ""
     short: str = ""
     changes_result: bool = True
+    follows: bool = False
 
     @property
     def words(self) -> tuple[str, ...]:
         """The words to choose from, without the second spellings."""
-        return tuple(word for word in self.choices if word not in SECOND_SPELLINGS)
+        words = tuple(word for word in self.choices if word not in SECOND_SPELLINGS)
+        return (*words, SAME) if self.follows else words
 
     @property
     def allowed(self) -> str:
@@ -95,6 +100,8 @@ def _parse_number(parameter: Parameter, value: Any) -> float | int:
 
 def _parse_choice(parameter: Parameter, value: Any) -> str:
     if isinstance(value, str):
+        if parameter.follows and value.lower() == SAME:
+            return SAME
         if value.lower() in parameter.choices:
             return parameter.choices[value.lower()]
         if value in parameter.choices.values():

@@ -16,6 +16,7 @@ from seedvr_cli.values.catalog import (
     check,
 )
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.parameter import SAME
 from seedvr_cli.values.urls import is_allowed_url
 from seedvr_cli.values.words import nearest
 
@@ -166,6 +167,8 @@ def _add_extra(endpoint: Endpoint, body: dict[str, Any], key: str, value: Any) -
     if key in body:
         raise UsageError(f"-p {key}: given twice")
     parameter = endpoint.by_wire(key)
+    if parameter is not None and parameter.follows and value == SAME:
+        raise UsageError(f"-p {key}: {SAME} is a word of --{parameter.flag}")
     body[key] = value if parameter is None else check(parameter, value, f"-p {key}", endpoint)
 
 

@@ -78,9 +78,9 @@ def _has_jpeg_end(file: BinaryIO, size: int) -> bool:
         return content.rfind(_JPEG_END, len(_JPEG_END)) > 0
 
 
-def _boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]:
+def boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]:
     """The MP4 boxes between two offsets: (kind, first byte of the content, end)."""
-    boxes = []
+    found = []
     while start + 8 <= end:
         file.seek(start)
         length, kind = struct.unpack(">I4s", file.read(8))
@@ -92,19 +92,19 @@ def _boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]
             length = end - start
         if length < content - start:
             break
-        boxes.append((kind, content, start + length))
+        found.append((kind, content, start + length))
         start += length
-    return boxes
+    return found
 
 
 def _has_boxes(file: BinaryIO, size: int, needed: set[bytes]) -> bool:
     """Whether all that is needed stands there whole."""
     try:
-        boxes = _boxes(file, 0, size)
+        found = boxes(file, 0, size)
     except struct.error:  # cut within a box's length
         return False
-    whole = {kind for kind, _, end in boxes if end <= size}
-    telling = [(kind, end) for kind, _, end in boxes if kind in _TELLING_BOXES]
+    whole = {kind for kind, _, end in found if end <= size}
+    telling = [(kind, end) for kind, _, end in found if kind in _TELLING_BOXES]
     if any(end > size for _, end in telling):
         return False
     return needed <= whole and telling[-1][0] != b"moof"  # which tells of pictures behind it
@@ -157,7 +157,7 @@ def _vint(data: bytes, position: int) -> tuple[int | None, int]:
 def mp4_size(file: BinaryIO, start: int, end: int) -> Size | None:
     """The largest track's size: the track header ends with width and height as 16.16 fixed-point numbers."""
     best: Size | None = None
-    for kind, content, stop in _boxes(file, start, end):
+    for kind, content, stop in boxes(file, start, end):
         found: Size | None = None
         if kind in {b"moov", b"trak"}:
             found = mp4_size(file, content, stop)

@@ -188,6 +188,15 @@ def test_blocking_results_are_in_order(gateway):
     assert {result.endpoint for result in results} == {"3b-image"}
 
 
+def test_a_sources_own_format_is_seen_first(gateway, origin, photo):
+    """`format="same"` is each source's own, of a file and of a URL; one that cannot be seen is its result's error."""
+    fake, url, gone = gateway(), origin.put("/a", photo.read_bytes()), f"{origin.url}/gone"
+    results = upscale([photo, url, gone], format="same", api_key=KEY, base_url=fake.url, poll_interval=0.05)
+    assert [result.params["output_format"] for result in results[:2]] == ["jpeg", "jpeg"]
+    assert [result.error and result.error.code for result in results] == [None, None, "source"]
+    assert len(fake.posts()) == 2
+
+
 def test_the_budget_is_in_dollars(gateway):
     """`max_cost` is what a call may cost by the list; what it does not pay for is not submitted."""
     fake = gateway()

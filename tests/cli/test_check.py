@@ -128,3 +128,23 @@ def test_the_hosted_gateways_sources_are_looked_at_by_default(run, url):
     assert "it cannot be reached" in done.stderr
     on_this_machine = run("image", "http://127.0.0.1:1/a.png", env=env)
     assert "it is on this machine" in on_this_machine.stderr
+
+
+def test_an_animated_source_is_said_to_be_one(run, sandbox, origin, work):
+    """Of what moves one line says that only its first picture is enlarged, where it is going to be submitted."""
+    pictures = [Image.new("RGB", (4, 4), colour) for colour in ("teal", "red")]
+    for name in ("a.png", "a.webp", "a.gif"):
+        pictures[0].save(work / name, save_all=True, append_images=pictures[1:])
+    pictures[0].save(work / "still.png")
+    url = origin.put("/b.webp", (work / "a.webp").read_bytes())
+    line = "it is animated: only its first picture is enlarged"
+    seen = run("image", "a.png", "still.png", url, "--check", "--dry-run", to=sandbox)
+    done = run("image", "a.png", "still.png", url, "--check", to=sandbox)
+    for shown in (seen.stderr, done.stderr):
+        assert [f"seedvr: {name}: {line}" in shown for name in ("a.png", "still.png", url)] == [True, False, True]
+        assert shown.count(line) == 2
+    assert (seen.rc, done.rc, len(done.lines)) == (0, 0, 3)
+    again = run("image", "a.png", "still.png", url, "--check", to=sandbox)
+    assert (again.rc, line in again.stderr) == (0, False)
+    gif = run("image", origin.put("/a", (work / "a.gif").read_bytes()), "--check", to=sandbox)
+    assert (gif.rc, "it is image/gif, and animated" in gif.stderr) == (1, True)

@@ -101,9 +101,9 @@ def test_commands_and_flags(ask):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["image", "--format", ""], ["png", "jpg", "webp"]),
+        (["image", "--format", ""], ["png", "jpg", "webp", "same"]),
         (["image", "-f", "w"], ["webp"]),
-        (["video", "--format", ""], ["h264", "h265"]),
+        (["video", "--format", ""], ["h264", "h265", "same"]),
         (["image", "--model", ""], ["7b", "3b"]),
         (["image", "--target", ""], ["720p", "1080p", "1440p", "2160p"]),
         (["video", "--target", ""], ["720p", "1080p"]),
@@ -116,7 +116,7 @@ def test_commands_and_flags(ask):
         (["image", "--progress", "="], ["auto", "live", "plain", "none"]),
         (["completion", ""], [*NAMES]),
         (["config", "set", "model", ""], ["7b", "3b"]),
-        (["config", "set", "format", ""], ["png", "jpg", "webp", "h264", "h265"]),
+        (["config", "set", "format", ""], ["png", "jpg", "webp", "h264", "h265", "same"]),
         (["config", "set", "overwrite", ""], ["true", "false"]),
         (["config", "set", "poll_interval", ""], []),
         (["config", "get", "pro"], ["progress"]),
@@ -277,7 +277,7 @@ def test_bash_replies(bash, submitted, bench):
     assert set(COMMANDS) <= set(bash(""))
     assert bash("im") == ["image"]
     assert bash("image", "--form") == ["--format"]
-    assert sorted(bash("image", "--format", "")) == ["jpg", "png", "webp"]
+    assert sorted(bash("image", "--format", "")) == ["jpg", "png", "same", "webp"]
     assert sorted(bash("image", "--model", "")) == ["3b", "7b"]
     assert sorted(bash("image", "--progress", "")) == ["auto", "live", "none", "plain"]
     assert bash("image", "--progress", "=", "p") == ["plain"]
@@ -342,7 +342,7 @@ def test_fish_offers(fish, submitted, bench):
     assert set(COMMANDS) <= {line.split("\t")[0] for line in fish("seedvr ")}
     assert fish("seedvr im")[0].startswith("image\tUpscale pictures")
     assert fish("seedvr image --form")[0].startswith("--format\t")
-    assert fish("seedvr image --format ") == ["png", "webp", "jpg"]
+    assert fish("seedvr image --format ") == ["png", "webp", "jpg", "same"]
     assert fish("seedvr image --format=p") == ["--format=png"]
     assert fish("seedvr image --progress ") == ["auto", "live", "plain", "none"]
     assert fish("seedvr config set pro") == ["progress"]

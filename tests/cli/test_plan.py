@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from fakes.media import picture
 from helpers.sources import urls, write
 
 pytestmark = pytest.mark.slow
@@ -59,3 +60,16 @@ def test_what_makes_no_plan_is_refused(bench, gateway, words):
     done = bench.run("image", source, "--plan", "plan.jsonl", *words, to=fake)
     assert (done.rc, len(done.stderr.splitlines())) == (2, 1)
     assert not (bench.work / "plan.jsonl").exists()
+
+
+def test_a_plan_of_a_source_that_changed_at_its_url_submits_nothing(bench, sandbox, origin):
+    """What was seen of a source with --check stands in the plan, and what stands at the URL now is held against it."""
+    url = origin.put("/a.jpg", picture(1, (40, 30), "JPEG"), ETag='"1"')
+    assert bench.run("image", url, "--check", "--plan", "plan.jsonl", to=sandbox).rc == 0
+    origin.put("/a.jpg", picture(2, (80, 60), "JPEG"), ETag='"2"')
+    refused = bench.run("apply", "plan.jsonl", to=sandbox)
+    assert (refused.rc, f"{url} has changed since the plan was made" in refused.stderr) == (2, True)
+    assert sandbox.accepted(url) == 0
+    origin.put("/a.jpg", picture(1, (40, 30), "JPEG"), ETag='"1"')
+    assert bench.run("apply", "plan.jsonl", to=sandbox).lines == ["a-upscaled.png"]
+    assert sandbox.accepted(url) == 1

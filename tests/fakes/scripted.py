@@ -1,13 +1,13 @@
 """A gateway in process, for a run's own tests: it answers what the test has written down, and counts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
-from seedvr_cli.values.answer import Answer, Stream
+from seedvr_cli.values.answer import Answer, Peek, Stream
 from seedvr_cli.values.request import Request
 
 PICTURE = (Path(__file__).parents[2] / "seedvr_cli" / "sandbox" / "tiny" / "picture.png").read_bytes()
@@ -31,7 +31,9 @@ def completed(request_id: str = "job-1") -> Answer:
 
 
 class ScriptedGateway:
-    """Stands for `gateway.client.Gateway`. Each script is used up step by step; its last step is repeated.
+    """Stands for `gateway.client.Gateway`. `sources` is what stands at URLs.
+
+    Each script is used up step by step; its last step is repeated.
 
     A step is an answer, an exception to raise, or a function that is called for either.
     """
@@ -43,8 +45,10 @@ class ScriptedGateway:
         polls: Iterable[Step] = (),
         picture: bytes = PICTURE,
         media: Exception | None = None,
+        sources: Mapping[str, Peek | Exception] | None = None,
     ) -> None:
         self._media = media
+        self._sources = sources or {}
         self._submits = _for_ever(submits or [queued()])
         self._polls = _for_ever(polls or [completed()])
         self._picture = picture
@@ -53,6 +57,7 @@ class ScriptedGateway:
         self.polled: list[str] = []
         self.limits: list[float | None] = []
         self.fetched: list[str] = []
+        self.peeked: list[str] = []
 
     async def submit(self, request: Request) -> Answer:
         """The next answer to a submission."""
@@ -66,6 +71,15 @@ class ScriptedGateway:
         self.limits.append(seconds)
         await asyncio.sleep(0)
         return _play(next(self._polls))
+
+    async def peek(self, url: str, count: int, *, seconds: float = 0.0) -> Peek:
+        """What stands at a URL."""
+        self.peeked.append(url)
+        await asyncio.sleep(0)
+        found = self._sources[url]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     @asynccontextmanager
     async def fetch(self, url: str, offset: int = 0, etag: str | None = None) -> AsyncIterator[Stream]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, Paid, Terms,
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.job import File, Job
+from seedvr_cli.values.version import Version
 
 EVENTS = st.lists(
     st.tuples(
@@ -213,5 +215,45 @@ def test_a_completed_job_hides_behind_no_later_failure(tmp_path):
             verdict = await ledger.claim(draft(), terms)
             assert isinstance(verdict, Paid)
             assert verdict.job.request_id == "job_1"
+
+    run(tmp_path, work)
+
+
+V1, V2 = Version('"1"', 10, "Mon"), Version('"2"')
+
+
+def test_a_job_gives_way_to_one_of_another_source(tmp_path):
+    """Instead of a job whose source was another one, one other is claimed, whoever asks; that one counts then."""
+
+    async def work(ledger):
+        first = (await ledger.claim(replace(draft(), seen=V1), Terms())).job
+        first = await ledger.record(first, Answer("job-1", "COMPLETED", media_url=("https://a/b.png",)))
+        assert first.seen == V1
+        instead = Terms(instead_of=first)
+        assert isinstance(await ledger.ask(draft(), instead), Free)
+        claimed = await ledger.claim(replace(draft(), seen=V2), instead)
+        assert isinstance(claimed, Claimed)
+        assert isinstance(await ledger.claim(draft(), instead), Held)
+        second = await ledger.record(claimed.job, Answer("job-2", "FAILED"))
+        assert isinstance(await ledger.claim(draft(), instead), Failed)
+        assert isinstance(await ledger.claim(draft(), Terms()), Paid)  # what the first one made is still to be had
+        counting = [await ledger.counting("key", after=after) for after in (None, first, second)]
+        assert [job and job.request_id for job in counting] == ["job-1", "job-2", None]
+        lost = await ledger.claim(draft(), Terms(instead_of=second))
+        await ledger.lose(lost.job, "no answer")
+        assert isinstance(await ledger.ask(draft(), Terms(instead_of=second)), Unanswered)
+
+    run(tmp_path, work)
+
+
+def test_what_was_seen_is_noted_once(tmp_path):
+    """A job that nobody looked for gets a version to be compared with, and no other one after that."""
+
+    async def work(ledger):
+        job = (await ledger.claim(draft(), Terms())).job
+        assert job.seen is None
+        for version in (Version(), V1):
+            await ledger.note(job, version)
+            assert (await ledger.counting("key")).seen == Version()
 
     run(tmp_path, work)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 from fakes.board import MemoryBoard
@@ -17,6 +18,7 @@ from seedvr_cli.ledger.shared import SharedLedger, set_free
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import LedgerError, NotSubmitted
+from seedvr_cli.values.version import Version
 
 ANYHOW = Terms()
 
@@ -224,6 +226,28 @@ def test_new_pays_again_whatever_the_board_says(machine):
             assert isinstance(await b.claim(draft(), Terms(again=True)), Held)
             await a.record(claimed.job, answer("COMPLETED"))
             assert isinstance(await b.claim(draft(), Terms(again=True)), Claimed)
+
+    asyncio.run(work())
+
+
+def test_a_job_of_another_source_is_claimed_by_one_machine(machine):
+    """Instead of a job whose source has changed one machine submits, and another one attaches to what that has."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            seen = Version('"1"')
+            old = await a.record((await a.claim(replace(draft(), seen=seen), ANYHOW)).job, answer("COMPLETED"))
+            instead = Terms(instead_of=old)
+            home = await b.claim(replace(draft(), seen=seen), ANYHOW)
+            assert (type(home), home.job.request_id, home.job.seen) == (Paid, "job_1", None)
+            assert isinstance(await a.ask(draft(), instead), Free)
+            new = await a.claim(draft(), instead)
+            assert isinstance(new, Claimed)
+            there = Terms(instead_of=home.job)
+            assert isinstance(await b.claim(draft(), there), Held)
+            await a.record(new.job, Answer("job_2", "QUEUED"))
+            verdict = await b.claim(draft(), there)
+            assert (type(verdict), verdict.job.request_id) == (Paid, "job_2")
 
     asyncio.run(work())
 

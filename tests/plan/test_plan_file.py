@@ -9,15 +9,16 @@ from helpers.planning import URL, picture, wishes
 from seedvr_cli.plan.plan_file import Plan, PlanWriter
 from seedvr_cli.plan.planner import plan
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.version import Version
 
 
 def written(tmp_path, words, wanted, **more):
     """The path of a plan for these words, and its prospects."""
     prospects = plan(words, wanted, "g")
     file = io.StringIO()
-    with PlanWriter(file, "g", retry_failed=False) as writer:
+    with PlanWriter(file, "g") as writer:
         for prospect in prospects:
-            writer.add(prospect, 1000)
+            writer.add(prospect, 1000, Version(etag="1") if "://" in prospect.source.text else None)
     path = tmp_path / "plan.jsonl"
     path.write_text(file.getvalue())
     return str(path), prospects
@@ -37,6 +38,7 @@ def test_what_is_read_is_what_was_written(tmp_path):
     path, prospects = written(tmp_path, [URL, photo, str(tmp_path / "day")], wanted)
     read = Plan(path)
     assert (read.totals.requests, read.totals.price) == (3, 3000)
+    assert [version and version.etag for _, version in read.requests(wishes())] == ["1", None, None]
     for before, after in zip(prospects, read.prospects(wishes()), strict=True):
         one, two = before.item(), after.item()
         assert (one.key, one.request, one.output, one.index) == (two.key, two.request, two.output, two.index)
@@ -80,7 +82,7 @@ def test_a_plan_that_has_changed_is_refused(tmp_path):
 def test_a_plan_that_somebody_else_wrote_is_one_line(tmp_path):
     """A line that has not what a request has is told, though the digest is right."""
     file = io.StringIO()
-    with PlanWriter(file, "g", retry_failed=False) as writer:
+    with PlanWriter(file, "g") as writer:
         writer._file.write(line := json.dumps({"source": URL, "endpoint": "7b-image"}) + "\n")
         writer._digest.update(line.encode())
     path = tmp_path / "plan.jsonl"
@@ -91,6 +93,6 @@ def test_a_plan_that_somebody_else_wrote_is_one_line(tmp_path):
 def test_a_run_that_fails_makes_no_plan(tmp_path):
     """Where the block ends with an error there is no last line."""
     file = io.StringIO()
-    with pytest.raises(KeyError), PlanWriter(file, "g", retry_failed=False):
+    with pytest.raises(KeyError), PlanWriter(file, "g"):
         raise KeyError
     assert file.getvalue() == ""

@@ -175,7 +175,7 @@ def test_the_words_of_an_option_are_taken():
     for option in OPTIONS.values():
         for word in option.words:
             option.parse(word)
-    assert OPTIONS["format"].words == ("png", "webp", "jpg", "h264", "h265")
+    assert OPTIONS["format"].words == ("png", "webp", "jpg", "same", "h264", "h265")
     assert OPTIONS["sync"].words == OPTIONS["quiet"].words == ("true", "false")
     assert OPTIONS["model"].words == ("7b", "3b")
 

@@ -1,0 +1,117 @@
+"""What the beginning of a file tells of what is in it: whether its picture moves, and a video's codec."""
+
+import os
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import BinaryIO
+
+from seedvr_cli.values.structure import boxes
+
+# The applications whose extension makes a GIF go round.
+_LOOPS = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0"})
+_GIF_EXTENSION, _GIF_IMAGE, _GIF_APPLICATION = 0x21, 0x2C, 0xFF
+# The flag of an animation in the features of a WebP (RFC 9649, 2.7.1).
+_WEBP_ANIMATION = 0x02
+# What containers call the codecs that -f has words for.
+_CODECS = {
+    **dict.fromkeys(("avc1", "avc3", "h264", "x264", "davc", "mpeg4/iso/avc"), "h264"),
+    **dict.fromkeys(("hvc1", "hev1", "hevc", "h265", "x265", "dvh1", "dvhe", "mpegh/iso/hevc"), "h265"),
+}
+
+
+def is_animated(head: bytes, media_type: str | None) -> bool:
+    """Whether it has more than one picture to show in turn, as far as the beginning says."""
+    match media_type:
+        case "image/png":
+            return _has_frames(head)
+        case "image/webp":
+            return head[12:16] == b"VP8X" and bool(head[20:21]) and bool(head[20] & _WEBP_ANIMATION)
+        case "image/gif":
+            return _goes_on(head)
+        case "image/avif":
+            return head[8:12] == b"avis"
+    return False
+
+
+def codec_of(file: BinaryIO, media_type: str) -> str | None:
+    """`h264`, `h265`, or what else the container calls the codec of its first video; None where that does not show."""
+    name = None
+    if media_type in {"video/mp4", "video/quicktime"}:
+        with suppress(struct.error):  # cut where more was to come
+            name = next(_sample_kinds(file), None)
+    elif media_type == "video/x-msvideo":
+        name = _first(rb"(?s)vids.*?strf.{20}([ -~]{4})", file)
+    elif media_type in {"video/webm", "video/x-matroska"}:
+        name = _first(rb"(?s)\x86[\x81-\xff]V_([A-Z0-9/]+)", file)
+    return _CODECS.get(name.lower(), name.lower()) if name else None
+
+
+def _has_frames(head: bytes) -> bool:
+    """Whether a PNG tells of frames before its picture (PNG, third edition, 11.3.6)."""
+    position = 8
+    while position + 12 <= len(head):
+        length, kind = int.from_bytes(head[position : position + 4]), head[position + 4 : position + 8]
+        if kind == b"acTL":
+            return int.from_bytes(head[position + 8 : position + 12]) > 1
+        if kind == b"IDAT":
+            break
+        position += length + 12
+    return False
+
+
+def _goes_on(head: bytes) -> bool:
+    """Whether a GIF loops, or a second picture begins."""
+    try:
+        position, pictures = 13 + _palette(head[10]), 0
+        while True:
+            kind, label = head[position], head[position + 1]
+            if kind == _GIF_EXTENSION:
+                if label == _GIF_APPLICATION and head[position + 3 : position + 14] in _LOOPS:
+                    return True
+                position += 2
+            elif kind == _GIF_IMAGE:
+                pictures += 1
+                if pictures > 1:
+                    return True
+                position += 11 + _palette(head[position + 9])
+            else:
+                return False
+            while head[position]:
+                position += head[position] + 1
+            position += 1
+    except IndexError:  # what follows was not looked at
+        return False
+
+
+def _palette(flags: int) -> int:
+    """Bytes of the colours that follow."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _sample_kinds(file: BinaryIO) -> Iterator[str]:
+    """What the video tracks of an MP4 are made of, as far as it is there (ISO 14496-12, 8.5.2)."""
+    size = file.seek(0, os.SEEK_END)
+
+    def inside(spans: Iterable[tuple[int, int]], kind: bytes) -> list[tuple[int, int]]:
+        return [
+            (at, min(stop, size)) for start, end in spans for name, at, stop in boxes(file, start, end) if name == kind
+        ]
+
+    for track in inside(inside([(0, size)], b"moov"), b"trak"):
+        media = inside([track], b"mdia")
+        if any(_read(file, at + 8, 4) == b"vide" for at, _ in inside(media, b"hdlr")):
+            for at, _ in inside(inside(inside(media, b"minf"), b"stbl"), b"stsd"):
+                yield _read(file, at + 12, 4).decode("latin-1").strip()
+
+
+def _read(file: BinaryIO, position: int, count: int) -> bytes:
+    file.seek(position)
+    return file.read(count)
+
+
+def _first(pattern: bytes, file: BinaryIO) -> str | None:
+    """What the pattern's group finds in the beginning."""
+    match = re.search(pattern, _read(file, 0, 1 << 16))
+    return match[1].decode("ascii") if match else None

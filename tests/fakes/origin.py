@@ -1,0 +1,58 @@
+"""A server of sources, as users have them behind their URLs."""
+
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from helpers.waiting import PATIENCE
+
+
+@dataclass
+class Origin:
+    """What stands at each path, with headers beside its length; where nothing does, the connection breaks off."""
+
+    files: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
+    heard: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"origin": self}))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def put(self, path: str, content: bytes, **headers: str) -> str:
+        """Have it stand there from now on; gives its URL."""
+        self.files[path] = content, {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.url + path
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(PATIENCE)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    origin: Origin
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        self.origin.heard.append(path)
+        if path not in self.origin.files:
+            self.close_connection = True
+            return
+        content, headers = self.origin.files[path]
+        last = self.headers.get("Range", "").partition("-")[2]
+        part = content[: int(last) + 1] if last else content
+        self.send_response_only(206 if last else 200)
+        usual = {"Content-Length": str(len(part))}
+        if last:
+            usual["Content-Range"] = f"bytes 0-{len(part) - 1}/{len(content)}"
+        for name, value in {**usual, **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(part)
+
+    def log_message(self, *_: object) -> None:
+        pass
