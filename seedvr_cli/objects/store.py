@@ -10,18 +10,26 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.util import find_spec
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
-from seedvr_cli.objects.credentials import profile_options
+from seedvr_cli.objects.credentials import own_keys, profile_options
+from seedvr_cli.objects.trouble import Stopped, StoreError, explain
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.urls import is_loopback
+
+if TYPE_CHECKING:
+    from seedvr_cli.objects.signature import Place
 
 # Seconds for which a store that is away is asked again.
 PATIENCE = 15.0
 # Bytes: an object up to this size is made in one request, under a condition; a larger one in pieces of that size.
 ONE_PIECE = 32 << 20
+# Bytes: a file up to this size is not worth to be taken up again.
+PIECE = 16 << 20
+# How often an upload is begun that other machines end.
+ATTEMPTS = 3
 # Bytes that are read at a time.
 BLOCK = 4 << 20
 # What our own objects say of themselves, in a field that every store takes.
@@ -32,14 +40,6 @@ _RETRIES = {"max_retries": 5, "retry_timeout": timedelta(seconds=PATIENCE)}
 _FORMS = "s3://BUCKET/PREFIX, gs://... or az://..."
 
 T = TypeVar("T")
-
-
-class StoreError(Exception):
-    """A store that cannot be used, in one line. `is_lasting`: it will not be better in a minute."""
-
-    def __init__(self, message: str, *, is_lasting: bool = False) -> None:
-        super().__init__(message)
-        self.is_lasting = is_lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,6 @@ def open_store(url: str, *, endpoint: str | None = None, region: str | None = No
     except (BaseError, ValueError) as error:
         reason = " ".join(redact(str(error).partition("Debug source")[0]).split())[:200]
         raise UsageError(f"{redact(url)}: {reason}", hint=_FORMS) from error
-
-
-class Stopped(OSError):
-    """Whoever wanted it sent wants it no more."""
 
 
 class ObjectStore:
@@ -141,11 +137,55 @@ class ObjectStore:
 
         return self._call(put) is not None
 
+    def put_named(self, path: str, file: str, *, media_type: str, watch: Callable[[int], None]) -> None:
+        """Make an object whose name says what is in it: of a large file what S3 has of it already is not sent again.
+
+        That is done with keys that are known here. Where only the library has them (roles), and in other stores, a
+        file is sent from its beginning. See `put`.
+        """
+        place = self._place(path) if os.path.getsize(file) > PIECE else None
+        if place is None:
+            self.put(path, file, media_type=media_type, label="", overwrite=True, watch=watch)
+            return
+        from seedvr_cli.objects.multipart import send_in_pieces
+        from seedvr_cli.objects.requests import UploadGone
+
+        for attempt in range(ATTEMPTS):
+            try:
+                send_in_pieces(place, file, media_type=media_type, watch=watch)
+            except StoreError as error:
+                there = self.facts(path)
+                if there is not None and there.size == os.path.getsize(file):
+                    return  # another machine was faster
+                if not isinstance(error, UploadGone) or attempt + 1 == ATTEMPTS:
+                    raise
+            else:
+                return
+
     def sign(self, path: str, seconds: float) -> str:
         """A URL with which anybody may read the object, for so many seconds."""
         import obstore
 
         return str(self._call(lambda: obstore.sign(self._store, "GET", path, timedelta(seconds=seconds))))
+
+    def _place(self, path: str) -> "Place | None":
+        """Where the object is to be, and with whose keys; None where they are not known here, or it is no S3.
+
+        The library knows: what it signs says where, for which region and with which session.
+        """
+        pair = own_keys() if self._root.startswith("s3://") else None
+        if pair is None:
+            return None
+        from seedvr_cli.objects.signature import Keys, Place
+
+        signed = urlsplit(self.sign(path, 1.0))
+        said = dict(parse_qsl(signed.query))
+        access, _, region, *_ = said["X-Amz-Credential"].split("/")
+        if access != pair[0]:
+            return None
+        url = signed._replace(query="").geturl()
+        bucket = url.rsplit("/", path.count("/") + 1)[0]
+        return Place(self._root, bucket, path, url, Keys(*pair, said.get("X-Amz-Security-Token"), region))
 
     def delete(self, path: str) -> None:
         """There is no such object any more."""
@@ -191,9 +231,7 @@ class ObjectStore:
         from obstore.exceptions import (
             AlreadyExistsError,
             BaseError,
-            PermissionDeniedError,
             PreconditionError,
-            UnauthenticatedError,
         )
 
         try:
@@ -203,21 +241,16 @@ class ObjectStore:
         except FileNotFoundError as error:
             if missing is not StoreError:
                 return missing
+            if "NoSuchBucket" in str(error):
+                raise explain(self._root, str(error)) from error
             words = f"there is no {self._root}, or nothing of that name in it (404)"
-            raise StoreError(words, is_lasting=True) from error
-        except (PermissionDeniedError, UnauthenticatedError) as error:
-            words = f"{self._root} refuses access (403): look at the keys, and at what they may do"
             raise StoreError(words, is_lasting=True) from error
         except Stopped:
             raise
         except (BaseError, OSError) as error:
-            raise StoreError(self._words(error)) from error
+            raise explain(self._root, str(error)) from error
         except (ValueError, TypeError) as error:  # a path that it does not take
-            raise StoreError(self._words(error), is_lasting=True) from error
-
-    def _words(self, error: Exception) -> str:
-        text = redact(str(error).partition("Debug source")[0])
-        return f"{self._root}: {' '.join(text.split())[:300]}"
+            raise explain(self._root, str(error), is_lasting=True) from error
 
 
 class _Watched:

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from seedvr_cli.objects.store import ObjectStore, Stopped, StoreError, split_url
+from seedvr_cli.objects.store import ObjectStore, split_url
 from seedvr_cli.objects.threads import Threads
+from seedvr_cli.objects.trouble import Stopped, StoreError
 from seedvr_cli.values.errors import UploadError, UsageError
 from seedvr_cli.values.media import EXTENSIONS, sniff_file
 from seedvr_cli.values.redaction import redact
@@ -133,7 +134,7 @@ class Uploads:
                 loop.call_soon_threadsafe(told, min(done, before.st_size), before.st_size)
 
             media_type = sniff_file(file) or "application/octet-stream"
-            store.put(path, file, media_type=media_type, label="", overwrite=True, watch=watch)
+            store.put_named(path, file, media_type=media_type, watch=watch)
             after = os.stat(file)
             if (after.st_mtime_ns, after.st_size) != (before.st_mtime_ns, before.st_size):
                 store.delete(path)
