@@ -19,7 +19,7 @@ from seedvr_cli.cli.groups import (
 from seedvr_cli.cli.quote import ask_before, may_ask, print_requests
 from seedvr_cli.plan.planner import dropped_size, plan
 from seedvr_cli.plan.wishes import Wishes
-from seedvr_cli.run.policy import Check, Policy
+from seedvr_cli.run.policy import Check, Policy, find_target
 from seedvr_cli.run.policy import make_policy as policy_of
 from seedvr_cli.values.catalog import Endpoint, endpoints_of
 from seedvr_cli.values.errors import UsageError
@@ -55,7 +55,7 @@ def upscale(
         newer_than=_instant(sources.newer_than),
         own_results=_own_results,
         local_files=common.is_local,
-        uploads=not common.sandbox and any(common.settings.values.get(name) for name in ("upload", "upload-command")),
+        uploads=None if common.sandbox else find_target(common.settings),
         defaults=common.settings.values,
         key=sources.key,
         calls_us=submitting.callback,

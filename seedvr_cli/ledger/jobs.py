@@ -199,6 +199,11 @@ class Ledger:
             (gateway,),
         )
 
+    async def has_ended(self, key: str, since: float) -> bool:
+        """Whether a job of that key has ended that was submitted after that instant (seconds since 1970)."""
+        query = "SELECT 1 FROM jobs WHERE key = ? AND state IN ('completed', 'failed', 'error') AND submitted_at >= ?"
+        return await self._read(lambda connection: connection.execute(query, (key, since)).fetchone() is not None)
+
     async def durations(self, gateway: str, endpoint: str) -> list[float]:
         """Seconds that the latest jobs of this endpoint took, shortest first."""
         rows = await self._read(

@@ -206,6 +206,15 @@ class ObjectStore:
         found = self._call(lambda: next(iter(obstore.list(self._store, folder)), []))
         return bool(found)
 
+    def names(self, folder: str) -> list[str]:
+        """The paths of what there is below that path."""
+        import obstore
+
+        found: list[str] = self._call(
+            lambda: [one["path"] for page in obstore.list(self._store, folder) for one in page]
+        )
+        return found
+
     def probe(self, folder: str) -> None:
         """StoreError where nothing can be made in that folder, or what is there would be replaced."""
         import obstore

@@ -12,7 +12,7 @@ _CAUSES = {
         "is in another region{region}: set AWS_REGION, or upload-region for uploads"
     ),
     r"NoSuchBucket": "is not there (404): make it, or name another",
-    r"169\.254\.169\.254|metadata\.google\.internal": (
+    r"/latest/(?:api/token|meta-data)|/computeMetadata/": (
         "is asked without keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
     ),
     r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|InvalidToken|\b40[13] (?:Forbidden|Unauthorized)": (

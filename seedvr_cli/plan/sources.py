@@ -117,6 +117,10 @@ def file_source(path: str, wishes: Wishes, *, below: str | None = None) -> Sourc
         raise UsageError(f"SOURCE: {path}: no such file, and not an https URL")
     if not wishes.local_files and not wishes.uploads:
         raise UsageError(f"SOURCE: {path}: the hosted gateway reads https URLs, not files of this machine", hint=HOW_TO)
+    if wishes.uploads and wishes.uploads.url:
+        from seedvr_cli.objects.store import check_url
+
+        check_url(wishes.uploads.url)
     try:
         media_type = sniff_file(path)
         with open(path, "rb") as file:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.plan.planner import Prospect
+from seedvr_cli.run.leftovers import let_go_of_ended
 from seedvr_cli.run.life import live
 from seedvr_cli.run.names import check_place
 from seedvr_cli.run.policy import Clock, Policy
@@ -95,6 +96,7 @@ class Engine:
                     self._start(one)
             while self._tasks:
                 await asyncio.wait(set(self._tasks))
+            await let_go_of_ended(self._ledger)
         except Exception as error:  # noqa: BLE001 - a bug, or a list that cannot be read: `run` raises it
             self._events.put_nowait(error)
         self._events.put_nowait(None)

@@ -1,9 +1,11 @@
 """One item from its request to its outcome: submit, watch, deliver, in this order."""
 
 import asyncio
+import os
 from dataclasses import replace
 
 from seedvr_cli.run.deliver import Courier, FileCourier
+from seedvr_cli.run.leftovers import has_marks
 from seedvr_cli.run.names import ResultName
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
@@ -12,6 +14,7 @@ from seedvr_cli.run.watch import watch
 from seedvr_cli.values.errors import DeliveryError, JobFailed, LedgerError, NoPlace, SeedvrError, Unforeseen
 from seedvr_cli.values.events import Crashed, Started
 from seedvr_cli.values.items import Attachment, Item, Outcome, Purchase
+from seedvr_cli.values.job import Job
 from seedvr_cli.values.schedule import usual
 
 # States of a job that the gateway does nothing for any more.
@@ -67,10 +70,8 @@ class _Life:
             error = Unforeseen(caught)
             self._run.emit(Crashed(self._item, caught, error))
         progress = self._progress
-        has_ended = progress.job is not None and progress.job.state in ENDED and not progress.is_skipped
-        if has_ended and isinstance(self._item, Purchase) and self._item.request.source.path is not None:
-            # The gateway needs it no more.
-            await self._run.uploads.let_go(self._item.request.source, self._item.key)
+        if progress.job is not None and progress.job.state in ENDED and not progress.is_skipped:
+            await self._let_go(progress.job)
         is_stranger = isinstance(self._item, Attachment) and self._item.job is None
         return Outcome(
             item=self._item,
@@ -80,6 +81,13 @@ class _Life:
             resumed=progress.is_attached and not is_stranger,
             skipped=progress.is_skipped,
         )
+
+    async def _let_go(self, job: Job) -> None:
+        """The gateway needs the source no more."""
+        if isinstance(self._item, Purchase) and self._item.request.source.path is not None:
+            await self._run.uploads.let_go(self._item.request.source if self._progress.is_attached else None, job)
+        elif has_marks(os.path.dirname(self._run.ledger.path), job.key):
+            await self._run.uploads.let_go(None, job)
 
     def _take_note(self, error: SeedvrError) -> None:
         """What this error means for the run, and what the user is to know of the job beside it."""
