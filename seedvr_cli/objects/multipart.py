@@ -7,18 +7,16 @@ object whose name says what is in it, where whatever was begun under that name i
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from seedvr_cli.objects.requests import Requests
 from seedvr_cli.objects.signature import Place
-from seedvr_cli.objects.store import PIECE
+from seedvr_cli.objects.store import piece_size
 from seedvr_cli.objects.trouble import StoreError
 
-# How many pieces S3 takes.
-MOST_PIECES = 10_000
 # Pieces on their way at the same time, and bytes that are read of each at a time.
 AT_ONCE = 4
 BLOCK = 256 << 10
@@ -29,7 +27,8 @@ def send_in_pieces(place: Place, file: str, *, media_type: str, watch: Callable[
     with Requests.open(place) as requests:
         begun = requests.uploads()
         upload = begun[0] if begun else requests.begin(media_type)
-        requests.complete(upload, _Sending(requests, upload, file, watch).run())
+        there = requests.pieces(upload) if begun else {}
+        requests.complete(upload, _Sending(requests, upload, file, watch).run(there))
         for other in begun[1:]:  # two machines had begun at the same time: what nobody ends is paid for every month
             with suppress(StoreError):
                 requests.abort(other)
@@ -44,7 +43,7 @@ class _Sending:
         self._file = file
         self._watch = watch
         size = os.path.getsize(file)
-        piece = max(PIECE, -(-size // MOST_PIECES))
+        piece = piece_size(size)
         self._pieces = [
             _Piece(number, start, min(piece, size - start)) for number, start in enumerate(range(0, size, piece), 1)
         ]
@@ -53,9 +52,8 @@ class _Sending:
         self._etags: dict[int, str] = {}
         self._error: BaseException | None = None
 
-    def run(self) -> dict[int, str]:
-        """The ETag of each piece."""
-        there = self._requests.pieces(self._upload)
+    def run(self, there: Mapping[int, tuple[int, str]]) -> dict[int, str]:
+        """The ETag of each piece. `there`: bytes and ETag of those that were sent before."""
         for piece in self._pieces:
             size, etag = there.get(piece.number, (0, ""))
             if size == piece.length and etag.strip('"') == self._digest(piece):

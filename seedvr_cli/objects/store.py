@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 # Seconds for which a store that is away is asked again.
 PATIENCE = 15.0
-# Bytes: an object up to this size is made in one request, under a condition; a larger one in pieces of that size.
+# Bytes: an object up to this size is made in one request where that has a condition; what has none goes in pieces, of
+# this size at the least, and stores take so many of them.
 ONE_PIECE = 32 << 20
-# Bytes: a file up to this size is not worth to be taken up again.
-PIECE = 16 << 20
+PIECE = 8 << 20
+MOST_PIECES = 10_000
 # How often an upload is begun that other machines end.
 ATTEMPTS = 3
 # Bytes that are read at a time.
@@ -120,7 +121,8 @@ class ObjectStore:
         import obstore
 
         attributes: Any = {"Content-Type": media_type, **({LABEL: label} if label else {})}
-        if os.path.getsize(file) <= ONE_PIECE:
+        size = os.path.getsize(file)
+        if size <= (PIECE if overwrite else ONE_PIECE):
             with open(file, "rb") as stream:
                 content = stream.read()
             mode: Any = "overwrite" if overwrite else "create"
@@ -131,7 +133,7 @@ class ObjectStore:
 
         def put() -> Any:
             with open(file, "rb") as stream:
-                how: Any = {"use_multipart": True, "chunk_size": ONE_PIECE, "max_concurrency": 2}
+                how: Any = {"use_multipart": True, "chunk_size": piece_size(size), "max_concurrency": 2}
                 watched: Any = _Watched(stream, watch)
                 return obstore.put(self._store, path, watched, attributes=attributes, **how)
 
@@ -260,6 +262,11 @@ class ObjectStore:
             raise explain(self._root, str(error)) from error
         except (ValueError, TypeError) as error:  # a path that it does not take
             raise explain(self._root, str(error), is_lasting=True) from error
+
+
+def piece_size(size: int) -> int:
+    """Bytes of each piece of an object of that size."""
+    return max(PIECE, -(-size // MOST_PIECES))
 
 
 class _Watched:

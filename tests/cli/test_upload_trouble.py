@@ -31,7 +31,7 @@ def large_picture(path, pieces):
     picture(path)
     with path.open("ab") as file:
         for number in range(pieces):
-            file.write(bytes([number]) * (16 << 20))
+            file.write(bytes([number]) * (8 << 20))
     return path
 
 

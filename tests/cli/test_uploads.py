@@ -9,6 +9,7 @@ from io import BytesIO
 
 import pytest
 from fakes.gateway import STATUS_PATH, Reply
+from fakes.sink import sink
 from helpers.bucket import BUCKET, moto, rclone
 from helpers.command import Bench
 from helpers.waiting import PATIENCE, wait_for
@@ -253,6 +254,26 @@ def test_a_large_file_is_sent_in_pieces_and_told(run, gateway, store, place, wor
     assert done.rc == 0, done.stderr
     assert got == [hashlib.sha256(path.read_bytes()).hexdigest()]
     assert "large.png: uploading: " in done.stderr
+
+
+def test_memory_is_that_of_a_small_file(start, gateway, bench, work):
+    """A file of 300 MB takes hardly more memory than one of 1 MB, and arrives in full."""
+    gateway, peaks, sizes = gateway(), [], (1 << 20, 300 << 20)
+    bench.configure(f'[default]\nupload = "s3://{BUCKET}/x"\n')
+    for number, size in enumerate(sizes):
+        path = picture(work / f"{number}.png", number)
+        os.truncate(path, size)
+        with sink() as bucket:
+            env = {"AWS_ENDPOINT_URL": bucket.url, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+            process = start("image", path.name, "--no-check", to=gateway, env=env)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            assert process.returncode == 0, process.stderr.read()
+            assert size <= bucket.taken < size + (1 << 20)
+        peaks.append(usage.ru_maxrss << 10)
+    small, large = peaks
+    assert large - small < 40 << 20
+    assert large < 120_000_000
 
 
 # What a hunt for lost files and money has found.
