@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from seedvr_cli.objects.credentials import own_keys, profile_options
+from seedvr_cli.objects.streams import Reader, Watched
 from seedvr_cli.objects.trouble import Stopped, StoreError, explain
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.redaction import redact
@@ -134,7 +135,7 @@ class ObjectStore:
         def put() -> Any:
             with open(file, "rb") as stream:
                 how: Any = {"use_multipart": True, "chunk_size": piece_size(size), "max_concurrency": 2}
-                watched: Any = _Watched(stream, watch)
+                watched: Any = Watched(stream, watch)
                 return obstore.put(self._store, path, watched, attributes=attributes, **how)
 
         return self._call(put) is not None
@@ -235,7 +236,7 @@ class ObjectStore:
         import obstore
 
         opened = self._call(lambda: obstore.open_reader(self._store, path, buffer_size=BLOCK))
-        return io.BufferedReader(_Reader(opened, self._call), BLOCK)
+        return io.BufferedReader(Reader(opened, self._call), BLOCK)
 
     def _call(self, call: Callable[[], T], *, missing: Any = StoreError) -> T | Any:
         """The answer; None where there is an object already, `missing` where there is none."""
@@ -267,46 +268,6 @@ class ObjectStore:
 def piece_size(size: int) -> int:
     """Bytes of each piece of an object of that size."""
     return max(PIECE, -(-size // MOST_PIECES))
-
-
-class _Watched:
-    """A file that is read, and who wants to know how far."""
-
-    def __init__(self, stream: io.BufferedReader, watch: Callable[[int], None]) -> None:
-        self._stream = stream
-        self._watch = watch
-
-    def read(self, size: int = -1) -> bytes:
-        """Bytes of the file."""
-        self._watch(self._stream.tell())
-        return self._stream.read(size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """As a file does."""
-        return self._stream.seek(offset, whence)
-
-    def tell(self) -> int:
-        """As a file does."""
-        return self._stream.tell()
-
-
-class _Reader(io.RawIOBase):
-    """The library's reader as Python's."""
-
-    def __init__(self, opened: Any, call: Callable[..., Any]) -> None:
-        self._opened = opened
-        self._call = call
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            block = self._call(lambda: self._opened.read(len(buffer)))
-        except StoreError as error:
-            raise OSError(str(error)) from error
-        buffer[: len(block)] = bytes(block)
-        return len(block)
 
 
 def _is_plain(profile: str | None) -> bool:

@@ -36,6 +36,5 @@ async def let_go_of_ended(ledger: "Ledger") -> None:
     uploads, marks = Uploads(Target(), folder), Marks(folder)
     with suppress(TimeoutError, LedgerError):
         async with asyncio.timeout(PATIENCE):
-            for key in marks.jobs():
-                ended = [mark for mark in marks.of(key) if await ledger.has_ended(key, mark.made_at)]
-                await uploads.release(ended)
+            for key, submitted_at in (await ledger.ended(marks.jobs())).items():
+                await uploads.release(mark for mark in marks.of(key) if mark.made_at <= submitted_at)

@@ -6,8 +6,9 @@ import re
 import signal
 import uuid
 
+import httpx
 import pytest
-from fakes.gateway import STATUS_PATH
+from fakes.gateway import STATUS_PATH, Reply
 from fakes.proxy import proxy
 from fakes.refusing import error, refusing
 from helpers.bucket import BUCKET, rclone
@@ -90,8 +91,6 @@ def test_an_upload_that_was_killed_goes_on(start, run, gateway, server, place, w
 
 
 def _read(url):
-    import httpx
-
     return hashlib.sha256(httpx.get(url, trust_env=False, timeout=PATIENCE).content).hexdigest()
 
 
@@ -108,6 +107,27 @@ def test_ctrl_c_in_an_upload_ends_at_once(start, gateway, server, place, work):
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 130
     assert gateway.posts() == []
+
+
+def test_an_address_that_has_expired_is_renewed(run, gateway, server, place, work):
+    """A submission that comes when the first address has expired carries another one, which the store still takes."""
+    gateway, addresses, read = gateway(), [], []
+
+    def script(heard):
+        if heard.method != "POST":
+            return None
+        addresses.append(heard.json["image_url"])
+        if len(addresses) == 1:
+            return Reply(429, b"", {"Retry-After": "2"})
+        read.extend(httpx.get(address, trust_env=False, timeout=PATIENCE).status_code for address in addresses)
+        return None
+
+    gateway.script = script
+    picture(work / "a.png")
+    short = "import seedvr_cli.uploads.upload as upload\nupload.LONGEST_ADDRESS = 1.0\n"
+    done = run("image", "a.png", to=gateway, env=server, inject=short)
+    assert done.rc == 0, done.stderr
+    assert [status < 300 for status in read] == [False, True]
 
 
 # What a run leaves behind.
