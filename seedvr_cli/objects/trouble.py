@@ -21,7 +21,7 @@ _CAUSES = {
     r"InvalidCertificate\(\s*(?:UnknownIssuer|CaUsedAsEndEntity)|unable to get (?:local )?issuer|self.signed": (
         "has a certificate that nobody known here has signed: name a file with its CA in SSL_CERT_FILE"
     ),
-    r"ETag Header missing|Unable to extract metadata|40[45] (?:Not Found|Method Not Allowed)": (
+    r"ETag Header missing|Unable to extract metadata|40[45] (?:Not Found|Method Not Allowed)|501 Not Implemented": (
         "does not answer as an object store does: look at upload-endpoint, or AWS_ENDPOINT_URL"
     ),
     r"error sending request": "cannot be reached{host}: look at the network, upload-endpoint and AWS_ENDPOINT_URL",
@@ -31,6 +31,9 @@ _PASSING = frozenset({"error sending request"})
 # How stores name the region that a bucket is in, and the library the store.
 _HOST = re.compile(r"performing \w+ https?://([^/\s?]+)")
 _REGION = re.compile(r"expecting '([\w-]+)'|<Region>([\w-]+)<")
+
+# What the library says before it says why.
+_PREAMBLE = re.compile(r"^Generic \w+ error: (?:Error performing [\w ]+ request: )?Error performing \w+ \S+ in .*? - ")
 
 
 class StoreError(Exception):
@@ -54,5 +57,5 @@ def explain(root: str, text: str, *, is_lasting: bool = False) -> StoreError:
                 region=f" ({region[1] or region[2]})" if region else "", host=f" at {host[1]}" if host else ""
             )
             return StoreError(f"{root} {words}", is_lasting=pattern not in _PASSING)
-    said = redact(text.partition("Debug source")[0])
+    said = redact(_PREAMBLE.sub("", text.partition("Debug source")[0]))
     return StoreError(f"{root}: {' '.join(said.split())[:300]}", is_lasting=is_lasting)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from dataclasses import replace
+from datetime import datetime
 
 from seedvr_cli.run.deliver import Courier, FileCourier
 from seedvr_cli.run.leftovers import has_marks
@@ -11,10 +12,17 @@ from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
 from seedvr_cli.run.submit import submit
 from seedvr_cli.run.watch import watch
-from seedvr_cli.values.errors import DeliveryError, JobFailed, LedgerError, NoPlace, SeedvrError, Unforeseen
+from seedvr_cli.values.errors import (
+    DeliveryError,
+    JobFailed,
+    LedgerError,
+    NoPlace,
+    RequestRefused,
+    SeedvrError,
+    Unforeseen,
+)
 from seedvr_cli.values.events import Crashed, Started
 from seedvr_cli.values.items import Attachment, Item, Outcome, Purchase
-from seedvr_cli.values.job import Job
 from seedvr_cli.values.schedule import usual
 
 # States of a job that the gateway does nothing for any more.
@@ -70,8 +78,11 @@ class _Life:
             error = Unforeseen(caught)
             self._run.emit(Crashed(self._item, caught, error))
         progress = self._progress
-        if progress.job is not None and progress.job.state in ENDED and not progress.is_skipped:
-            await self._let_go(progress.job)
+        job = progress.job
+        if job is None and isinstance(error, RequestRefused):
+            await self._let_go(self._item.key, None)
+        elif job is not None and job.state in ENDED and not progress.is_skipped:
+            await self._let_go(job.key, job.submitted_at)
         is_stranger = isinstance(self._item, Attachment) and self._item.job is None
         return Outcome(
             item=self._item,
@@ -82,12 +93,15 @@ class _Life:
             skipped=progress.is_skipped,
         )
 
-    async def _let_go(self, job: Job) -> None:
-        """The gateway needs the source no more."""
-        if isinstance(self._item, Purchase) and self._item.request.source.path is not None:
-            await self._run.uploads.let_go(self._item.request.source if self._progress.is_attached else None, job)
-        elif has_marks(os.path.dirname(self._run.ledger.path), job.key):
-            await self._run.uploads.let_go(None, job)
+    async def _let_go(self, key: str | None, submitted_at: datetime | None) -> None:
+        """The gateway needs the source no more, as far as one was brought to it."""
+        if key is None:
+            return
+        source = self._item.request.source if isinstance(self._item, Purchase) else None
+        if source is not None and source.path is not None and self._progress.is_attached:
+            await self._run.uploads.let_go(source, key, submitted_at)
+        elif has_marks(os.path.dirname(self._run.ledger.path), key):
+            await self._run.uploads.let_go(None, key, submitted_at)
 
     def _take_note(self, error: SeedvrError) -> None:
         """What this error means for the run, and what the user is to know of the job beside it."""

@@ -7,12 +7,14 @@ long as it may need it, signed with our keys, which it never sees.
 
 import asyncio
 import hashlib
+import math
 import os
 import shlex
 import subprocess
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,7 +23,6 @@ from seedvr_cli.objects.threads import Threads
 from seedvr_cli.objects.trouble import Stopped, StoreError
 from seedvr_cli.uploads.marks import Mark, Marks
 from seedvr_cli.values.errors import UploadError, UsageError
-from seedvr_cli.values.job import Job
 from seedvr_cli.values.media import EXTENSIONS, sniff_file
 from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.request import Source
@@ -69,10 +70,7 @@ class Uploads:
             await self._print(source.path)
             return
         url = await self._object_url(source)
-        name = KEPT
-        if not self._target.keep:
-            name = f"{key}/{(await self._guarded(self._marks.make, key, url, self._target)).name}"
-        await self._call(_marks_of(url, name), lambda store, path: store.put_empty(path))
+        await self._mark(url, key)
         if url not in self._sending:
             self._sending[url] = asyncio.create_task(self._send(url, source, told))
         try:
@@ -90,13 +88,14 @@ class Uploads:
         lifetime = min(seconds + MARGIN, LONGEST_ADDRESS)
         return await self._call(url, lambda store, path: store.sign(path, lifetime))
 
-    async def let_go(self, source: Source | None, job: Job) -> None:
-        """The job has ended: what no other one needs is deleted. That this fails harms nobody.
+    async def let_go(self, source: Source | None, key: str, submitted_at: datetime | None) -> None:
+        """The job of that key has ended: what no other one needs is deleted. That this fails harms nobody.
 
-        With a `source`, what another machine had put there for that job is let go of as well.
+        What was marked after `submitted_at` another job needs. With a `source`, what another machine had put there for
+        that job is let go of as well.
         """
-        key, since = job.key, job.submitted_at
-        own = [mark for mark in self._marks.of(key) if since is None or mark.made_at <= since.timestamp()]
+        last = submitted_at.timestamp() if submitted_at else math.inf
+        own = [mark for mark in self._marks.of(key) if mark.made_at <= last]
         await self.release(own)
         if own or source is None or source.path is None or is_object_url(source.path):
             return
@@ -119,6 +118,17 @@ class Uploads:
         for program in list(self._programs):
             with suppress(OSError):
                 program.terminate()
+
+    async def _mark(self, url: str, key: str) -> None:
+        """Say that the job needs the object, here and beside it."""
+        mark = None if self._target.keep else await self._guarded(self._marks.make, key, url, self._target)
+        name = f"{key}/{mark.name}" if mark else KEPT
+        try:
+            await self._call(_marks_of(url, name), lambda store, path: store.put_empty(path))
+        except UploadError:
+            if mark:
+                self._marks.remove(mark)
+            raise
 
     async def _object_url(self, source: Source) -> str:
         """After what is in it, with the ending that its bytes ask for."""

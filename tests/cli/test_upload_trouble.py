@@ -176,6 +176,16 @@ def test_a_job_that_nobody_waited_for_is_let_go_of(run, gateway, server, place, 
     assert os.listdir(_marks(work)) == []
 
 
+def test_what_the_gateway_refuses_leaves_nothing(run, gateway, server, place, work, names):
+    """After a 400 the object is gone at once, as there is no job that needs it."""
+    gateway = gateway(lambda heard: Reply(400, {"message": "no"}) if heard.method == "POST" else None)
+    picture(work / "a.png")
+    assert run("image", "a.png", to=gateway, env=server).rc == 1
+    assert len(gateway.posts()) == 1
+    assert names() == []
+    assert os.listdir(_marks(work)) == []
+
+
 def test_the_store_of_then_counts(run, gateway, server, place, work, names, bench):
     """An object is let go of where it was put, wherever files go by now."""
     gateway = gateway()
@@ -227,13 +237,22 @@ def test_another_job_of_the_same_request_keeps_its_object(run, start, gateway, s
 # What is refused.
 
 
-def test_without_the_extra_it_is_bad_usage(run, gateway, place, work):
-    """Where files are to go to a bucket and the library is missing, that is found before anything else."""
+@pytest.mark.parametrize(
+    ("env", "inject", "part"),
+    [
+        ({}, "import sys\nsys.modules['obstore'] = None\n", "pip install 'seedvr-cli[bucket]'"),
+        ({"AWS_ENDPOINT_URL": "http://store.example:9000"}, FAST, "would send it all in the clear"),
+        ({"AWS_PROFILE": "nobody"}, FAST, "there is no profile 'nobody'"),
+    ],
+)
+@pytest.mark.parametrize("words", [("a.png",), ("--watch", ".", "-o", "out/", "--max-cost", "1")])
+def test_a_way_that_is_none_is_bad_usage(run, gateway, place, work, words, env, inject, part):
+    """A missing library, an address in the clear and a profile that is not there are found before anything else."""
     gateway = gateway()
     picture(work / "a.png")
-    done = run("image", "a.png", to=gateway, inject="import sys\nsys.modules['obstore'] = None\n")
+    done = run("image", *words, to=gateway, env=env, inject=inject)
     assert (done.rc, gateway.posts()) == (2, [])
-    assert "pip install 'seedvr-cli[bucket]'" in done.stderr
+    assert part in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -244,7 +263,7 @@ def test_without_the_extra_it_is_bad_usage(run, gateway, place, work):
         ('upload = "s3://bucket/x"', {"AWS_SECRET_ACCESS_KEY": "wrong"}, "look at the keys"),
         ('upload = "s3://bucket/x"', {"AWS_ACCESS_KEY_ID": "nobody"}, "look at the keys"),
         ('upload = "s3://bucket/x"\nupload-endpoint = "http://127.0.0.1:1"', {}, "cannot be reached at 127.0.0.1:1"),
-        ('upload = "s3://bucket/x"\nupload-endpoint = "GATEWAY"', {}, "bucket"),
+        ('upload = "s3://bucket/x"\nupload-endpoint = "GATEWAY"', {}, "does not answer as an object store does"),
         ("upload-command = 'no-such-program {path}'", {}, "upload-command: no-such-program: No such file"),
         ("upload-command = 'false {path}'", {}, "upload-command: false ended with 1"),
     ],
@@ -259,6 +278,7 @@ def test_what_cannot_be_used_is_one_line(run, gateway, server, bench, work, sett
     assert [one for one in gateway.posts() if one.source] == []
     assert any(words in done.stderr for words in part.split("|")), done.stderr
     assert len(done.stderr.splitlines()) == 1
+    assert not _marks(work).exists() or os.listdir(_marks(work)) == []
 
 
 def test_without_keys_the_line_says_what_to_set(run, gateway, bench, work):
