@@ -8,7 +8,7 @@ if TYPE_CHECKING:  # it loads what a look for marks does not need
     from seedvr_cli.ledger.jobs import Ledger
 
 # Seconds for what runs have left that were killed, or did not wait; what is not done then the next run does.
-PATIENCE = 5.0
+PATIENCE = 2.0
 
 
 def marks_folder(state: str) -> str:

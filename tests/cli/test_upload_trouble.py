@@ -12,6 +12,7 @@ from fakes.gateway import STATUS_PATH, Reply
 from fakes.proxy import proxy
 from fakes.refusing import error, refusing
 from helpers.bucket import BUCKET, rclone
+from helpers.command import Bench
 from helpers.waiting import PATIENCE, wait_for
 from PIL import Image
 
@@ -174,6 +175,23 @@ def test_a_job_that_nobody_waited_for_is_let_go_of(run, gateway, server, place, 
     assert run(*words, to=gateway, env=server).rc == 0
     assert names() == []
     assert os.listdir(_marks(work)) == []
+
+
+def test_another_machine_lets_go_of_what_it_has_delivered(
+    run, gateway, server, place, work, names, tmp_path, postgres_server
+):
+    """Where the machine that sent a file does not come back, the one that delivers the job deletes the object."""
+    gateway = gateway()
+    env = {**server, "SEEDVR_LEDGER_URL": postgres_server.database()}
+    path = picture(work / "a.png")
+    assert run("image", "a.png", "--no-wait", to=gateway, env=env).rc == 0
+    (tmp_path / "away").mkdir()
+    away = Bench(tmp_path / "away")
+    away.configure(f'[default]\nupload = "{place}"\n')
+    (away.work / "b.png").write_bytes(path.read_bytes())
+    done = away.run("image", "b.png", to=gateway, env=env)
+    assert (done.rc, len(gateway.posts())) == (0, 1), done.stderr
+    assert names() == []
 
 
 def test_what_the_gateway_refuses_leaves_nothing(run, gateway, server, place, work, names):
