@@ -8,7 +8,7 @@ from seedvr_cli.values.redaction import redact
 _CAUSES = {
     r"RequestTimeTooSkewed": "refuses access: this machine's clock is wrong by minutes; set it",
     r"ExpiredToken|TokenRefreshRequired": "refuses access: these keys have expired; sign in anew",
-    r"AuthorizationHeaderMalformed|PermanentRedirect|IllegalLocationConstraint|redirect without LOCATION": (
+    r"HeaderMalformed.*(?:region|expecting)|PermanentRedirect|IllegalLocationConstraint|redirect without LOCATION": (
         "is in another region{region}: set AWS_REGION, or upload-region for uploads"
     ),
     r"NoSuchBucket": "is not there (404): make it, or name another",
