@@ -17,7 +17,7 @@ from seedvr_cli.plan.planner import Planner, Prospect, check_output_folder
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.run.ask import ask, attachments, check_home
 from seedvr_cli.run.engine import Engine, in_one_chunk
-from seedvr_cli.run.policy import Policy, make_policy
+from seedvr_cli.run.policy import Policy, find_target, make_policy
 from seedvr_cli.run.session import Access, Session, find_access, open_session
 from seedvr_cli.run.skim import Work
 from seedvr_cli.settings.file import find_base_url, load
@@ -192,7 +192,7 @@ class Client:
             options=values,
             output=target,
             local_files=is_local_gateway(access.base_url),
-            uploads=not self._sandbox and any(map(self._settings.values.get, ("upload", "upload-command"))),
+            uploads=None if self._sandbox else find_target(self._settings),
             defaults=self._settings.values,
             own_results=lambda paths: own_results(access.folder, paths),
         )

@@ -33,7 +33,7 @@ def apply(
     from seedvr_cli.cli.lists import chunks
     from seedvr_cli.cli.quote import ask_before
     from seedvr_cli.cli.session import Workload, prepare_claims, run_work
-    from seedvr_cli.cli.upscale import has_uploads, make_policy, result_form, what_is_checked
+    from seedvr_cli.cli.upscale import make_policy, result_form, upload_target, what_is_checked
     from seedvr_cli.plan.plan_file import Plan
     from seedvr_cli.plan.wishes import Wishes
     from seedvr_cli.run.change import changed_since
@@ -46,7 +46,7 @@ def apply(
     if totals.gateway != settled.gateway_name:
         raise UsageError(f"{plan} is for {totals.gateway}, and this would go to {settled.gateway_name}",
                          hint="--base-url, or --sandbox")  # fmt: skip
-    wishes = Wishes(next(iter(ENDPOINTS.values())), {}, local_files=settled.is_local, uploads=has_uploads(settled))
+    wishes = Wishes(next(iter(ENDPOINTS.values())), {}, local_files=settled.is_local, uploads=upload_target(settled))
     money = MoneyOptions(
         max_cost=max_cost, yes=yes, retry_failed=totals.retry_failed, if_changed=totals.if_changed
     )  # fmt: skip

@@ -28,8 +28,11 @@ def tell_delivered(common: "Common", prospects: "Sequence[Prospect]", policy: "P
     from seedvr_cli.render.human import name_of
     from seedvr_cli.render.results import shown, write_line
     from seedvr_cli.render.talk import clean
+    from seedvr_cli.run.leftovers import has_marks
     from seedvr_cli.run.skim import tell_apart
 
+    if any(has_marks(folder, one.key) for one in prospects):  # a run that was killed has left something to do
+        return False
     known = delivered_files(folder, [one.key for one in prospects])
     left, paths = tell_apart(prospects, known)
     if left:

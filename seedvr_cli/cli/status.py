@@ -39,6 +39,7 @@ async def _ask(common: "Common", ids: Sequence[str]) -> int:
     from seedvr_cli.cli.session import open_session
     from seedvr_cli.render.talk import error_line
     from seedvr_cli.run.ask import ask, check_home
+    from seedvr_cli.run.leftovers import let_go_of_ended
     from seedvr_cli.settings.folders import state_folder
     from seedvr_cli.values.errors import JobFailed, OutcomeUnknown, worst_exit_code
 
@@ -51,6 +52,7 @@ async def _ask(common: "Common", ids: Sequence[str]) -> int:
             if outcome.error is not None and not isinstance(outcome.error, JobFailed | OutcomeUnknown):
                 common.talk.error(error_line(outcome.error, request_id))
             show([outcome])
+        await let_go_of_ended(session.ledger)
     return worst_exit_code(codes)
 
 

@@ -19,11 +19,12 @@ from seedvr_cli.cli.groups import (
 from seedvr_cli.cli.quote import ask_before, may_ask, print_requests, write_plan
 from seedvr_cli.plan.planner import dropped_size, plan
 from seedvr_cli.plan.wishes import Wishes
-from seedvr_cli.run.policy import Check, Policy
+from seedvr_cli.run.policy import Check, Policy, find_target
 from seedvr_cli.run.policy import make_policy as policy_of
 from seedvr_cli.values.catalog import Endpoint, endpoints_of
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.request import choose_endpoint
+from seedvr_cli.values.target import Target
 from seedvr_cli.values.urls import is_object_url
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def upscale(
         newer_than=_instant(sources.newer_than),
         own_results=_own_results,
         local_files=common.is_local,
-        uploads=has_uploads(common),
+        uploads=upload_target(common),
         defaults=common.settings.values,
         key=sources.key,
         calls_us=submitting.callback,
@@ -161,9 +162,9 @@ def make_policy(
     )
 
 
-def has_uploads(common: Common) -> bool:
-    """Whether files of this machine are brought where the gateway reads."""
-    return not common.sandbox and any(common.settings.values.get(name) for name in ("upload", "upload-command"))
+def upload_target(common: Common) -> Target | None:
+    """Where files of this machine are brought, so that the gateway reads them."""
+    return None if common.sandbox else find_target(common.settings)
 
 
 def what_is_checked(common: Common, *, waiting_for: int | None, given: bool | None, money: MoneyOptions) -> Check:

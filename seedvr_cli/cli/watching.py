@@ -11,7 +11,7 @@ from seedvr_cli.cli.context import Common
 from seedvr_cli.cli.failed_file import Failures
 from seedvr_cli.cli.groups import MoneyOptions, SourceOptions
 from seedvr_cli.plan.planner import Planner, Prospect, check_output_folder
-from seedvr_cli.plan.sources import file_source, files_of
+from seedvr_cli.plan.sources import check_way, file_source, files_of
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.render.results import Form
 from seedvr_cli.render.talk import clean
@@ -49,6 +49,8 @@ def upscale_watched(
         raise UsageError(
             "--watch pays for whatever comes", hint="set a limit: --max-cost, or max-cost-per-day; or --yes"
         )
+    if wishes.uploads is not None:
+        check_way(wishes.uploads)
     planner = Planner(wishes, common.gateway_name)
     output = planner.recipe({}).output
     if output.kind != "template":

@@ -21,6 +21,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from seedvr_cli.ledger.board import BEAT_SECONDS, ENDS, LEASE_SECONDS, Record, is_ours
 from seedvr_cli.objects.store import open_store
 from seedvr_cli.objects.threads import Threads
+from seedvr_cli.objects.trouble import explain
 from seedvr_cli.values.checkup import Check, clock_check
 from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.redaction import redact
@@ -237,9 +238,8 @@ class BucketBoard:
         except (AlreadyExistsError, PreconditionError, FileNotFoundError):
             raise
         except (BaseError, OSError) as error:
-            reason = " ".join(redact(str(error).partition("Debug source")[0]).split())[:300]
             hint = "the same command goes on when it is there again"
-            raise LedgerError(f"{self.name} cannot be used: {reason}", hint=hint) from error
+            raise LedgerError(f"{self.name} cannot be used: {explain('the store', str(error))}", hint=hint) from error
 
 
 def _mark(facts: Any) -> Mark:

@@ -209,6 +209,17 @@ class Ledger:
             (gateway,),
         )
 
+    async def ended(self, keys: Sequence[str]) -> dict[str, float]:
+        """Of these keys those with jobs that have ended or are settled, and when the latest of them was submitted.
+
+        Instants are in seconds since 1970.
+        """
+        query = (
+            "SELECT jobs.key, max(submitted_at) FROM json_each(?) AS asked JOIN jobs ON jobs.key = asked.value WHERE"
+            " state IN ('completed', 'failed', 'error', 'forgotten') AND submitted_at IS NOT NULL GROUP BY jobs.key"
+        )
+        return await self._read(lambda connection: dict(connection.execute(query, (json.dumps(keys),)).fetchall()))
+
     async def durations(self, gateway: str, endpoint: str) -> list[float]:
         """Seconds that the latest jobs of this endpoint took, shortest first."""
         rows = await self._read(

@@ -15,7 +15,8 @@ _NAMES = {
     "region": "region",
     "endpoint_url": "endpoint",
 }
-_KEYS = frozenset({"aws_access_key_id", "aws_secret_access_key", "aws_session_token"})
+_PAIR = ("aws_access_key_id", "aws_secret_access_key")
+_KEYS = frozenset({*_PAIR, "aws_session_token"})
 
 
 def profile_options(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -47,6 +48,13 @@ def profile_options(environment: Mapping[str, str] = os.environ) -> dict[str, st
     return {
         ours: found[theirs] for theirs, ours in _NAMES.items() if theirs in found and not _is_set(ours, environment)
     }
+
+
+def own_keys(environment: Mapping[str, str] = os.environ) -> tuple[str, str] | None:
+    """An access key and its secret, where they are written down; None where a role has them, or nobody."""
+    profile = profile_options(environment)
+    access, secret = (environment.get(name.upper()) or profile.get(name) for name in _PAIR)
+    return (access, secret) if access and secret else None
 
 
 def _is_set(option: str, environment: Mapping[str, str]) -> bool:

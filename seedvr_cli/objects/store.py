@@ -10,18 +10,28 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.util import find_spec
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
-from seedvr_cli.objects.credentials import profile_options
+from seedvr_cli.objects.credentials import own_keys, profile_options
+from seedvr_cli.objects.streams import Reader, Watched
+from seedvr_cli.objects.trouble import Stopped, StoreError, explain
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.urls import is_loopback
 
+if TYPE_CHECKING:
+    from seedvr_cli.objects.signature import Place
+
 # Seconds for which a store that is away is asked again.
 PATIENCE = 15.0
-# Bytes: an object up to this size is made in one request, under a condition; a larger one in pieces of that size.
+# Bytes: an object up to this size is made in one request where that has a condition; what has none goes in pieces, of
+# this size at the least, and stores take so many of them.
 ONE_PIECE = 32 << 20
+PIECE = 8 << 20
+MOST_PIECES = 10_000
+# How often an upload is begun that other machines end.
+ATTEMPTS = 3
 # Bytes that are read at a time.
 BLOCK = 4 << 20
 # What our own objects say of themselves, in a field that every store takes.
@@ -32,14 +42,6 @@ _RETRIES = {"max_retries": 5, "retry_timeout": timedelta(seconds=PATIENCE)}
 _FORMS = "s3://BUCKET/PREFIX, gs://... or az://..."
 
 T = TypeVar("T")
-
-
-class StoreError(Exception):
-    """A store that cannot be used, in one line. `is_lasting`: it will not be better in a minute."""
-
-    def __init__(self, message: str, *, is_lasting: bool = False) -> None:
-        super().__init__(message)
-        self.is_lasting = is_lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,6 @@ def open_store(url: str, *, endpoint: str | None = None, region: str | None = No
         raise UsageError(f"{redact(url)}: {reason}", hint=_FORMS) from error
 
 
-class Stopped(OSError):
-    """Whoever wanted it sent wants it no more."""
-
-
 class ObjectStore:
     """One bucket, or container; `endpoint` and `region` where they are not the environment's. Raises StoreError."""
 
@@ -124,7 +122,8 @@ class ObjectStore:
         import obstore
 
         attributes: Any = {"Content-Type": media_type, **({LABEL: label} if label else {})}
-        if os.path.getsize(file) <= ONE_PIECE:
+        size = os.path.getsize(file)
+        if size <= (PIECE if overwrite else ONE_PIECE):
             with open(file, "rb") as stream:
                 content = stream.read()
             mode: Any = "overwrite" if overwrite else "create"
@@ -135,17 +134,61 @@ class ObjectStore:
 
         def put() -> Any:
             with open(file, "rb") as stream:
-                how: Any = {"use_multipart": True, "chunk_size": ONE_PIECE, "max_concurrency": 2}
-                watched: Any = _Watched(stream, watch)
+                how: Any = {"use_multipart": True, "chunk_size": piece_size(size), "max_concurrency": 2}
+                watched: Any = Watched(stream, watch)
                 return obstore.put(self._store, path, watched, attributes=attributes, **how)
 
         return self._call(put) is not None
+
+    def put_named(self, path: str, file: str, *, media_type: str, watch: Callable[[int], None]) -> None:
+        """Make an object whose name says what is in it: of a large file what S3 has of it already is not sent again.
+
+        That is done with keys that are known here. Where only the library has them (roles), and in other stores, a
+        file is sent from its beginning. See `put`.
+        """
+        place = self._place(path) if os.path.getsize(file) > PIECE else None
+        if place is None:
+            self.put(path, file, media_type=media_type, label="", overwrite=True, watch=watch)
+            return
+        from seedvr_cli.objects.multipart import send_in_pieces
+        from seedvr_cli.objects.requests import UploadGone
+
+        for attempt in range(ATTEMPTS):
+            try:
+                send_in_pieces(place, file, media_type=media_type, watch=watch)
+            except StoreError as error:
+                there = self.facts(path)
+                if there is not None and there.size == os.path.getsize(file):
+                    return  # another machine was faster
+                if not isinstance(error, UploadGone) or attempt + 1 == ATTEMPTS:
+                    raise
+            else:
+                return
 
     def sign(self, path: str, seconds: float) -> str:
         """A URL with which anybody may read the object, for so many seconds."""
         import obstore
 
         return str(self._call(lambda: obstore.sign(self._store, "GET", path, timedelta(seconds=seconds))))
+
+    def _place(self, path: str) -> "Place | None":
+        """Where the object is to be, and with whose keys; None where they are not known here, or it is no S3.
+
+        The library knows: what it signs says where, for which region and with which session.
+        """
+        pair = own_keys() if self._root.startswith("s3://") else None
+        if pair is None:
+            return None
+        from seedvr_cli.objects.signature import Keys, Place
+
+        signed = urlsplit(self.sign(path, 1.0))
+        said = dict(parse_qsl(signed.query))
+        access, _, region, *_ = said["X-Amz-Credential"].split("/")
+        if access != pair[0]:
+            return None
+        url = signed._replace(query="").geturl()
+        bucket = url.rsplit("/", path.count("/") + 1)[0]
+        return Place(self._root, bucket, path, url, Keys(*pair, said.get("X-Amz-Security-Token"), region))
 
     def delete(self, path: str) -> None:
         """There is no such object any more."""
@@ -166,6 +209,15 @@ class ObjectStore:
         found = self._call(lambda: next(iter(obstore.list(self._store, folder)), []))
         return bool(found)
 
+    def names(self, folder: str) -> list[str]:
+        """The paths of what there is below that path."""
+        import obstore
+
+        found: list[str] = self._call(
+            lambda: [one["path"] for page in obstore.list(self._store, folder) for one in page]
+        )
+        return found
+
     def probe(self, folder: str) -> None:
         """StoreError where nothing can be made in that folder, or what is there would be replaced."""
         import obstore
@@ -184,16 +236,14 @@ class ObjectStore:
         import obstore
 
         opened = self._call(lambda: obstore.open_reader(self._store, path, buffer_size=BLOCK))
-        return io.BufferedReader(_Reader(opened, self._call), BLOCK)
+        return io.BufferedReader(Reader(opened, self._call), BLOCK)
 
     def _call(self, call: Callable[[], T], *, missing: Any = StoreError) -> T | Any:
         """The answer; None where there is an object already, `missing` where there is none."""
         from obstore.exceptions import (
             AlreadyExistsError,
             BaseError,
-            PermissionDeniedError,
             PreconditionError,
-            UnauthenticatedError,
         )
 
         try:
@@ -203,61 +253,21 @@ class ObjectStore:
         except FileNotFoundError as error:
             if missing is not StoreError:
                 return missing
+            if "NoSuchBucket" in str(error):
+                raise explain(self._root, str(error)) from error
             words = f"there is no {self._root}, or nothing of that name in it (404)"
-            raise StoreError(words, is_lasting=True) from error
-        except (PermissionDeniedError, UnauthenticatedError) as error:
-            words = f"{self._root} refuses access (403): look at the keys, and at what they may do"
             raise StoreError(words, is_lasting=True) from error
         except Stopped:
             raise
         except (BaseError, OSError) as error:
-            raise StoreError(self._words(error)) from error
+            raise explain(self._root, str(error)) from error
         except (ValueError, TypeError) as error:  # a path that it does not take
-            raise StoreError(self._words(error), is_lasting=True) from error
-
-    def _words(self, error: Exception) -> str:
-        text = redact(str(error).partition("Debug source")[0])
-        return f"{self._root}: {' '.join(text.split())[:300]}"
+            raise explain(self._root, str(error), is_lasting=True) from error
 
 
-class _Watched:
-    """A file that is read, and who wants to know how far."""
-
-    def __init__(self, stream: io.BufferedReader, watch: Callable[[int], None]) -> None:
-        self._stream = stream
-        self._watch = watch
-
-    def read(self, size: int = -1) -> bytes:
-        """Bytes of the file."""
-        self._watch(self._stream.tell())
-        return self._stream.read(size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """As a file does."""
-        return self._stream.seek(offset, whence)
-
-    def tell(self) -> int:
-        """As a file does."""
-        return self._stream.tell()
-
-
-class _Reader(io.RawIOBase):
-    """The library's reader as Python's."""
-
-    def __init__(self, opened: Any, call: Callable[..., Any]) -> None:
-        self._opened = opened
-        self._call = call
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            block = self._call(lambda: self._opened.read(len(buffer)))
-        except StoreError as error:
-            raise OSError(str(error)) from error
-        buffer[: len(block)] = bytes(block)
-        return len(block)
+def piece_size(size: int) -> int:
+    """Bytes of each piece of an object of that size."""
+    return max(PIECE, -(-size // MOST_PIECES))
 
 
 def _is_plain(profile: str | None) -> bool:

@@ -72,7 +72,8 @@ def open_list(path: str) -> Iterator[List]:
 
 def _open(path: str) -> IO[bytes]:
     if is_object_url(path):
-        from seedvr_cli.objects.store import ObjectStore, StoreError, split_url
+        from seedvr_cli.objects.store import ObjectStore, split_url
+        from seedvr_cli.objects.trouble import StoreError
 
         root, name = split_url(path)
         try:

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 
 from seedvr_cli.plan.wishes import Wishes
@@ -13,6 +14,7 @@ from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.media import SOURCE_EXTENSIONS, SOURCE_TYPES, named_type, sniff_file
 from seedvr_cli.values.naming import safe_name, source_name
 from seedvr_cli.values.request import Source
+from seedvr_cli.values.target import Target
 from seedvr_cli.values.urls import INVISIBLE, is_allowed_url, is_object_url, is_plain_url, url_identity, wire_url
 
 # What to do where files of this machine have no way to the gateway.
@@ -117,6 +119,8 @@ def file_source(path: str, wishes: Wishes, *, below: str | None = None) -> Sourc
         raise UsageError(f"SOURCE: {path}: no such file, and not an https URL")
     if not wishes.local_files and not wishes.uploads:
         raise UsageError(f"SOURCE: {path}: the hosted gateway reads https URLs, not files of this machine", hint=HOW_TO)
+    if wishes.uploads is not None:
+        check_way(wishes.uploads)
     try:
         media_type = sniff_file(path)
         with open(path, "rb") as file:
@@ -130,6 +134,15 @@ def file_source(path: str, wishes: Wishes, *, below: str | None = None) -> Sourc
     name = "/".join(safe_name(part, fallback=kind) for part in shown.split(os.sep))
     sent = path if wishes.uploads else None
     return Source(path, Path(path).resolve().as_uri(), f"sha256:{digest}", name, sent)
+
+
+@lru_cache  # for each file of a folder
+def check_way(target: Target) -> None:
+    """UsageError where files of this machine cannot be brought there, as far as that is known without a network."""
+    if target.url is not None:
+        from seedvr_cli.objects.store import open_store
+
+        open_store(target.url, endpoint=target.endpoint, region=target.region)
 
 
 def _check_type(word: str, media_type: str | None, kind: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seedvr_cli.values.catalog import Endpoint
+from seedvr_cli.values.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,7 @@ class Wishes:
     """What the command line asks for every source.
 
     `options` by flag name, `extra` other body keys, `defaults` those of the profile, `output` as given to -o, `key` as
-    given to --key. `local_files`: the gateway reads files of this machine; `uploads`: they are brought where it reads;
+    given to --key. `local_files`: the gateway reads files of this machine; `uploads`: where it reads them otherwise;
     `calls_us` as `build_request` takes it. Of the files of a folder `include` and `exclude` are patterns, `newer_than`
     is seconds since 1970, and `own_results` says which of the paths are results of ours.
     """
@@ -27,7 +28,7 @@ class Wishes:
     newer_than: float | None = None
     own_results: Callable[[Sequence[str]], Container[str]] = lambda _: ()
     local_files: bool = False
-    uploads: bool = False
+    uploads: Target | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
     calls_us: bool = False

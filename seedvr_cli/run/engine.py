@@ -11,6 +11,7 @@ from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.plan.planner import Prospect
 from seedvr_cli.run.follow import follow
+from seedvr_cli.run.leftovers import let_go_of_ended
 from seedvr_cli.run.life import live
 from seedvr_cli.run.names import check_place
 from seedvr_cli.run.policy import Clock, Policy
@@ -96,6 +97,7 @@ class Engine:
                     self._start(one)
             while self._tasks:
                 await asyncio.wait(set(self._tasks))
+            await let_go_of_ended(self._ledger)
         except Exception as error:  # noqa: BLE001 - a bug, or a list that cannot be read: `run` raises it
             self._events.put_nowait(error)
         self._events.put_nowait(None)

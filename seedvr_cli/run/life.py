@@ -1,16 +1,27 @@
 """One item from its request to its outcome: submit, watch, deliver, in this order."""
 
 import asyncio
+import os
 from dataclasses import replace
+from datetime import datetime
 
 from seedvr_cli.run.change import outdated_job
 from seedvr_cli.run.deliver import Courier, FileCourier
+from seedvr_cli.run.leftovers import has_marks
 from seedvr_cli.run.names import ResultName
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
 from seedvr_cli.run.submit import submit
 from seedvr_cli.run.watch import watch
-from seedvr_cli.values.errors import DeliveryError, JobFailed, LedgerError, NoPlace, SeedvrError, Unforeseen
+from seedvr_cli.values.errors import (
+    DeliveryError,
+    JobFailed,
+    LedgerError,
+    NoPlace,
+    RequestRefused,
+    SeedvrError,
+    Unforeseen,
+)
 from seedvr_cli.values.events import Crashed, Started
 from seedvr_cli.values.items import Attachment, Item, Outcome, Purchase
 from seedvr_cli.values.schedule import usual
@@ -68,10 +79,11 @@ class _Life:
             error = Unforeseen(caught)
             self._run.emit(Crashed(self._item, caught, error))
         progress = self._progress
-        has_ended = progress.job is not None and progress.job.state in ENDED and not progress.is_skipped
-        if has_ended and isinstance(self._item, Purchase) and self._item.request.source.path is not None:
-            # The gateway needs it no more.
-            await self._run.uploads.let_go(self._item.request.source, self._item.key)
+        job = progress.job
+        if job is None and isinstance(error, RequestRefused):
+            await self._let_go(self._item.key, None)
+        elif job is not None and job.state in ENDED and not progress.is_skipped:
+            await self._let_go(job.key, job.submitted_at)
         is_stranger = isinstance(self._item, Attachment) and self._item.job is None
         return Outcome(
             item=self._item,
@@ -81,6 +93,16 @@ class _Life:
             resumed=progress.is_attached and not is_stranger,
             skipped=progress.is_skipped,
         )
+
+    async def _let_go(self, key: str | None, submitted_at: datetime | None) -> None:
+        """The gateway needs the source no more, as far as one was brought to it."""
+        if key is None:
+            return
+        source = self._item.request.source if isinstance(self._item, Purchase) else None
+        if source is not None and source.path is not None and self._progress.is_attached:
+            await self._run.uploads.let_go(source, key, submitted_at)
+        elif has_marks(os.path.dirname(self._run.ledger.path), key):
+            await self._run.uploads.let_go(None, key, submitted_at)
 
     def _take_note(self, error: SeedvrError) -> None:
         """What this error means for the run, and what the user is to know of the job beside it."""

@@ -97,13 +97,13 @@ def make_policy(
         callback=callback,
         check=check,
         keep_metadata=choose("keep-metadata", keep_metadata),
-        upload=_find_target(settings, keep=keep_upload),
+        upload=find_target(settings, keep=keep_upload),
         profile=settings.profile,
         **plain,
     )
 
 
-def _find_target(settings: Settings, *, keep: bool | None) -> Target | None:
+def find_target(settings: Settings, *, keep: bool | None = None) -> Target | None:
     """Where files of this machine go, if the profile says it."""
     url, command = settings.values.get("upload"), settings.values.get("upload-command")
     if url is None and command is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.run.budget import Budget, Reservation
 from seedvr_cli.run.expectations import Expectations
+from seedvr_cli.run.leftovers import marks_folder
 from seedvr_cli.run.pace import Pace, SharedPace
 from seedvr_cli.run.policy import Clock, Policy
 from seedvr_cli.values.errors import NotSubmitted, SeedvrError
@@ -93,7 +95,7 @@ class RunState:
             from seedvr_cli.uploads.upload import Uploads
             from seedvr_cli.values.target import Target
 
-            self._uploads = Uploads(self.policy.upload or Target())
+            self._uploads = Uploads(self.policy.upload or Target(), marks_folder(os.path.dirname(self.ledger.path)))
         return self._uploads
 
     # Ending: a run that is halted submits nothing more and goes on; one that is stopping ends.

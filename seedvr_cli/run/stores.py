@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from seedvr_cli.objects.store import ObjectStore, StoreError, split_url
+from seedvr_cli.objects.store import ObjectStore, split_url
 from seedvr_cli.objects.threads import Threads
+from seedvr_cli.objects.trouble import StoreError
 from seedvr_cli.values.errors import DeliveryError, NoPlace
 
 # Requests at the same time.

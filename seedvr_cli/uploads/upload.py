@@ -7,16 +7,21 @@ long as it may need it, signed with our keys, which it never sees.
 
 import asyncio
 import hashlib
+import math
 import os
 import shlex
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TypeVar
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
 
-from seedvr_cli.objects.store import ObjectStore, Stopped, StoreError, split_url
+from seedvr_cli.objects.store import ObjectStore, split_url
 from seedvr_cli.objects.threads import Threads
+from seedvr_cli.objects.trouble import Stopped, StoreError
+from seedvr_cli.uploads.marks import Mark, Marks
 from seedvr_cli.values.errors import UploadError, UsageError
 from seedvr_cli.values.media import EXTENSIONS, sniff_file
 from seedvr_cli.values.redaction import redact
@@ -37,13 +42,17 @@ T = TypeVar("T")
 
 
 class Uploads:
-    """Of one run. Raises UploadError, which costs nothing: nothing is submitted without an address."""
+    """Of one run; `folder` is where it is kept which objects jobs need.
 
-    def __init__(self, target: Target) -> None:
+    Raises UploadError, which costs nothing: nothing is submitted without an address.
+    """
+
+    def __init__(self, target: Target, folder: str) -> None:
         self._target = target
+        self._marks = Marks(folder)
         self._threads = Threads(CALLS_AT_ONCE, "uploads")
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._stores: dict[str, ObjectStore] = {}
+        self._stores: dict[tuple[str, str | None, str | None], ObjectStore] = {}
         # By the source's identity, its object; the sending of objects, and what commands printed.
         self._urls: dict[str, str] = {}
         self._sending: dict[str, asyncio.Task[None]] = {}
@@ -61,8 +70,7 @@ class Uploads:
             await self._print(source.path)
             return
         url = await self._object_url(source)
-        mark = _mark(url, KEPT if self._target.keep else key)
-        await self._call(mark, lambda store, path: store.put_empty(path))
+        await self._mark(url, key)
         if url not in self._sending:
             self._sending[url] = asyncio.create_task(self._send(url, source, told))
         try:
@@ -80,18 +88,27 @@ class Uploads:
         lifetime = min(seconds + MARGIN, LONGEST_ADDRESS)
         return await self._call(url, lambda store, path: store.sign(path, lifetime))
 
-    async def let_go(self, source: Source, key: str) -> None:
-        """The job of that key has ended: what no other job needs is deleted. That this fails harms nobody."""
-        if source.path is None or is_object_url(source.path) or self._target.url is None or self._target.keep:
+    async def let_go(self, source: Source | None, key: str, submitted_at: datetime | None) -> None:
+        """The job of that key has ended: what no other one needs is deleted. That this fails harms nobody.
+
+        What was marked after `submitted_at` another job needs. With a `source`, what another machine had put there for
+        that job is let go of as well.
+        """
+        last = submitted_at.timestamp() if submitted_at else math.inf
+        own = [mark for mark in self._marks.of(key) if mark.made_at <= last]
+        await self.release(own)
+        if own or source is None or source.path is None or is_object_url(source.path):
             return
+        if self._target.url is not None and not self._target.keep:
+            with suppress(UploadError):
+                await self._call(await self._object_url(source), lambda store, path: _take_away(store, path, key))
 
-        def let_go(store: ObjectStore, path: str) -> None:
-            store.delete(_mark(path, key))
-            if not store.has_any(f"{path}.users"):
-                store.delete(path)
-
-        with suppress(UploadError):
-            await self._call(await self._object_url(source), let_go)
+    async def release(self, marks: Iterable[Mark]) -> None:
+        """Let go of what these say is needed."""
+        for mark in marks:
+            with suppress(UploadError):
+                await self._call(str(mark.target.url), partial(_release, mark=mark), mark.target)
+                self._marks.remove(mark)
 
     def close(self) -> None:
         """End what is under way."""
@@ -101,6 +118,17 @@ class Uploads:
         for program in list(self._programs):
             with suppress(OSError):
                 program.terminate()
+
+    async def _mark(self, url: str, key: str) -> None:
+        """Say that the job needs the object, here and beside it."""
+        mark = None if self._target.keep else await self._guarded(self._marks.make, key, url, self._target)
+        name = f"{key}/{mark.name}" if mark else KEPT
+        try:
+            await self._call(_marks_of(url, name), lambda store, path: store.put_empty(path))
+        except UploadError:
+            if mark:
+                self._marks.remove(mark)
+            raise
 
     async def _object_url(self, source: Source) -> str:
         """After what is in it, with the ending that its bytes ask for."""
@@ -133,7 +161,7 @@ class Uploads:
                 loop.call_soon_threadsafe(told, min(done, before.st_size), before.st_size)
 
             media_type = sniff_file(file) or "application/octet-stream"
-            store.put(path, file, media_type=media_type, label="", overwrite=True, watch=watch)
+            store.put_named(path, file, media_type=media_type, watch=watch)
             after = os.stat(file)
             if (after.st_mtime_ns, after.st_size) != (before.st_mtime_ns, before.st_size):
                 store.delete(path)
@@ -157,7 +185,7 @@ class Uploads:
                     words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
                 )
             except OSError as error:
-                raise UploadError(f"upload-command: {words[0]}: {error.strerror}") from error
+                raise UploadError(f"upload-command: {words[0]}: {error.strerror}", is_lasting=True) from error
             self._programs.add(program)
             try:
                 output, _ = program.communicate()
@@ -173,16 +201,19 @@ class Uploads:
         async with self._room:
             return await self._guarded(run)
 
-    async def _call(self, url: str, operation: Callable[[ObjectStore, str], T]) -> T:
+    async def _call(self, url: str, operation: Callable[[ObjectStore, str], T], target: Target | None = None) -> T:
+        endpoint, region = (target or self._target).endpoint, (target or self._target).region
+
         def call() -> T:
             root, path = split_url(url)
-            if root not in self._stores:
-                self._stores[root] = ObjectStore(root, endpoint=self._target.endpoint, region=self._target.region)
-            return operation(self._stores[root], path)
+            opened = root, endpoint, region
+            if opened not in self._stores:
+                self._stores[opened] = ObjectStore(root, endpoint=endpoint, region=region)
+            return operation(self._stores[opened], path)
 
         return await self._guarded(call)
 
-    async def _guarded(self, function: Callable[..., T], *arguments: str) -> T:
+    async def _guarded(self, function: Callable[..., T], *arguments: Any) -> T:
         """In a thread; whatever goes wrong there costs nothing, as nothing was submitted yet."""
         try:
             return await self._threads.call(function, *arguments)
@@ -194,6 +225,20 @@ class Uploads:
             raise UploadError(f"cannot read {error.filename or 'the source'}: {error.strerror or error}") from error
 
 
-def _mark(path: str, key: str) -> str:
-    """What says that a job needs an object; the same for its URL."""
-    return f"{path}.users/{key}"
+def _release(store: ObjectStore, path: str, *, mark: Mark) -> None:
+    store.delete(_marks_of(path, f"{mark.key}/{mark.name}"))
+    if not store.has_any(_marks_of(path)):
+        store.delete(path)
+
+
+def _take_away(store: ObjectStore, path: str, key: str) -> None:
+    """As if all marks of that job were our own: whoever has put them there need not be alive."""
+    for mark in store.names(_marks_of(path, key)):
+        store.delete(mark)
+    if not store.has_any(_marks_of(path)):
+        store.delete(path)
+
+
+def _marks_of(path: str, name: str = "") -> str:
+    """Where it is said which jobs need an object; the same for its URL."""
+    return f"{path}.users/{name}".rstrip("/")

@@ -3,9 +3,9 @@
     python gateway.py [FILM]     serves until it is ended; prints its URL
 
 A source `.../after-2900ms.png` is completed that long after its submission, `.../behind-2-0.png` one millisecond after
-its second poll was answered, which is the worst moment for whoever polls. Any other request id is a job whose result
-is FILM. `GET /completed` gives, by the source's name, the instants at which jobs became COMPLETED (`time.monotonic`,
-which all processes of a machine share).
+its second poll was answered, which is the worst moment for whoever polls, and any other source at once. Any other
+request id is a job whose result is FILM. `GET /completed` gives, by the source's name, the instants at which jobs
+became COMPLETED (`time.monotonic`, which all processes of a machine share).
 """
 
 import asyncio
@@ -78,11 +78,12 @@ class Gateway:
     def _submit(self, body: bytes) -> dict[str, object]:
         name = json.loads(body)["image_url"].rpartition("/")[2].removesuffix(".png")
         job = Job(name)
-        kind, number = name.split("-")[:2]
-        if kind == "after":
-            job.completed = time.monotonic() + int(number.removesuffix("ms")) / 1000
-        else:
+        kind, _, rest = name.partition("-")
+        number = rest.partition("-")[0]
+        if kind == "behind":
             job.completes_behind_poll = int(number)
+        else:
+            job.completed = time.monotonic() + (int(number.removesuffix("ms")) / 1000 if kind == "after" else 0.0)
         request_id = str(uuid.uuid4())
         self._jobs[request_id] = job
         return {"request_id": request_id, "status": "QUEUED"}

@@ -20,6 +20,7 @@ import listen
 import shared
 import startup
 import submit
+import upload
 from installation import install
 from measure import Bench, environment
 
@@ -28,6 +29,7 @@ BENCHMARKS = {
     "submit": submit.figures,
     "delivery": delivery.figures,
     "download": download.figures,
+    "upload": upload.figures,
     "batch": batch.throughput,
     "batch-16": batch.small_batch,
     "polling": batch.polling,
@@ -47,6 +49,7 @@ FAST = (("fast",), ())
 EXTRAS = {
     "startup": FAST,
     "download": FAST,
+    "upload": (("fast", "bucket"), ()),
     "batch": (("fast",), ("aiohttp", "requests")),
     "batch-16": FAST,
     "polling": (("fast",), ("aiohttp",)),

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from helpers.places import ROOT
+from helpers.places import DATA, ROOT
 from typer._click.exceptions import ClickException
 
 from seedvr_cli.cli import app
@@ -36,6 +36,8 @@ SHORT = {"-x": "--scale", "-f": "--format", "-p": "--param", "-o": "--output", "
 # Words for arguments that must be there.
 PLACEHOLDERS = {"NAME": "scale", "SHELL": "bash", "PLAN": "plan.jsonl"}
 
+SOURCES = {"image": DATA / "photo.jpg", "video": DATA / "clip.mp4"}
+
 FACE = describe_all()
 FACES = list(FACE.walk())
 FLAGS = [(face, flag) for face in FACES for flag in face.flags]
@@ -60,7 +62,7 @@ def takes(root, tmp_path, monkeypatch, capfd):
     def accepted(face, flag, value):
         words = [flag.name, str(value)]
         if flag.group == "Upscaling":
-            dry = [face.name, "--dry-run", "https://example.com/a", *words]
+            dry = [face.name, "--dry-run", "--sandbox", str(SOURCES[face.name]), *words]
             models = [one.model for one in endpoints_of(face.name)][1:] if flag.name != "--model" else []
             return any(app.run(words) == 0 for words in (dry, *([*dry, "--model", model] for model in models)))
         parsed = root

@@ -9,6 +9,7 @@ from io import BytesIO
 
 import pytest
 from fakes.gateway import STATUS_PATH, Reply
+from fakes.sink import sink
 from helpers.bucket import BUCKET, moto, rclone
 from helpers.command import Bench
 from helpers.waiting import PATIENCE, wait_for
@@ -253,6 +254,28 @@ def test_a_large_file_is_sent_in_pieces_and_told(run, gateway, store, place, wor
     assert done.rc == 0, done.stderr
     assert got == [hashlib.sha256(path.read_bytes()).hexdigest()]
     assert "large.png: uploading: " in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the system does not tell a process's peak")
+def test_memory_is_that_of_a_small_file(run, gateway, bench, work):
+    """A file of 300 MB takes hardly more memory than one of 1 MB, and arrives in full."""
+    gateway, peaks = gateway(), []
+    bench.configure(f'[default]\nupload = "s3://{BUCKET}/x"\n')
+    # Of its own accord: what the system tells the parent is never less than the parent's own size.
+    tell = f"import atexit, shutil\natexit.register(shutil.copy, '/proc/self/status', {str(work / 'peak')!r})\n"
+    for number, size in enumerate((1 << 20, 300 << 20)):
+        path = picture(work / f"{number}.png", number)
+        os.truncate(path, size)
+        with sink() as bucket:
+            env = {"AWS_ENDPOINT_URL": bucket.url, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+            done = run("image", path.name, "--no-check", to=gateway, env=env, inject=tell)
+            assert done.rc == 0, done.stderr
+            assert size <= bucket.taken < size + (1 << 20)
+        (line,) = (one for one in (work / "peak").read_text().splitlines() if one.startswith("VmHWM:"))
+        peaks.append(int(line.split()[1]) << 10)
+    small, large = peaks
+    assert large - small < 40 << 20
+    assert large < 120_000_000
 
 
 # What a hunt for lost files and money has found.

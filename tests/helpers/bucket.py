@@ -2,11 +2,13 @@
 
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.waiting import PATIENCE, wait_for
@@ -14,31 +16,57 @@ from helpers.waiting import PATIENCE, wait_for
 BUCKET = "bucket"
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """Files of a server's own: its certificate, its key, and the CA that has signed it."""
+
+    chain: Path
+    key: Path
+    ca: Path
+
+
+def issue(folder: Path) -> Certificate:
+    """A certificate for this machine, signed by a CA that nobody else knows."""
+    import trustme
+
+    ca = trustme.CA()
+    cert = ca.issue_cert("127.0.0.1", "localhost")
+    made = Certificate(folder / "chain.pem", folder / "key.pem", folder / "ca.pem")
+    made.chain.write_bytes(b"".join(one.bytes() for one in cert.cert_chain_pems))
+    cert.private_key_pem.write_to_path(str(made.key))
+    ca.cert_pem.write_to_path(str(made.ca))
+    return made
+
+
 @contextmanager
-def moto() -> Iterator[dict[str, str]]:
+def moto(tls: Certificate | None = None) -> Iterator[dict[str, str]]:
     """An S3 that keeps conditions, with an empty bucket; the environment that leads to it."""
     port = _free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command += ["-c", str(tls.chain), "-k", str(tls.key)] if tls else []
+    environment = _environment(port, tls)
     with _serving(command, port):
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/{BUCKET}", method="PUT")
-        urllib.request.urlopen(request, timeout=PATIENCE).close()
-        yield _environment(port)
+        request = urllib.request.Request(f"{environment['AWS_ENDPOINT_URL']}/{BUCKET}", method="PUT")
+        trust = ssl.create_default_context(cafile=tls.ca) if tls else None
+        urllib.request.urlopen(request, timeout=PATIENCE, context=trust).close()
+        yield environment
 
 
 @contextmanager
-def rclone(folder: Path) -> Iterator[dict[str, str]]:
-    """An S3 that ignores conditions; the environment that leads to it."""
+def rclone(folder: Path, tls: Certificate | None = None) -> Iterator[dict[str, str]]:
+    """An S3 that ignores conditions, and checks signatures; the environment that leads to it."""
     (folder / BUCKET).mkdir(parents=True)
     port = _free_port()
     program = os.path.join(os.path.dirname(sys.executable), "rclone")
     command = [program, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", "test,test", str(folder)]
+    command += ["--cert", str(tls.chain), "--key", str(tls.key)] if tls else []
     with _serving(command, port):
-        yield _environment(port)
+        yield _environment(port, tls)
 
 
-def _environment(port: int) -> dict[str, str]:
+def _environment(port: int, tls: Certificate | None) -> dict[str, str]:
     return {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ENDPOINT_URL": f"{'https' if tls else 'http'}://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",

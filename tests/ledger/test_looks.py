@@ -1,6 +1,7 @@
 """Looks at the ledger: what is listed, what is spent, what a shell is offered."""
 
 import asyncio
+import time
 
 import pytest
 from helpers.jobs import draft, listed, run
@@ -82,6 +83,20 @@ def test_durations_are_those_of_the_latest_jobs(tmp_path):
     (took,), none = run(tmp_path, work)
     assert 0 <= took < 60
     assert none == []
+
+
+def test_what_has_ended_is_known(tmp_path):
+    """Of keys those are told that have a job which has ended, with its submission, and no others."""
+
+    async def work(ledger):
+        await fill(ledger)
+        await ledger.claim(draft("running"), Terms())
+        return await ledger.ended(["key-0", "key-1", "lost", "running", "never"])
+
+    began = time.time()
+    ended = run(tmp_path, work)
+    assert list(ended) == ["key-0", "key-1"]
+    assert all(began <= instant <= time.time() for instant in ended.values())
 
 
 @pytest.mark.parametrize(("beginning", "limit", "found"), [("", 9, 3), ("job-1", 9, 1), ("", 2, 2), ("x", 9, 0)])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seedvr_cli.objects.credentials import profile_options
+from seedvr_cli.objects.credentials import own_keys, profile_options
 
 
 @pytest.fixture
@@ -56,3 +56,11 @@ def test_a_file_that_cannot_be_read(tmp_path):
     path.write_text("nonsense\n")
     with pytest.raises(ValueError, match=r"mine cannot be read"):
         profile_options({"HOME": str(tmp_path), "AWS_SHARED_CREDENTIALS_FILE": str(path)})
+
+
+def test_keys_are_known_where_they_are_written_down(home, tmp_path):
+    """A key and its secret are those of the environment, or else of the profile; half a pair is none."""
+    assert own_keys(home) == ("D", "DD")
+    assert own_keys({**home, "AWS_ACCESS_KEY_ID": "E", "AWS_SECRET_ACCESS_KEY": "EE"}) == ("E", "EE")
+    assert own_keys({**home, "AWS_ACCESS_KEY_ID": "E"}) is None
+    assert own_keys({"HOME": str(tmp_path / "none")}) is None
