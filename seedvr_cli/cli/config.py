@@ -144,6 +144,8 @@ def show(value: object) -> str:
     """A stored value as it would be typed."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict):
+        value = [f"{name}={one}" for name, one in value.items()]
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

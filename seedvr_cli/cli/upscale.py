@@ -23,6 +23,7 @@ from seedvr_cli.run.policy import Check, Policy
 from seedvr_cli.run.policy import make_policy as policy_of
 from seedvr_cli.values.catalog import Endpoint, endpoints_of
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.options import read
 from seedvr_cli.values.request import choose_endpoint
 from seedvr_cli.values.urls import is_object_url
 
@@ -58,6 +59,7 @@ def upscale(
         uploads=not common.sandbox and any(common.settings.values.get(name) for name in ("upload", "upload-command")),
         defaults=common.settings.values,
         key=sources.key,
+        tags=read("tag", sources.tag, "--tag") if sources.tag else (),
         calls_us=submitting.callback,
     )
     policy = make_policy(common, request.kind, output, waiting, submitting, money)

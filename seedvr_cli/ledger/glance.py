@@ -123,6 +123,19 @@ def gateways_of(folder: str, request_ids: Iterable[str]) -> dict[str, list[str]]
         }
 
 
+def known_tags(folder: str, *, is_sandbox: bool, beginning: str) -> list[str]:
+    """For a shell at TAB, as below: the tags that begin like that, by name."""
+    query = (
+        "SELECT DISTINCT tag FROM tags WHERE (gateway = 'sandbox') = ? AND tag >= ? AND tag < ? || char(1114111)"
+        " ORDER BY tag"
+    )
+    try:
+        with closing(sqlite3.connect(f"file:{quote(ledger_path(folder))}?mode=ro", uri=True, timeout=0)) as connection:
+            return [row[0] for row in connection.execute(query, (is_sandbox, beginning, beginning))]
+    except sqlite3.Error:
+        return []
+
+
 def latest_jobs(folder: str, *, is_sandbox: bool, beginning: str, limit: int) -> list[tuple[str, str, str]]:
     """For a shell that asks at each TAB, and waits for nobody: request id, status and source of the latest jobs.
 

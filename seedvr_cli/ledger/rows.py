@@ -70,6 +70,7 @@ def insert_job(
         "price": draft.price,
         "profile": draft.profile,
         "claim": draft.claim,
+        "tags": json.dumps(draft.tags) if draft.tags else None,
         "run": run,
         "state": state,
         **more,
@@ -112,6 +113,7 @@ def job_of(record: sqlite3.Row) -> Job:
         price=row["price"],
         profile=row["profile"],
         claim=row["claim"],
+        tags=tuple(json.loads(row["tags"] or "[]")),
         state=row["state"],
         status=row["status"],
         request_id=row["request_id"],
@@ -123,6 +125,7 @@ def job_of(record: sqlite3.Row) -> Job:
         created_at=instant_of(row["created_at"]),
         completed_at=instant_of(row["completed_at"]),
         ended_at=instant_of(row["ended_at"]),
+        asked_at=instant_of(row["asked_at"]),
         told=row["told"],
         is_heard=row["heard_at"] is not None,
     )

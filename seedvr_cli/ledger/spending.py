@@ -2,6 +2,11 @@
 
 import sqlite3
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from seedvr_cli.ledger.verdicts import OverCap
+from seedvr_cli.values.caps import Caps, Period
+from seedvr_cli.values.job import Draft
 
 # Seconds; days are counted from 1970, in UTC.
 DAY_SECONDS = 86400
@@ -30,11 +35,26 @@ _CHARGES = {
 }
 
 
-def spent_on_day(connection: sqlite3.Connection, gateway: str, instant: float) -> int:
-    """The list price of all that was submitted on the day (UTC) of that instant, jobs in flight too, ERROR left out."""
-    day = int(instant // DAY_SECONDS)
-    row = connection.execute("SELECT spent FROM days WHERE gateway = ? AND day = ?", (gateway, day)).fetchone()
-    return int(row[0]) if row else 0
+def over_cap(connection: sqlite3.Connection, draft: Draft, caps: Caps, instant: float) -> OverCap | None:
+    """Which cap the draft's price could take what is spent past; what is in flight counts, and ERROR does not."""
+    price, day = draft.price or 0, int(instant // DAY_SECONDS)
+    first = day - datetime.fromtimestamp(instant, UTC).day + 1
+    periods: tuple[tuple[Period, int | None, int], ...] = (("day", caps.day, day), ("month", caps.month, first))
+    for period, cap, since in periods:
+        if cap is not None:
+            query = "SELECT coalesce(sum(spent), 0) FROM days WHERE gateway = ? AND day BETWEEN ? AND ?"
+            (spent,) = connection.execute(query, (draft.gateway, since, day)).fetchone()
+            if spent + price > cap:
+                return OverCap(period, None, cap, spent)
+    for tag in draft.tags:
+        if tag in caps.tags:
+            row = connection.execute(
+                "SELECT spent FROM tags WHERE gateway = ? AND tag = ?", (draft.gateway, tag)
+            ).fetchone()
+            spent = int(row[0]) if row else 0
+            if spent + price > caps.tags[tag]:
+                return OverCap(None, tag, caps.tags[tag], spent)
+    return None
 
 
 def read_spending(connection: sqlite3.Connection, gateway: str, since: float) -> list[Spending]:

@@ -5,7 +5,7 @@ import itertools
 import os
 import re
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -31,6 +31,7 @@ FIELDS = (
     "date",
     "dir",
     "key",
+    "tag",
 )
 # Fields that stand for a parameter: their body key.
 _PARAMETER_FIELDS = {
@@ -145,7 +146,7 @@ def default_template(params: Mapping[str, Any]) -> str:
     return "{stem}-{scale}x{ext}" if params.get("upscale_factor") else "{stem}-upscaled{ext}"
 
 
-def render_name(
+def render_name(  # noqa: PLR0913 - a name may be made of all of them
     output: Output,
     *,
     name: str,
@@ -156,6 +157,7 @@ def render_name(
     index: int,
     submitted_at: datetime | None,
     key: str | None = None,
+    tags: Sequence[str] = (),
 ) -> str:
     """The path of a result, before numbers. `ext` is that of the bytes, with its dot.
 
@@ -171,6 +173,7 @@ def render_name(
         "request_id": lambda: safe_name(request_id),
         "endpoint": lambda: endpoint,
         "key": lambda: safe_name(key or "", fallback=""),
+        "tag": lambda: safe_name("-".join(tags), fallback=""),
         "date": lambda: f"{submitted_at:%Y-%m-%d}" if submitted_at else "",
         "dir": lambda: "/".join(safe_name(part) for part in folder.split("/")) if folder else "",
     }

@@ -7,11 +7,11 @@ from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.values.job import Draft
 
 
-def draft(key="key"):
+def draft(key="key", **more):
     """What a submission would ask the ledger for."""
     return Draft(
         key=key, gateway="g", endpoint="7b-image", source=f"https://a/{key}.png", name=f"{key}.png", params={},
-        output=None, price=1000, profile="default",
+        output=None, price=1000, profile="default", **more,
     )  # fmt: skip
 
 

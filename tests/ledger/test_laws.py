@@ -11,8 +11,9 @@ from helpers.jobs import draft, listed, nothing, run
 from seedvr_cli.ledger import file, files, glance
 from seedvr_cli.ledger.glance import forget_jobs, latest_jobs, listed_jobs
 from seedvr_cli.ledger.rows import now
-from seedvr_cli.ledger.verdicts import OverDay, Terms
+from seedvr_cli.ledger.verdicts import OverCap, Terms
 from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.caps import Caps
 
 SIZES = (500, 5000)
 
@@ -66,7 +67,7 @@ def steps(monkeypatch):
 
 
 async def claim(ledger):
-    assert isinstance(await ledger.claim(draft("new"), Terms(day_cap=1)), OverDay)
+    assert isinstance(await ledger.claim(draft("new"), Terms(caps=Caps(day=1))), OverCap)
 
 
 async def durations(ledger):

@@ -10,6 +10,7 @@ from seedvr_cli.ledger.runs import RunLock
 from seedvr_cli.ledger.verdicts import Claimed, Terms
 from seedvr_cli.run.submit import LEDGER_PATIENCE, SUBMIT_PATIENCE
 from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.caps import Caps
 from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.errors import (
     BalanceError,
@@ -209,7 +210,7 @@ def test_the_day_has_a_limit_that_all_runs_share(house, go):
     """max-cost-per-day counts what other runs have submitted."""
     go(ScriptedGateway(), house.purchases(ONE))
     gateway = ScriptedGateway()
-    (outcome,) = go(gateway, house.purchases(TWO), max_cost_per_day=PRICE)
+    (outcome,) = go(gateway, house.purchases(TWO), caps=Caps(day=PRICE))
     assert (outcome.error.code, outcome.error.exit_code, gateway.submitted) == ("max_cost", 4, [])
 
 
