@@ -224,3 +224,10 @@ def tags(context: typer.Context, incomplete: str) -> list[str]:
     from seedvr_cli.settings.folders import state_folder
 
     return known_tags(state_folder(), is_sandbox=bool(context.params.get("sandbox")), beginning=incomplete)
+
+
+def job_states(incomplete: str) -> list[str]:
+    """The words of `status --state`."""
+    from seedvr_cli.ledger.listing import STATES
+
+    return [word for word in STATES if word.startswith(incomplete)]

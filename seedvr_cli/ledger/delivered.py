@@ -9,6 +9,11 @@ from seedvr_cli.values.job import File
 
 # Path, bytes, time of change in nanoseconds, media type, and the job's tags.
 Delivered = tuple[str, int, int, str, frozenset[str]]
+# Of a row of jobs, in SQL: each of its media is a file by now.
+IS_DELIVERED = (
+    "(SELECT count(DISTINCT position) FROM deliveries WHERE job = jobs.id AND done_at IS NOT NULL)"
+    " >= max(1, json_array_length(coalesce(media_url, '[]')))"
+)
 _NO_TAGS: frozenset[str] = frozenset()
 
 

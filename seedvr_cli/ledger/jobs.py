@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 
 from seedvr_cli.ledger.calls import Calls
 from seedvr_cli.ledger.database import Database
+from seedvr_cli.ledger.delivered import IS_DELIVERED
 from seedvr_cli.ledger.files import Deliveries
 from seedvr_cli.ledger.migrations import migrate
 from seedvr_cli.ledger.place import ledger_path
@@ -203,9 +204,7 @@ class Ledger:
     async def pending(self, gateway: str) -> list[Job]:
         """What is paid for and was not yet delivered, oldest first."""
         return await self._jobs(
-            "gateway = ? AND state IN ('running', 'completed') AND"
-            " (SELECT count(DISTINCT position) FROM deliveries WHERE job = jobs.id AND done_at IS NOT NULL)"
-            " < max(1, json_array_length(coalesce(media_url, '[]'))) ORDER BY id",
+            f"gateway = ? AND state IN ('running', 'completed') AND NOT {IS_DELIVERED} ORDER BY id",
             (gateway,),
         )
 

@@ -121,7 +121,10 @@ def _add_calls(connection: sqlite3.Connection) -> None:
 
 
 def _add_tags(connection: sqlite3.Connection) -> None:
-    """The user's labels of each job, what was spent under each of them, and when the gateway was last asked."""
+    """The user's labels of each job, what was spent under each of them, and when the gateway was last asked.
+
+    Ids are found by what stands behind the endpoint's name in them, too.
+    """
     for statement in _TAGS.split(";;\n"):
         connection.execute(statement)
 
@@ -213,6 +216,7 @@ _TAGS = f"""
 ALTER TABLE jobs ADD COLUMN tags TEXT;;
 ALTER TABLE jobs ADD COLUMN asked_at REAL;;
 CREATE INDEX jobs_tagged ON jobs (gateway, id) WHERE tags IS NOT NULL;;
+CREATE INDEX jobs_by_tail ON jobs (substr(request_id, instr(request_id, '_') + 1)) WHERE request_id IS NOT NULL;;
 CREATE TABLE tags (gateway TEXT NOT NULL, tag TEXT NOT NULL, spent INTEGER NOT NULL, PRIMARY KEY (gateway, tag));;
 CREATE TRIGGER tagged_new AFTER INSERT ON jobs WHEN NEW.tags IS NOT NULL BEGIN {_add_tagged_share("NEW", "")}; END;;
 CREATE TRIGGER tagged_gone AFTER DELETE ON jobs WHEN OLD.tags IS NOT NULL BEGIN {_add_tagged_share("OLD", "-")}; END;;

@@ -1,6 +1,7 @@
 """What was spent, by the list, from the ledger's jobs."""
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,11 +15,12 @@ DAY_SECONDS = 86400
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What jobs of a day, endpoint and profile cost by the list, in millionths of a dollar, by what is known of it."""
+    """What the jobs of a group cost by the list, in millionths of a dollar, by what is known of the charge.
 
-    day: str
-    endpoint: str
-    profile: str
+    `group` is what they have in common, in the order of GROUPS.
+    """
+
+    group: tuple[str, ...]
     jobs: int
     listed: int
     not_charged: int
@@ -26,6 +28,22 @@ class Spending:
     unknown: int
 
 
+# What is summed by, as the user says it, and what each group has then; None where nothing was said.
+GROUPS: Mapping[str | None, tuple[str, ...]] = {
+    None: ("day", "endpoint", "profile"),
+    "day": ("day",),
+    "month": ("month",),
+    "endpoint": ("endpoint",),
+    "profile": ("profile",),
+    "tag": ("tag",),
+}
+_COLUMNS = {
+    "day": "date(submitted_at, 'unixepoch')",
+    "month": "strftime('%Y-%m', submitted_at, 'unixepoch')",
+    "endpoint": "coalesce(endpoint, '-')",
+    "profile": "profile",
+    "tag": "coalesce(tag.value, '-')",
+}
 # The states behind each word of `charge`, in the order of Spending's fields.
 _CHARGES = {
     "listed": "'completed'",
@@ -57,12 +75,22 @@ def over_cap(connection: sqlite3.Connection, draft: Draft, caps: Caps, instant: 
     return None
 
 
-def read_spending(connection: sqlite3.Connection, gateway: str, since: float) -> list[Spending]:
-    """List prices by day (UTC), endpoint and profile, of jobs submitted since that instant."""
+def read_spending(
+    connection: sqlite3.Connection, gateway: str, since: float, by: str | None = None
+) -> tuple[list[Spending], Spending]:
+    """The groups of the jobs submitted since that instant (days and months in UTC), and the sum, which has no group.
+
+    A job with several tags is in the group of each of them, and once in the sum.
+    """
     sums = ", ".join(f"coalesce(sum(CASE WHEN state IN ({states}) THEN price END), 0)" for states in _CHARGES.values())
+    where = "gateway = ? AND submitted_at >= ?"
+    names, joined = GROUPS[by], " LEFT JOIN json_each(jobs.tags) AS tag" if by == "tag" else ""
+    numbers = ", ".join(str(number) for number in range(1, len(names) + 1))
     rows = connection.execute(
-        "SELECT date(submitted_at, 'unixepoch'), coalesce(endpoint, '-'), profile, count(*), "  # noqa: S608 - ours
-        f"{sums} FROM jobs WHERE gateway = ? AND submitted_at >= ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        f"SELECT {', '.join(_COLUMNS[name] for name in names)}, count(*), {sums} FROM jobs{joined}"  # noqa: S608 - ours
+        f" WHERE {where} GROUP BY {numbers} ORDER BY {numbers}",
         (gateway, since),
-    )
-    return [Spending(*row) for row in rows]
+    ).fetchall()
+    total = connection.execute(f"SELECT count(*), {sums} FROM jobs WHERE {where}", (gateway, since)).fetchone()  # noqa: S608 - ours
+    width = len(names)
+    return [Spending(tuple(row[:width]), *row[width:]) for row in rows], Spending((), *total)

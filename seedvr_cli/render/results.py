@@ -3,7 +3,7 @@
 import os
 import select
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from seedvr_cli.render.talk import clean
@@ -77,6 +77,11 @@ def write_line(text: str) -> None:
     if sys.stdout.isatty():
         text = clean(text)
     write_bytes(os.fsencode(text) + b"\n")
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Lines that are clean already, all at once; those of a table for a terminal may have colours."""
+    write_bytes(b"".join(os.fsencode(text) + b"\n" for text in lines))
 
 
 def write_bytes(data: bytes) -> None:

@@ -9,7 +9,8 @@ import pytest
 from helpers.jobs import draft, listed, nothing, run
 
 from seedvr_cli.ledger import file, files, glance
-from seedvr_cli.ledger.glance import forget_jobs, latest_jobs, listed_jobs
+from seedvr_cli.ledger.glance import forget_jobs, latest_jobs
+from seedvr_cli.ledger.listing import Listing, Selection
 from seedvr_cli.ledger.rows import now
 from seedvr_cli.ledger.verdicts import OverCap, Terms
 from seedvr_cli.values.answer import Answer
@@ -105,7 +106,7 @@ def test_a_tab_costs_the_same_in_a_long_ledger(ledgers, steps, monkeypatch, begi
 
 def test_a_list_is_read_some_rows_at_a_time(ledgers):
     """`status` holds a page of jobs at a time, whatever the ledger has."""
-    assert [len(jobs) for jobs in listed_jobs(str(ledgers[1]), "g")] == [500] * 10
+    assert [len(jobs) for jobs in Listing(str(ledgers[1]), Selection(gateway="g"))] == [500] * 10
 
 
 def test_what_is_unknown_costs_the_same_in_a_long_ledger(ledgers, steps):
@@ -113,7 +114,7 @@ def test_what_is_unknown_costs_the_same_in_a_long_ledger(ledgers, steps):
     costs = []
     for folder in ledgers:
         steps()
-        assert listed(folder, only_unknown=True) == []
+        assert listed(folder, states=["unknown"]) == []
         costs.append(steps())
     assert costs[1] <= costs[0] + 5
 
@@ -133,7 +134,7 @@ def test_the_days_sum_is_that_of_its_jobs(tmp_path):
         held = await claimed("held")
         await ledger.hold(held)
         await ledger.resume(held)
-        forget_jobs(str(tmp_path), listed(tmp_path, only_unknown=True))
+        forget_jobs(str(tmp_path), listed(tmp_path, states=["unknown"]))
         await ledger.adopt("stranger", "g", "default")
 
     run(tmp_path, work)

@@ -6,7 +6,7 @@ import pytest
 from fakes.scripted import ScriptedGateway, completed, processing
 from helpers.jobs import draft
 
-from seedvr_cli.ledger.glance import listed_jobs
+from seedvr_cli.ledger.listing import Listing, Selection
 from seedvr_cli.ledger.verdicts import Terms
 from seedvr_cli.run.ask import ask, outcome_of
 from seedvr_cli.run.session import Access, Session
@@ -63,8 +63,8 @@ def test_a_submission_without_an_answer_says_so(house, go):
     """The record of an unknown outcome has that as its error, and its files only where they are asked for."""
     go(ScriptedGateway(submits=[OutcomeUnknown("lost")]))
 
-    ((found,),) = listed_jobs(str(house.folder / "state"), GATEWAY, only_unknown=True)
-    outcome = outcome_of(*found)
+    ((found,),) = Listing(str(house.folder / "state"), Selection(gateway=GATEWAY, states=["unknown"]))
+    outcome = outcome_of(found.job, found.files)
     assert isinstance(outcome.error, OutcomeUnknown)
     assert (outcome.charge, outcome.files) == ("unknown", ())
 
@@ -80,8 +80,8 @@ def test_what_dead_runs_left_is_settled_by_a_look(house):
                 if key == "held":
                     await ledger.hold(claimed.job)
             ledger._lock.release()  # as a kill does
-            assert [job.key for jobs in listed_jobs(str(folder), "g") for job, _ in jobs] == ["air"]
+            assert [one.job.key for jobs in Listing(str(folder), Selection(gateway="g")) for one in jobs] == ["air"]
 
     asyncio.run(die())
-    (((job, _),),) = listed_jobs(str(folder), "g", only_unknown=True)
-    assert (job.key, job.state) == ("air", "unknown")
+    ((one,),) = Listing(str(folder), Selection(gateway="g", states=["unknown"]))
+    assert (one.job.key, one.job.state) == ("air", "unknown")
