@@ -56,14 +56,20 @@ def _with_id(unknown: "Sequence[Job]", beginning: str) -> "list[Job]":
     """The job whose id begins like that: a callback has told one for some. UsageError where it is none, or several."""
     from seedvr_cli.values.errors import UsageError
 
-    found = [job for job in unknown if (job.request_id or job.told or "").startswith(beginning)]
+    ids = {job.id: job.request_id or job.told or "" for job in unknown}
+    found = [job for job in unknown if any(spelling.startswith(beginning) for spelling in _spellings(ids[job.id]))]
     if not found:
         raise UsageError(f"forget: no submission of {beginning} is without an answer",
                          hint="'seedvr status --unknown' lists them")  # fmt: skip
     if len(found) > 1:
-        ids = ", ".join(job.request_id or job.told or "" for job in found)
-        raise UsageError(f"forget: {beginning} begins {ids}", hint="give more of it")
+        raise UsageError(f"forget: {beginning} begins several ids: {', '.join(ids[job.id] for job in found)}",
+                         hint="give more of it")  # fmt: skip
     return found
+
+
+def _spellings(request_id: str) -> tuple[str, str]:
+    """An id, and what stands behind the endpoint's name in it."""
+    return request_id, request_id.partition("_")[2]
 
 
 def _forget(common: "Common", sources: Sequence[str]) -> None:
