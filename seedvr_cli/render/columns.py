@@ -45,9 +45,12 @@ def fit(text: str, cells: int, alike: int = 0) -> str:
 
 
 def alike(names: Iterable[str]) -> dict[str, int]:
-    """Of each name, how many of its first characters, up to a `/`, another name begins with, too."""
+    """Of each name, how many of its first characters, up to a `/`, another name begins with, too.
+
+    Of one that is alone, all folders.
+    """
     ordered = sorted(set(names))
-    same = dict.fromkeys(ordered, 0)
+    same = {name: 0 if len(ordered) > 1 else name.rfind("/") + 1 for name in ordered}
     for one, other in itertools.pairwise(ordered):
         length = next((number for number, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
         length = one.rfind("/", 0, length) + 1

@@ -54,7 +54,11 @@ class Screen:
         self._now = now
         self._has_colour = has_colour
         self._cells = dict(_CELLS)
-        self._cells["id"] = max([self._cells["id"], *map(len, ids)])
+        # An id of another machine is whole, and may be wider than the terminal.
+        self._widest = {"id": max(_CELLS["id"], width // 2)}
+        self._cells["id"] = min(max([_CELLS["id"], *map(len, ids)]), self._widest["id"])
+        # Of rows that come one by one the first does not tell what the others need.
+        self._is_known = not ids
         self._layout: tuple[str, ...] | None = None
         self._name_cells: dict[str, int] = {}
 
@@ -64,11 +68,12 @@ class Screen:
         if not rows:
             return
         for name in self._cells:
-            self._cells[name] = max(self._cells[name], *(cell_len(row[name]) for row in rows))
+            widest = max(self._cells[name], *(cell_len(row[name]) for row in rows))
+            self._cells[name] = min(widest, self._widest.get(name, widest))
         if self._layout is None:
             self._layout = self._choose(rows)
             header = {name: name.upper() for name in self._layout}
-            header["name"] = "NAME" if any(row["file"] for row in rows) else "SOURCE"
+            header["name"] = "NAME" if not self._is_known or any(row["file"] for row in rows) else "SOURCE"
             yield self._line(header, dict.fromkeys(self._layout, "bold"), {})
         same = alike(row[name] for row in rows for name in self._layout if name in _NAMES)
         for row in rows:
@@ -78,7 +83,7 @@ class Screen:
 
     def _row(self, entry: Entry) -> dict[str, str]:
         outcome = entry.outcome
-        source = clean((outcome.item.source or "-").partition("?")[0])  # a signature says nothing
+        source = clean(_near((outcome.item.source or "-").partition("?")[0]))  # a signature says nothing
         files = [clean(_near(file.path)) for file in outcome.files]
         file = "".join(files[:1]) + (f" +{len(files) - 1}" if len(files) > 1 else "")
         when = shown_time(outcome)
@@ -94,10 +99,12 @@ class Screen:
 
     def _choose(self, rows: Sequence[dict[str, str]]) -> tuple[str, ...]:
         """The widest layout in which names have room."""
-        has_files = any(row["file"] for row in rows)
+        has_files = not self._is_known or any(row["file"] for row in rows)
         for layout in _LAYOUTS if has_files else _LAYOUTS[1:]:
             names = [name for name in layout if name in _NAMES]
             longest = {name: max(len(name), *(cell_len(row[name]) for row in rows)) for name in names}
+            if not self._is_known:
+                longest = dict.fromkeys(names, 2 * SHORT_NAME)
             room = self._room(layout)
             if room >= sum(min(SHORT_NAME, cells) for cells in longest.values()) or layout is _LAYOUTS[-1]:
                 break

@@ -30,10 +30,10 @@ def test_a_name_is_cut_where_it_tells_nothing(text, cells, same, shown):
 
 
 def test_what_names_have_in_common_ends_with_a_folder():
-    """Each name's part in common with another is as long as folders are; a name alone has none."""
+    """Each name's part in common with another is as long as folders are; of a name alone they all are."""
     names = ["https://a/x/1.png", "https://a/x/11.png", "https://a/y.png", "z.png"]
     assert alike(names) == dict(zip(names, (12, 12, 10, 0), strict=True))
-    assert alike(["a/b"]) == {"a/b": 0}
+    assert alike(["a/b", "a/b"]) == {"a/b": 2}
 
 
 @pytest.mark.parametrize(
