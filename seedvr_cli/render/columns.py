@@ -37,11 +37,17 @@ def fit(text: str, cells: int, alike: int = 0) -> str:
     if cell_len(text) <= cells:
         return text
     own = text[alike:]
+    mark = _mark()
     if alike and cell_len(own) + 1 > cells:
-        return "…" + fit(own, cells - 1)
+        return mark + fit(own, cells - 1)
     tail = max(cell_len(own), cells // 2) if alike else cells // 2
     end = set_cell_size(text[::-1], tail)[::-1].lstrip()
-    return f"{set_cell_size(text, cells - 1 - tail)}…{end}" if cells > 1 else "…"[:cells]
+    return f"{set_cell_size(text, cells - 1 - tail)}{mark}{end}" if cells > 1 else mark[:cells]
+
+
+def _mark() -> str:
+    """What stands where something was cut, in one cell."""
+    return "…" if "utf" in (sys.stdout.encoding or "").lower() else "~"
 
 
 def alike(names: Iterable[str]) -> dict[str, int]:

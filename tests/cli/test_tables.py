@@ -119,6 +119,17 @@ def test_colours_are_a_terminals(live, bench, ledger):
     assert b"\x1b" not in done.raw
 
 
+def test_a_terminal_without_unicode_gets_what_it_can_show(live, bench, ledger):
+    """In a locale of ASCII names are cut with a `~` and other scripts become `?`; a pipe has them exactly."""
+    ledger()
+    env = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    screen = live("status", env=env)
+    assert screen.end() == 0
+    assert "https://photos.ex~mmer/IMG_0005.jpg" in screen.text
+    assert "big/??-upscaled.png" in screen.text
+    assert JOBS[4][4] in bench.run("status", env=env).stdout
+
+
 def test_a_pipe_has_all_of_them_in_full(bench, ledger):
     """Without a terminal there are all jobs with whole ids, exact times and sources, and no header."""
     ledger()

@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 from fakes.scripted import ScriptedGateway, completed, processing
-from helpers.jobs import draft
+from helpers.jobs import draft, run
 
 from seedvr_cli.ledger.listing import Listing, Selection
 from seedvr_cli.ledger.verdicts import Terms
-from seedvr_cli.run.ask import ask, outcome_of
+from seedvr_cli.run.ask import ask, full_ids, outcome_of
 from seedvr_cli.run.session import Access, Session
 from seedvr_cli.values.answer import Answer
-from seedvr_cli.values.errors import JobFailed, NetworkError, OutcomeUnknown
+from seedvr_cli.values.errors import JobFailed, NetworkError, OutcomeUnknown, UsageError
 
 GATEWAY = "https://gateway.example"
 
@@ -46,6 +46,27 @@ def test_a_stranger_that_runs_has_no_error(house):
     """A job that goes on is no failure."""
     outcome = asked(house, ScriptedGateway(polls=[processing("theirs")]), "theirs")
     assert (outcome.error, outcome.charge) == (None, "maybe")
+
+
+def test_ids_may_be_cut_short(tmp_path):
+    """Each word becomes the id that it begins, of this gateway before others; what nobody knows stays as it is."""
+
+    async def work(ledger):
+        for request_id, gateway in (("7b_abc1", "g"), ("7b_abc2", "h"), ("7b_xyz1", "g"), ("7b_xyz2", "g")):
+            await ledger.adopt(request_id, gateway, "default")
+        for number in range(9):
+            await ledger.adopt(f"7b_many{number}", "g", "default")
+
+    run(tmp_path, work)
+    words = ["abc", "abc2", "7b_abc1", "7b_xyz1", "nobody", "abc1"]
+    assert full_ids(str(tmp_path), "g", words) == ["7b_abc1", "7b_abc2", "7b_xyz1", "nobody"]
+    with pytest.raises(UsageError, match=r"7b_xyz1, 7b_xyz2$") as caught:
+        full_ids(str(tmp_path), "g", ["xyz"])
+    assert caught.value.hint == "give more of it"
+    with pytest.raises(UsageError, match=r"(7b_many\d, ){5}\.\.\.$"):
+        full_ids(str(tmp_path), "g", ["many"])
+    with pytest.raises(UsageError, match="several ids"):
+        full_ids(str(tmp_path), "another", ["abc"])
 
 
 @pytest.mark.parametrize("own", [True, False])
