@@ -104,6 +104,22 @@ def test_knowledge_is_old_where_nobody_has_asked_lately(tmp_path):
     assert run(tmp_path, work) == [["request:stranger"], ["request:stranger"], ["request:stranger", "running"]]
 
 
+def test_an_answer_makes_knowledge_new(tmp_path):
+    """A job that was submitted long ago is no old knowledge where the gateway was asked just now."""
+
+    async def work(ledger):
+        claimed = await ledger.claim(draft("running"), Terms())
+        job = await ledger.record(claimed.job, Answer("job-1", "QUEUED"))
+        connection = ledger._database._connection
+        connection.execute("UPDATE jobs SET submitted_at = 0, asked_at = 0")
+        ledger._lock.release()  # as a kill does
+        before = old(tmp_path)
+        await ledger.record(job, Answer("job-1", "PROCESSING"))
+        return before, old(tmp_path)
+
+    assert run(tmp_path, work) == (["running"], [])
+
+
 def old(folder):
     """The keys of jobs of which the knowledge is old."""
     return [one.job.key for page in Listing(str(folder), Selection(gateway="g")) for one in page if one.is_old]

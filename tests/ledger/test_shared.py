@@ -374,8 +374,7 @@ def test_tags_get_back_what_was_not_charged(machine, board):
             refused = await a.claim(draft("refused", tags=("x",)), ANYHOW)
             await a.release(refused.job)
             failed = await a.claim(draft("error", tags=("x",)), ANYHOW)
-            await a.label(failed.job, ("y",))
-            await a.record(failed.job, answer("ERROR"))
+            await a.record(await a.label(failed.job, ("y",)), answer("ERROR"))
             done = await a.claim(draft("done", tags=("x",)), ANYHOW)
             await a.record(done.job, answer("COMPLETED"))
         assert board.drawn == {"g": 1_000, ("g", "x"): 1_000}
