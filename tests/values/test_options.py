@@ -162,7 +162,7 @@ def test_the_defaults_are_those_of_the_contract():
     )
     assert OPTIONS["progress"].default == "auto"
     assert {name for name, option in OPTIONS.items() if option.default is False} == {
-        "overwrite", "recursive", "json", "quiet", "verbose", "keep-upload",
+        "overwrite", "recursive", "json", "quiet", "verbose", "keep-upload", "title", "bell",
     }  # fmt: skip
 
 
