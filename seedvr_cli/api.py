@@ -189,6 +189,7 @@ class Client:
         wishes = Wishes(
             endpoint=choose_endpoint(kind, model),
             extra=values.pop("param", {}),
+            tags=values.pop("tag", ()),
             options=values,
             output=target,
             local_files=is_local_gateway(access.base_url),

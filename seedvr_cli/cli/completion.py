@@ -149,3 +149,18 @@ def request_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]
     is_sandbox = bool(context.params.get("sandbox"))
     rows = latest_jobs(state_folder(), is_sandbox=is_sandbox, beginning=incomplete, limit=LATEST)
     return [(name, clean(f"{status}, {source}")) for name, status, source in rows if name not in chosen]
+
+
+def tags(context: typer.Context, incomplete: str) -> list[str]:
+    """The tags under which something was spent."""
+    from seedvr_cli.ledger.glance import known_tags
+    from seedvr_cli.settings.folders import state_folder
+
+    return known_tags(state_folder(), is_sandbox=bool(context.params.get("sandbox")), beginning=incomplete)
+
+
+def job_states(incomplete: str) -> list[str]:
+    """The words of `status --state`."""
+    from seedvr_cli.ledger.listing import STATES
+
+    return [word for word in STATES if word.startswith(incomplete)]

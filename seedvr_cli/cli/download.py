@@ -24,14 +24,15 @@ def download(
     from seedvr_cli.values.errors import UsageError
 
     common, target = options.resolve(), output.output
-    ids = list(dict.fromkeys(request_ids or ()))
+    from seedvr_cli.run.ask import check_home, full_ids
+    from seedvr_cli.settings.folders import state_folder
+
+    ids = full_ids(state_folder(), common.gateway_name, request_ids or ())
     if target == "-" and len(ids) != 1:
         raise UsageError("-o -: standard output takes one request id")
     check_stdout(common, target)
     policy = make_policy(common, "video", output, waiting)
     from seedvr_cli.cli.session import Workload, run_work
-    from seedvr_cli.run.ask import check_home
-    from seedvr_cli.settings.folders import state_folder
 
     check_home(state_folder(), common.gateway_name, ids)
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 @command
 def forget(
     sources: Annotated[
-        list[str] | None, typer.Argument(metavar="[SOURCE]...", help="As 'status --unknown' shows them.")
+        list[str] | None,
+        typer.Argument(metavar="[SOURCE|REQUEST_ID]...", help="As 'status --unknown' shows them."),
     ] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
@@ -51,22 +52,42 @@ def _set_free(common: "Common", jobs: "Sequence[Job]") -> None:
     asyncio.run(settle())
 
 
+def _with_id(unknown: "Sequence[Job]", beginning: str) -> "list[Job]":
+    """The job whose id begins like that: a callback has told one for some. UsageError where it is none, or several."""
+    from seedvr_cli.values.errors import UsageError
+
+    ids = {job.id: job.request_id or job.told or "" for job in unknown}
+    found = [job for job in unknown if any(spelling.startswith(beginning) for spelling in _spellings(ids[job.id]))]
+    if not found:
+        raise UsageError(f"forget: no submission of {beginning} is without an answer",
+                         hint="'seedvr status --unknown' lists them")  # fmt: skip
+    if len(found) > 1:
+        raise UsageError(f"forget: {beginning} begins several ids: {', '.join(ids[job.id] for job in found)}",
+                         hint="give more of it")  # fmt: skip
+    return found
+
+
+def _spellings(request_id: str) -> tuple[str, str]:
+    """An id, and what stands behind the endpoint's name in it."""
+    return request_id, request_id.partition("_")[2]
+
+
 def _forget(common: "Common", sources: Sequence[str]) -> None:
-    from seedvr_cli.ledger.glance import forget_jobs, listed_jobs
+    from seedvr_cli.ledger.glance import forget_jobs
+    from seedvr_cli.ledger.listing import Listing, Selection
     from seedvr_cli.plan.attach import attach
     from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
     from seedvr_cli.settings.folders import state_folder
-    from seedvr_cli.values.errors import UsageError
     from seedvr_cli.values.items import Outcome
 
     folder = state_folder()
-    unknown = [job for jobs in listed_jobs(folder, common.gateway_name, only_unknown=True) for job, _ in jobs]
-    missing = set(sources) - {job.source for job in unknown}
-    if missing:
-        raise UsageError(f"forget: no submission of {min(missing)} is without an answer",
-                         hint="'seedvr status --unknown' lists them")  # fmt: skip
+    listing = Listing(folder, Selection(gateway=common.gateway_name, states=["unknown"]))
+    unknown = [one.job for page in listing for one in page][::-1]
     chosen = [job for job in unknown if not sources or job.source in sources]
+    for word in dict.fromkeys(sources):
+        if all(job.source != word for job in unknown):
+            chosen += [job for job in _with_id(unknown, word) if job not in chosen]
     _set_free(common, chosen)
     forget_jobs(folder, chosen)
     for job in chosen:

@@ -142,6 +142,7 @@ class SourceOptions(Group):
     newer_than: o.NewerThan = None
     watch: o.Watch = False
     key: o.Key = None
+    tag: o.Tag = None
     failed_file: o.FailedFile = None
 
 

@@ -21,7 +21,7 @@ def init(*, quiet: o.Quiet = None, profile: o.Profile = None) -> None:
     """Make the shared ledger: in PostgreSQL its tables, for users who may not.
 
     They need SELECT, INSERT, UPDATE and DELETE on the tables seedvr_meta, seedvr_board, seedvr_runs,
-    seedvr_days and seedvr_rates.
+    seedvr_days, seedvr_tags and seedvr_rates.
     """
     common = _common(quiet=quiet, profile=profile)
     board = _board(common)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from seedvr_cli.cli.completion import profiles, request_ids
+from seedvr_cli.cli.completion import profiles, request_ids, tags
 from seedvr_cli.cli.flags import value_option
 
 Sources = Annotated[
@@ -70,6 +70,10 @@ Watch = Annotated[
 Key = Annotated[
     str | None,
     value_option("key", metavar="NAME", meaning="Your own name for the job: the same name is the same job."),
+]
+Tag = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="NAME", help="A label for 'spend' and 'status'; repeatable.", autocompletion=tags),
 ]
 FailedFile = Annotated[str | None, typer.Option(metavar="PATH", help="Where to list what did not succeed.")]
 

@@ -98,10 +98,8 @@ def _by_balances(common: "Common", before: int, after: int, begin: float) -> int
     from seedvr_cli.settings.folders import state_folder
     from seedvr_cli.values.money import as_usd, show_usd
 
-    rows = spending(state_folder(), common.gateway_name, begin)
-    listed = sum(row.listed for row in rows)
-    doubtful = sum(row.maybe + row.unknown for row in rows)
-    charged = before - after
+    _, total = spending(state_folder(), common.gateway_name, begin)
+    listed, doubtful, charged = total.listed, total.maybe + total.unknown, before - after
     # What ended FAILED, still runs or was never answered may be part of it.
     agrees = listed <= charged <= listed + doubtful
     if common.json:

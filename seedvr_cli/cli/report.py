@@ -79,6 +79,8 @@ def _wanted(common: "Common", words: Sequence[str], since: str | None, limit: in
     from datetime import UTC, datetime
 
     from seedvr_cli.ledger.reported import Wanted
+    from seedvr_cli.run.ask import full_ids
+    from seedvr_cli.settings.folders import state_folder
     from seedvr_cli.values.errors import UsageError
     from seedvr_cli.values.schedule import parse_since
 
@@ -87,9 +89,10 @@ def _wanted(common: "Common", words: Sequence[str], since: str | None, limit: in
         begin = parse_since(since, datetime.now(UTC)).timestamp() if since is not None else None
     except ValueError as error:
         raise UsageError(f"--since: {error}") from error
+    ids = full_ids(state_folder(), common.gateway_name, (word for word in words if word not in folders))
     return Wanted(
         gateway=common.gateway_name,
-        request_ids=tuple(dict.fromkeys(word for word in words if word not in folders)),
+        request_ids=tuple(ids),
         folders=tuple(dict.fromkeys(way(folder) for folder in folders for way in (os.path.abspath, os.path.realpath))),
         since=begin,
         limit=limit,

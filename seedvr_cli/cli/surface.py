@@ -21,7 +21,8 @@ TYPES = {
     "TEXT": "text", "NAME": "text", "KEY=VALUE": "text", "CMD": "text", "LIST": "list", "GLOB": "glob", "I/N": "share",
     "N": "number", "N/s": "rate", "USD": "usd", "SIZE": "size", "DURATION": "duration", "SECONDS": "duration",
     "WHEN": "time", "URL": "url", "HOST:PORT": "address", "PATH": "path", "FILE": "path",
-    "NAME[=PROBABILITY]": "fault", "SOURCE": "source", "REQUEST_ID": "request_id", "REQUEST_ID|FOLDER": "request_id",
+    "NAME[=PROBABILITY]": "fault", "SOURCE": "source",
+    "SOURCE|REQUEST_ID": "source", "REQUEST_ID": "request_id", "REQUEST_ID|FOLDER": "request_id",
     "PLAN": "path", "STATEMENT": "path", "VALUE": "text", "TOPIC": "text", "WORD": "text",
 }  # fmt: skip
 # Variables that stand for a flag.

@@ -23,6 +23,7 @@ from seedvr_cli.run.policy import Check, Policy, find_target
 from seedvr_cli.run.policy import make_policy as policy_of
 from seedvr_cli.values.catalog import Endpoint, endpoints_of
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.options import read
 from seedvr_cli.values.request import choose_endpoint
 from seedvr_cli.values.target import Target
 from seedvr_cli.values.urls import is_object_url
@@ -59,6 +60,7 @@ def upscale(
         uploads=upload_target(common),
         defaults=common.settings.values,
         key=sources.key,
+        tags=read("tag", sources.tag, "--tag") if sources.tag else (),
         calls_us=submitting.callback,
     )
     policy = make_policy(common, request.kind, output, waiting, submitting, money)

@@ -45,9 +45,10 @@ def upscale_watched(
     for folder in folders:
         if not os.path.isdir(folder):
             raise UsageError(f"--watch: {folder} is no folder")
-    if policy.max_cost is None and policy.max_cost_per_day is None and not money.yes:
+    if policy.max_cost is None and not policy.caps.hold_for(wishes.tags) and not money.yes:
         raise UsageError(
-            "--watch pays for whatever comes", hint="set a limit: --max-cost, or max-cost-per-day; or --yes"
+            "--watch pays for whatever comes",
+            hint="set a limit: --max-cost, max-cost-per-day or max-cost-per-month; or --yes",
         )
     if wishes.uploads is not None:
         check_way(wishes.uploads)

@@ -109,6 +109,7 @@ def record_of(draft: Draft, run: str, state: BoardState, rev: int = 0) -> Record
         request_id=draft.request_id if isinstance(draft, Job) else None,
         facts={"endpoint": draft.endpoint, "source": draft.source, "name": draft.name, "profile": draft.profile,
                "params": dict(draft.params), "key_name": draft.key_name,
+               **({"tags": list(draft.tags)} if draft.tags else {}),
                **(facts_of(draft) if isinstance(draft, Job) else {})},
         rev=rev,
     )  # fmt: skip

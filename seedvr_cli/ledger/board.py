@@ -12,11 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
 
+from seedvr_cli.values.caps import Period
 from seedvr_cli.values.checkup import Check
 
 # Seconds for which a run is alive after its last beat, by the board's own clock; and between two beats.
 LEASE_SECONDS = 60.0
 BEAT_SECONDS = 20.0
+
+# Millionths of a dollar that may be drawn where nobody has set a cap.
+NO_CAP = 1 << 62
 
 # Of a job, terminal states.
 ENDS = frozenset({"completed", "failed", "error"})
@@ -113,11 +117,19 @@ class Board(Protocol):
         """How many records there are, by their state."""
         ...
 
-    async def draw(self, gateway: str, amount: int, cap: int) -> bool:
-        """Take so many millionths of a dollar from what may be spent today (UTC, by the board's clock).
+    async def draw(self, gateway: str, amount: int, cap: int, month_cap: int = NO_CAP) -> bool:
+        """Take so many millionths of a dollar from what may be spent today, and this month (UTC, by the board's clock).
 
-        A negative amount gives back what was drawn.
+        A month is the sum of its days. A negative amount gives back what was drawn.
         """
+        ...
+
+    async def draw_tag(self, gateway: str, tag: str, amount: int, cap: int) -> bool:
+        """The same from what may be spent under a tag, ever."""
+        ...
+
+    async def spent(self, gateway: str, period: Period | None, tag: str | None) -> int:
+        """What was drawn today, this month, or of a tag, and not given back."""
         ...
 
     async def slots(self, gateway: str, count: int, rate: float) -> float:

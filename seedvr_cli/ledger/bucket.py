@@ -18,10 +18,11 @@ from urllib.parse import quote, unquote
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
-from seedvr_cli.ledger.board import BEAT_SECONDS, ENDS, LEASE_SECONDS, Record, is_ours
+from seedvr_cli.ledger.board import BEAT_SECONDS, ENDS, LEASE_SECONDS, NO_CAP, Record, is_ours
 from seedvr_cli.objects.store import open_store
 from seedvr_cli.objects.threads import Threads
 from seedvr_cli.objects.trouble import explain
+from seedvr_cli.values.caps import Period
 from seedvr_cli.values.checkup import Check, clock_check
 from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.redaction import redact
@@ -46,6 +47,8 @@ class BucketBoard:
         self._own = uuid.uuid4().hex
         # What the store's clock said, and when by ours.
         self._clock: tuple[datetime, float] | None = None
+        # By today's path, what the days of the month before it have cost.
+        self._before: dict[str, int] = {}
         # By key, the revision that was seen last, and its mark.
         self._seen: dict[str, tuple[int, Mark]] = {}
 
@@ -121,17 +124,23 @@ class BucketBoard:
             return False
         return (await self._now() - beat).total_seconds() <= LEASE_SECONDS
 
-    async def draw(self, gateway: str, amount: int, cap: int) -> bool:
+    async def draw(self, gateway: str, amount: int, cap: int, month_cap: int = NO_CAP) -> bool:
         """See `Board`."""
-        path = f"days/{quote(gateway, safe='')}/{(await self._now()):%Y-%m-%d}"
-        while True:
-            there = await self._get(path)
-            spent = (json.loads(there[0])["spent"] if there else 0) + amount
-            if amount > 0 and spent > cap:
-                return False
-            text = json.dumps({"spent": max(0, spent), "by": uuid.uuid4().hex})
-            if await (self._replace(path, text, there[1]) if there else self._create(path, text)) is not None:
-                return True
+        path = await self._day(gateway)
+        if month_cap != NO_CAP and amount > 0:
+            cap = min(cap, month_cap - await self._spent_before(path))
+        return await self._draw(path, amount, cap)
+
+    async def draw_tag(self, gateway: str, tag: str, amount: int, cap: int) -> bool:
+        """See `Board`."""
+        return await self._draw(_tag(gateway, tag), amount, cap)
+
+    async def spent(self, gateway: str, period: Period | None, tag: str | None) -> int:
+        """See `Board`."""
+        path = _tag(gateway, tag) if tag is not None else await self._day(gateway)
+        there = await self._get(path)
+        before = await self._spent_before(path) if period == "month" else 0
+        return before + (int(json.loads(there[0])["spent"]) if there else 0)
 
     async def slots(self, gateway: str, count: int, rate: float) -> float:
         """See `Board`."""
@@ -163,6 +172,28 @@ class BucketBoard:
         return dict(sorted(counts.items()))
 
     # Below.
+
+    async def _day(self, gateway: str) -> str:
+        """Where today's money stands."""
+        return f"days/{quote(gateway, safe='')}/{(await self._now()):%Y-%m-%d}"
+
+    async def _spent_before(self, path: str) -> int:
+        """On the days of that day's month before it, which do not move any more: they are read once."""
+        if path not in self._before:
+            month, day = path[: -len("-00")], int(path[-len("00") :])
+            found = await asyncio.gather(*(self._get(f"{month}-{number:02}") for number in range(1, day)))
+            self._before[path] = sum(int(json.loads(there[0])["spent"]) for there in found if there)
+        return self._before[path]
+
+    async def _draw(self, path: str, amount: int, cap: int) -> bool:
+        while True:
+            there = await self._get(path)
+            spent = (json.loads(there[0])["spent"] if there else 0) + amount
+            if amount > 0 and spent > cap:
+                return False
+            text = json.dumps({"spent": max(0, spent), "by": uuid.uuid4().hex})
+            if await (self._replace(path, text, there[1]) if there else self._create(path, text)) is not None:
+                return True
 
     async def _record(self, key: str) -> Record | None:
         there = await self._get(_path(key))
@@ -248,3 +279,7 @@ def _mark(facts: Any) -> Mark:
 
 def _path(key: str) -> str:
     return f"board/{quote(key, safe='')}"
+
+
+def _tag(gateway: str, tag: str) -> str:
+    return f"tags/{quote(gateway, safe='')}/tag-{quote(tag, safe='')}"

@@ -183,4 +183,5 @@ def _draft_of(known: Record) -> Draft:
         price=known.price,
         profile=facts.get("profile") or "default",
         claim=known.claim,
+        tags=tuple(facts.get("tags") or ()),
     )

@@ -1,28 +1,24 @@
 """The ledger for commands that ask nobody: without an event loop, and no ledger is made where there is none."""
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from urllib.parse import quote
 
-from seedvr_cli.ledger.delivered import Delivered, read_delivered, read_files
+from seedvr_cli.ledger.delivered import Delivered, read_delivered
 from seedvr_cli.ledger.file import open_database, translate
 from seedvr_cli.ledger.migrations import migrate
 from seedvr_cli.ledger.place import is_there, ledger_path
 from seedvr_cli.ledger.rows import delivery_of, job_of
-from seedvr_cli.ledger.runs import is_run_alive
-from seedvr_cli.ledger.settling import settle_dead
 from seedvr_cli.ledger.spending import Spending, read_spending
-from seedvr_cli.values.job import File, Job
+from seedvr_cli.values.job import Job
 
 # Jobs among which one that is being typed most likely is; beyond them an index finds it.
 LATEST_JOBS = 5000
 
-# Jobs that are listed at a time.
+# Paths that are looked up at a time.
 PAGE = 500
 
-Listed = tuple[Job, tuple[File, ...]]
 Look = Callable[[Sequence[str]], Mapping[str, Job]]
 
 
@@ -60,24 +56,6 @@ def counting_jobs(folder: str) -> Iterator[Look]:
         yield look
 
 
-def listed_jobs(
-    folder: str, gateway: str, *, only_unknown: bool = False, has_files: bool = False
-) -> Iterator[list[Listed]]:  # fmt: skip
-    """The jobs of a gateway, oldest first, some at a time, those of dead runs settled; their files where asked for.
-
-    `only_unknown` are those whose submission was never answered. Raises LedgerError.
-    """
-    wanted, last = "state = 'unknown'" if only_unknown else "state != 'reserved'", 0
-    page = f"SELECT * FROM jobs WHERE gateway = ? AND {wanted} AND id > ? ORDER BY id LIMIT {PAGE}"  # noqa: S608 - our own text
-    with opened(folder) as connection:
-        if connection is None:
-            return
-        settle_dead(connection, lambda run: is_run_alive(os.path.join(folder, "runs"), run))
-        while jobs := [job_of(row) for row in connection.execute(page, (gateway, last)).fetchall()]:
-            yield [(job, read_files(connection, job.id) if has_files else ()) for job in jobs]
-            last = jobs[-1].id
-
-
 def forget_jobs(folder: str, jobs: Iterable[Job]) -> None:
     """Settle unknown outcomes: these may be submitted again. Raises LedgerError."""
     query = "UPDATE jobs SET state = 'forgotten' WHERE id = ? AND state = 'unknown'"
@@ -107,10 +85,10 @@ def own_results(folder: str, paths: Sequence[str]) -> set[str]:
     return own
 
 
-def spending(folder: str, gateway: str, since: float) -> list[Spending]:
-    """List prices by day (UTC), endpoint and profile, of jobs submitted since that instant. Raises LedgerError."""
+def spending(folder: str, gateway: str, since: float, by: str | None = None) -> tuple[list[Spending], Spending]:
+    """List prices of jobs submitted since that instant, by group, and their sum. Raises LedgerError."""
     with opened(folder) as connection:
-        return read_spending(connection, gateway, since) if connection else []
+        return read_spending(connection, gateway, since, by) if connection else ([], Spending((), 0, 0, 0, 0, 0))
 
 
 def jobs_of(folder: str, gateway: str, request_ids: Sequence[str]) -> dict[str, Job]:
@@ -143,6 +121,19 @@ def gateways_of(folder: str, request_ids: Iterable[str]) -> dict[str, list[str]]
             request_id: [row[0] for row in connection.execute(query, [request_id])] if connection else []
             for request_id in request_ids
         }
+
+
+def known_tags(folder: str, *, is_sandbox: bool, beginning: str) -> list[str]:
+    """For a shell at TAB, as below: the tags that begin like that, by name."""
+    query = (
+        "SELECT DISTINCT tag FROM tags WHERE (gateway = 'sandbox') = ? AND tag >= ? AND tag < ? || char(1114111)"
+        " ORDER BY tag"
+    )
+    try:
+        with closing(sqlite3.connect(f"file:{quote(ledger_path(folder))}?mode=ro", uri=True, timeout=0)) as connection:
+            return [row[0] for row in connection.execute(query, (is_sandbox, beginning, beginning))]
+    except sqlite3.Error:
+        return []
 
 
 def latest_jobs(folder: str, *, is_sandbox: bool, beginning: str, limit: int) -> list[tuple[str, str, str]]:

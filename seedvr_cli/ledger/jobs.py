@@ -17,14 +17,15 @@ from typing import Any, Self, TypeVar
 
 from seedvr_cli.ledger.calls import Calls
 from seedvr_cli.ledger.database import Database
+from seedvr_cli.ledger.delivered import IS_DELIVERED
 from seedvr_cli.ledger.files import Deliveries
 from seedvr_cli.ledger.migrations import migrate
 from seedvr_cli.ledger.place import ledger_path
 from seedvr_cli.ledger.rows import as_seen, insert_job, job_of, now, read_job, stamp, update_job
 from seedvr_cli.ledger.runs import RunLock
 from seedvr_cli.ledger.settling import settle
-from seedvr_cli.ledger.spending import spent_on_day
-from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
+from seedvr_cli.ledger.spending import over_cap
+from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import COMPLETED, ERROR, FAILED
 from seedvr_cli.values.errors import LedgerError
@@ -125,7 +126,8 @@ class Ledger:
         COMPLETED is final: only another COMPLETED, which may bring other media, changes such a job.
         """
         state: State = {COMPLETED: "completed", FAILED: "failed", ERROR: "error"}.get(answer.status, "running")  # type: ignore[assignment]
-        fields: dict[str, Any] = {"state": state, "status": answer.status, "extra": json.dumps(dict(answer.extra))}
+        extra = json.dumps(dict(answer.extra))
+        fields: dict[str, Any] = {"state": state, "status": answer.status, "extra": extra, "asked_at": self._now()}
         if answer.request_id and not job.request_id:
             fields["request_id"] = answer.request_id
         if answer.media_url:
@@ -146,6 +148,15 @@ class Ledger:
             if state != "running" and ended_at is None:
                 fields["ended_at"] = self._now()
             return update_job(connection, job.id, **fields)
+
+        return await self._write(operation)
+
+    async def label(self, job: Job, tags: Sequence[str]) -> Job:
+        """Add tags to those of a job that there is already: what it has cost counts for them as well from then on."""
+
+        def operation(connection: sqlite3.Connection) -> Job:
+            known = read_job(connection, job.id).tags
+            return update_job(connection, job.id, tags=json.dumps([*dict.fromkeys((*known, *tags))]))
 
         return await self._write(operation)
 
@@ -203,9 +214,7 @@ class Ledger:
     async def pending(self, gateway: str) -> list[Job]:
         """What is paid for and was not yet delivered, oldest first."""
         return await self._jobs(
-            "gateway = ? AND state IN ('running', 'completed') AND"
-            " (SELECT count(DISTINCT position) FROM deliveries WHERE job = jobs.id AND done_at IS NOT NULL)"
-            " < max(1, json_array_length(coalesce(media_url, '[]'))) ORDER BY id",
+            f"gateway = ? AND state IN ('running', 'completed') AND NOT {IS_DELIVERED} ORDER BY id",
             (gateway,),
         )
 
@@ -264,10 +273,7 @@ class Ledger:
                     return Paid(job)
                 case "failed" if not terms.after_failure:
                     return Failed(job)
-        cap = terms.day_cap
-        if cap is not None and spent_on_day(connection, draft.gateway, self._now()) + (draft.price or 0) > cap:
-            return OverDay()
-        return Free()
+        return over_cap(connection, draft, terms.caps, self._now()) or Free()
 
     def _counting(self, connection: sqlite3.Connection, key: str, after: Job | None) -> Job | None:
         """The record that counts for a key, of those `after` that one; what dead runs left behind is settled.

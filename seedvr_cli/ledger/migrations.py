@@ -125,6 +125,15 @@ def _add_seen(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE jobs ADD COLUMN seen TEXT")
 
 
+def _add_tags(connection: sqlite3.Connection) -> None:
+    """The user's labels of each job, what was spent under each of them, and when the gateway was last asked.
+
+    Ids are found by what stands behind the endpoint's name in them, too.
+    """
+    for statement in _TAGS.split(";;\n"):
+        connection.execute(statement)
+
+
 def _new_key(row: sqlite3.Row) -> str | None:
     """None where it cannot be told: the job of another machine, an endpoint or a file that is no more."""
     endpoint = ENDPOINTS.get(row["endpoint"] or "")
@@ -199,6 +208,29 @@ CREATE TRIGGER share_of_changed AFTER UPDATE OF state, price, submitted_at, gate
   BEGIN {_add_share("OLD", "-")}; {_add_share("NEW", "")}; END
 """  # noqa: S608 - our own text
 
+
+def _add_tagged_share(row: str, sign: str) -> str:
+    """Statement of a trigger: this row's share goes to each of its tags, or leaves them."""
+    return f"""INSERT INTO tags (gateway, tag, spent)
+      SELECT {row}.gateway, value, {sign}share FROM json_each({row}.tags), (SELECT {_SHARE.format(row=row)} AS share)
+      WHERE share != 0
+      ON CONFLICT (gateway, tag) DO UPDATE SET spent = spent + excluded.spent"""  # noqa: S608 - our own text
+
+
+_TAGS = f"""
+ALTER TABLE jobs ADD COLUMN tags TEXT;;
+ALTER TABLE jobs ADD COLUMN asked_at REAL;;
+CREATE INDEX jobs_tagged ON jobs (gateway, id) WHERE tags IS NOT NULL;;
+CREATE INDEX jobs_by_tail ON jobs (substr(request_id, instr(request_id, '_') + 1)) WHERE request_id IS NOT NULL;;
+CREATE TABLE tags (gateway TEXT NOT NULL, tag TEXT NOT NULL, spent INTEGER NOT NULL, PRIMARY KEY (gateway, tag));;
+CREATE TRIGGER tagged_new AFTER INSERT ON jobs WHEN NEW.tags IS NOT NULL BEGIN {_add_tagged_share("NEW", "")}; END;;
+CREATE TRIGGER tagged_gone AFTER DELETE ON jobs WHEN OLD.tags IS NOT NULL BEGIN {_add_tagged_share("OLD", "-")}; END;;
+CREATE TRIGGER tagged_changed AFTER UPDATE OF state, price, submitted_at, gateway, tags ON jobs
+  WHEN (OLD.tags IS NOT NULL OR NEW.tags IS NOT NULL) AND ({_SHARE.format(row="OLD")} != {_SHARE.format(row="NEW")}
+    OR OLD.tags IS NOT NEW.tags OR OLD.gateway != NEW.gateway)
+  BEGIN {_add_tagged_share("OLD", "-")}; {_add_tagged_share("NEW", "")}; END
+"""
+
 MIGRATIONS = (
     Migration("tables for jobs and deliveries", _make_tables),
     Migration("keys by what identifies a source, names of the user's own", _rename_keys),
@@ -206,4 +238,5 @@ MIGRATIONS = (
     Migration("shortcuts: partial indexes, and the sum of each day", _add_shortcuts),
     Migration("callbacks: claims, what was told, and what was passed on", _add_calls),
     Migration("the version of a source that was paid for", _add_seen),
+    Migration("tags, what is spent under each, and when the gateway was last asked", _add_tags),
 )

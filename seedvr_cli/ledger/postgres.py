@@ -12,13 +12,16 @@ from typing import Any, LiteralString, Self
 
 import psycopg
 
-from seedvr_cli.ledger.board import LEASE_SECONDS, Record, is_ours
+from seedvr_cli.ledger.board import LEASE_SECONDS, NO_CAP, Record, is_ours
 from seedvr_cli.ledger.postgres_checkup import examine_server
 from seedvr_cli.ledger.postgres_link import Connection, Link
+from seedvr_cli.values.caps import Period
 from seedvr_cli.values.checkup import Check
 from seedvr_cli.values.errors import LedgerError
 
 VERSION = 1
+# What to do where the table for tags is missing.
+_INIT = "somebody who may make tables there runs 'seedvr ledger init' once, and grants the rest"
 # Records that share a statement.
 LARGEST_GROUP = 256
 
@@ -32,6 +35,8 @@ CREATE INDEX IF NOT EXISTS seedvr_board_request ON seedvr_board (request_id);
 CREATE TABLE IF NOT EXISTS seedvr_runs (run text PRIMARY KEY, until timestamptz NOT NULL);
 CREATE TABLE IF NOT EXISTS seedvr_days (
   gateway text, day date, spent bigint NOT NULL, PRIMARY KEY (gateway, day));
+CREATE TABLE IF NOT EXISTS seedvr_tags (
+  gateway text, tag text, spent bigint NOT NULL, PRIMARY KEY (gateway, tag));
 CREATE TABLE IF NOT EXISTS seedvr_rates (gateway text PRIMARY KEY, free timestamptz NOT NULL);
 INSERT INTO seedvr_meta
   SELECT 1, gen_random_uuid()::text, gen_random_uuid()::text || gen_random_uuid()::text
@@ -63,13 +68,29 @@ _UPDATE: LiteralString = (
 )
 _LOOK: LiteralString = f"SELECT {_COLUMNS} FROM seedvr_board WHERE key = ANY(%s)"  # noqa: S608
 _PAGE: LiteralString = f"SELECT {_COLUMNS} FROM seedvr_board WHERE key > %s ORDER BY key LIMIT 1000"  # noqa: S608
+_TODAY: LiteralString = "(clock_timestamp() AT TIME ZONE 'UTC')::date"
+# Only the row of today moves, and whoever draws holds it: the sum of the days before it stands still meanwhile.
 _DRAW: LiteralString = (
-    "INSERT INTO seedvr_days AS d (gateway, day, spent)"
-    " SELECT %(gateway)s, (clock_timestamp() AT TIME ZONE 'UTC')::date, greatest(%(amount)s, 0)"
-    " WHERE %(amount)s <= %(cap)s"
+    f"WITH t AS (SELECT {_TODAY} AS day), m AS (SELECT coalesce(sum(s.spent), 0) AS spent FROM seedvr_days s, t"  # noqa: S608
+    " WHERE s.gateway = %(gateway)s AND s.day >= date_trunc('month', t.day) AND s.day < t.day)"
+    " INSERT INTO seedvr_days AS d (gateway, day, spent)"
+    " SELECT %(gateway)s, t.day, greatest(%(amount)s::bigint, 0) FROM t, m"
+    " WHERE %(amount)s <= %(cap)s AND (%(amount)s < 0 OR m.spent + %(amount)s <= %(month_cap)s)"
     " ON CONFLICT (gateway, day) DO UPDATE SET spent = greatest(d.spent + %(amount)s, 0)"
+    " WHERE %(amount)s < 0 OR (d.spent + %(amount)s <= %(cap)s"
+    " AND (SELECT m.spent FROM m) + d.spent + %(amount)s <= %(month_cap)s) RETURNING spent"
+)
+_DRAW_TAG: LiteralString = (
+    "INSERT INTO seedvr_tags AS d (gateway, tag, spent)"
+    " SELECT %(gateway)s, %(tag)s, greatest(%(amount)s::bigint, 0) WHERE %(amount)s <= %(cap)s"
+    " ON CONFLICT (gateway, tag) DO UPDATE SET spent = greatest(d.spent + %(amount)s, 0)"
     " WHERE %(amount)s < 0 OR d.spent + %(amount)s <= %(cap)s RETURNING spent"
 )
+_SPENT: LiteralString = (
+    "SELECT coalesce(sum(spent), 0) FROM seedvr_days WHERE gateway = %s AND day >= date_trunc(%s,"  # noqa: S608
+    f" {_TODAY})"
+)
+_SPENT_TAG: LiteralString = "SELECT coalesce(sum(spent), 0) FROM seedvr_tags WHERE gateway = %s AND tag = %s"
 _BEAT: LiteralString = (
     "INSERT INTO seedvr_runs VALUES (%s, clock_timestamp() + make_interval(secs => %s))"
     " ON CONFLICT (run) DO UPDATE SET until = excluded.until"
@@ -99,6 +120,7 @@ class PostgresBoard:
         self._waiting: list[_Waiting] = []
         self._looks: list[tuple[Sequence[str], asyncio.Future[Mapping[str, Record]]]] = []
         self._server: asyncio.Task[None] | None = None
+        self._has_tags = True
 
     async def __aenter__(self) -> Self:
         try:
@@ -152,9 +174,24 @@ class PostgresBoard:
         query: LiteralString = "SELECT 1 FROM seedvr_runs WHERE run = %s AND until > clock_timestamp()"
         return bool(await self._execute(query, [run]))
 
-    async def draw(self, gateway: str, amount: int, cap: int) -> bool:
+    async def draw(self, gateway: str, amount: int, cap: int, month_cap: int = NO_CAP) -> bool:
         """See `Board`."""
-        return bool(await self._execute(_DRAW, {"gateway": gateway, "amount": amount, "cap": cap}))
+        values = {"gateway": gateway, "amount": amount, "cap": cap, "month_cap": month_cap}
+        return bool(await self._execute(_DRAW, values))
+
+    async def draw_tag(self, gateway: str, tag: str, amount: int, cap: int) -> bool:
+        """See `Board`. Where an earlier seedvr has made the tables, and nobody may make more, no tag has a cap."""
+        if not self._has_tags:
+            if cap == NO_CAP:
+                return True
+            raise LedgerError(f"{self.name} has no table for what is spent under a tag", hint=_INIT)
+        return bool(await self._execute(_DRAW_TAG, {"gateway": gateway, "tag": tag, "amount": amount, "cap": cap}))
+
+    async def spent(self, gateway: str, period: Period | None, tag: str | None) -> int:
+        """See `Board`."""
+        query, of = (_SPENT, period) if tag is None else (_SPENT_TAG, tag)
+        (row,) = await self._execute(query, [gateway, of])
+        return int(row[0])
 
     async def slots(self, gateway: str, count: int, rate: float) -> float:
         """See `Board`."""
@@ -264,15 +301,30 @@ class PostgresBoard:
 
     async def _prepare(self, connection: Connection) -> None:
         """The tables, made where there are none: many machines may begin at once, and some may not make tables."""
-        found = await (await connection.execute("SELECT to_regclass('seedvr_meta') IS NOT NULL")).fetchone()
-        if not found or not found[0]:
-            async with connection.transaction():
-                await connection.execute(_LOCK)
-                await connection.execute(_TABLES)
+        is_there, self._has_tags = await self._find_tables(connection)
+        if not is_there or not self._has_tags:
+            try:
+                async with connection.transaction():
+                    await connection.execute(_LOCK)
+                    await connection.execute(_TABLES)
+                self._has_tags = True
+            except psycopg.errors.InsufficientPrivilege:
+                if not is_there:
+                    raise
         meta = await (await connection.execute("SELECT version, id, secret FROM seedvr_meta")).fetchone()
         if meta is None or meta[0] > VERSION:
             raise LedgerError(f"{self.name} was made by a newer seedvr", hint="update seedvr")
         self.id, self.secret = str(meta[1]), str(meta[2])
+
+    async def _find_tables(self, connection: Connection) -> tuple[bool, bool]:
+        """Whether there are tables, and whether the one for tags, which came later, is to be written to."""
+        query: LiteralString = (
+            "SELECT to_regclass('seedvr_meta') IS NOT NULL, coalesce(has_table_privilege("
+            "to_regclass('seedvr_tags'), 'SELECT') AND has_table_privilege(to_regclass('seedvr_tags'), 'INSERT')"
+            " AND has_table_privilege(to_regclass('seedvr_tags'), 'UPDATE'), false)"
+        )
+        found = await (await connection.execute(query)).fetchone()
+        return (bool(found[0]), bool(found[1])) if found else (False, False)
 
 
 def _columns(records: Sequence[Record]) -> Mapping[str, list[Any]]:

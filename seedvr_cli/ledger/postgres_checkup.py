@@ -16,7 +16,10 @@ RIGHTS = {
     "seedvr_runs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "seedvr_days": ("SELECT", "INSERT", "UPDATE"),
     "seedvr_rates": ("SELECT", "INSERT", "UPDATE"),
+    "seedvr_tags": ("SELECT", "INSERT", "UPDATE"),
 }
+# What boards of earlier versions have not, and only caps of tags need.
+LATER = "seedvr_tags"
 _FACTS: LiteralString = (
     "SELECT current_setting('server_version'), pg_backend_pid(), pg_is_in_recovery(),"
     " current_setting('transaction_read_only') = 'on', current_setting('fsync', true),"
@@ -103,9 +106,11 @@ async def _check_tables(connection: Connection, newest: int, *, may_make: bool) 
         board = str(meta[1]) if meta else ""
         if meta is None or meta[0] > newest:
             return Check("shared-tables", "problem", "its tables were made by a newer seedvr", "update seedvr"), board
-    if missing := sorted(RIGHTS.keys() - there):
+    if missing := sorted(RIGHTS.keys() - there - {LATER}):
         hint = "restore them from a backup: what they knew would be paid again"
         return Check("shared-tables", "problem", f"{', '.join(missing)}: there is no such table any more", hint), board
+    if LATER not in there:
+        return _without_tags(may_make=may_make), board
     return _judge_rights(connection.info.user, rows), board
 
 
@@ -114,6 +119,13 @@ def _without_tables(*, may_make: bool) -> Check:
         return Check("shared-tables", "ok", "it has no tables yet: the first run makes them")
     return Check("shared-tables", "problem", "it has no tables yet, and this user may not make them",
                  "somebody who may runs 'seedvr ledger init' once, and grants the rest")  # fmt: skip
+
+
+def _without_tags(*, may_make: bool) -> Check:
+    if may_make:
+        return Check("shared-tables", "ok", "its tables are of an earlier version: the next run brings them up")
+    return Check("shared-tables", "warning", "its tables are of an earlier version: what is spent under a tag is not"
+                 " counted", "somebody who may runs 'seedvr ledger init' once, and grants the rest")  # fmt: skip
 
 
 def _judge_rights(user: str, rows: Sequence[tuple[str, str, bool, bool]]) -> Check:

@@ -72,6 +72,7 @@ def insert_job(
         "profile": draft.profile,
         "claim": draft.claim,
         "seen": as_seen(draft.seen),
+        "tags": json.dumps(draft.tags) if draft.tags else None,
         "run": run,
         "state": state,
         **more,
@@ -115,6 +116,7 @@ def job_of(record: sqlite3.Row) -> Job:
         profile=row["profile"],
         claim=row["claim"],
         seen=Version(**json.loads(row["seen"])) if row["seen"] else None,
+        tags=tuple(json.loads(row["tags"] or "[]")),
         state=row["state"],
         status=row["status"],
         request_id=row["request_id"],
@@ -126,6 +128,7 @@ def job_of(record: sqlite3.Row) -> Job:
         created_at=instant_of(row["created_at"]),
         completed_at=instant_of(row["completed_at"]),
         ended_at=instant_of(row["ended_at"]),
+        asked_at=instant_of(row["asked_at"]),
         told=row["told"],
         is_heard=row["heard_at"] is not None,
     )

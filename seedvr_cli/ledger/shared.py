@@ -18,8 +18,9 @@ from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.purse import Purse
 from seedvr_cli.ledger.rows import insert_job, job_of, stamp, update_job
 from seedvr_cli.ledger.telling import Teller
-from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
+from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.caps import NO_CAPS
 from seedvr_cli.values.errors import LedgerError, NotSubmitted, StillRunning, UsageError
 from seedvr_cli.values.job import Draft, Job
 from seedvr_cli.values.schedule import parse_timestamp
@@ -109,15 +110,15 @@ class SharedLedger(Ledger):
         if not isinstance(verdict, Free):
             return verdict
         await self._begin_beating()
-        price = draft.price or 0
-        if not await self._purse.take(draft.gateway, price, terms.day_cap):
-            return OverDay()
+        over = await self._purse.take(draft, terms.caps)
+        if over is not None:
+            return over
         claimed: Verdict = Free()
         try:
             claimed = await self._claim(draft, terms)
         finally:
             if not isinstance(claimed, Claimed):
-                self._purse.give_back(draft.gateway, price)
+                self._purse.give_back(draft.gateway, draft.tags, draft.price or 0)
         return claimed
 
     async def _claim(self, draft: Draft, terms: Terms) -> Verdict:
@@ -132,7 +133,7 @@ class SharedLedger(Ledger):
                 return verdict
             rev = known.rev if known else 0
         try:
-            verdict = await super().claim(draft, replace(terms, again=True, day_cap=None))
+            verdict = await super().claim(draft, replace(terms, again=True, caps=NO_CAPS))
         except LedgerError:
             await self._teller.tell(replace(posted, state="free"))
             raise
@@ -159,8 +160,8 @@ class SharedLedger(Ledger):
         """Forget a job that the gateway provably did not accept."""
         await super().release(job)
         await self._change(job, "free")
-        self._records.pop(job.id, None)
-        self._purse.give_back(job.gateway, job.price or 0)
+        known = self._records.pop(job.id, None)
+        self._refund(job, known.facts if known else {})
 
     async def lose(self, job: Job, message: str) -> Job:
         """Record that the outcome of the submission is unknown."""
@@ -178,7 +179,7 @@ class SharedLedger(Ledger):
             if known.state != state:
                 await self._change(recorded, state)
                 if state == "error" and known.run == self._lock.run:
-                    self._purse.give_back(job.gateway, job.price or 0)  # which is not charged
+                    self._refund(job, known.facts)  # which is not charged
             if state in ENDS:
                 self._records.pop(job.id, None)  # a run may have a million of them
         elif job.claim is not None and recorded.state != job.state and self._is_ready:
@@ -236,7 +237,7 @@ class SharedLedger(Ledger):
 
     async def _own_verdict(self, draft: Draft, terms: Terms) -> Verdict:
         """What this machine knows by itself; Free where the board, which is open then, is to be asked."""
-        verdict = await super().ask(draft, replace(terms, day_cap=None))
+        verdict = await super().ask(draft, replace(terms, caps=NO_CAPS))
         if isinstance(verdict, Unanswered):
             verdict = await self._healed(verdict, draft, terms)
         if isinstance(verdict, Free):
@@ -258,7 +259,7 @@ class SharedLedger(Ledger):
             if is_ours:
                 status = known.facts.get("status") or "PROCESSING"
                 await super().record(job, Answer(known.request_id, status))
-                return await super().ask(draft, replace(terms, day_cap=None))
+                return await super().ask(draft, replace(terms, caps=NO_CAPS))
         return verdict
 
     async def _judge_record(self, known: Record, draft: Draft, terms: Terms) -> Verdict:
@@ -289,7 +290,8 @@ class SharedLedger(Ledger):
                 is_to_be_called = claim is not None and row["claim"] is None
                 return update_job(connection, row["id"], claim=claim) if is_to_be_called else job_of(row)
             job = _job_of(known, draft)
-            own = replace(draft, price=known.price, claim=claim, seen=None)
+            tags = tuple(dict.fromkeys((*known.facts.get("tags", ()), *draft.tags)))
+            own = replace(draft, price=known.price, claim=claim, seen=None, tags=tags)
             return insert_job(
                 connection, own, job.state, None, status=job.status, request_id=job.request_id, error=job.error,
                 created_at=stamp(job.created_at), completed_at=stamp(job.completed_at),
@@ -307,6 +309,10 @@ class SharedLedger(Ledger):
             self._records[job.id] = await self._teller.tell(
                 replace(known, state=state, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
             )
+
+    def _refund(self, job: Job, facts: Mapping[str, Any]) -> None:
+        """By the tags that it was submitted with: who gives it more later draws nothing for them."""
+        self._purse.give_back(job.gateway, facts.get("tags", ()), job.price or 0)
 
     async def _begin_beating(self) -> None:
         """The first claim needs a lease that holds; from then on it is renewed."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from seedvr_cli.values.caps import NO_CAPS, Caps, Period
 from seedvr_cli.values.job import Job
 
 
@@ -46,11 +47,19 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class OverDay:
-    """The money of the day is spent."""
+class OverCap:
+    """The money of a day, of a month or of a tag (`period` is None then) is spent, as far as its price goes.
+
+    `cap` and what is `spent` of it in millionths of a dollar.
+    """
+
+    period: Period | None
+    tag: str | None
+    cap: int
+    spent: int
 
 
-Verdict = Claimed | Free | Paid | Held | Unanswered | Failed | OverDay
+Verdict = Claimed | Free | Paid | Held | Unanswered | Failed | OverCap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +67,10 @@ class Terms:
     """Under which an item may be submitted.
 
     `again`: whatever the ledger says (--new); `instead_of`: this job and those before it do not count, as their source
-    was another one (--if-changed); `after_failure`: also after FAILED; `day_cap`: the most, in millionths of a dollar,
-    that all runs together may submit on a day (UTC), jobs in flight included.
+    was another one (--if-changed); `after_failure`: also after FAILED; `caps`: of what all runs together may spend.
     """
 
     again: bool = False
     instead_of: Job | None = None
     after_failure: bool = False
-    day_cap: int | None = None
+    caps: Caps = NO_CAPS

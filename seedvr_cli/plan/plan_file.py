@@ -78,6 +78,7 @@ class PlanWriter:
             "headers": dict(request.headers),
             "output": {"kind": item.output.kind, "template": item.output.template, "text": item.output.text},
             "key_name": item.key_name,
+            "tags": item.tags,
             "key": item.key,
             "price_usd": as_usd(price),
             "version": asdict(version) if version else None,
@@ -148,9 +149,10 @@ class Plan:
         if job_key(self.totals.gateway, endpoint.name, identifying, identity) != line["key"]:
             raise UsageError(f"{line['source']} has changed since the plan was made")
         request = Request(endpoint, Source("", "", "", ""), params, line["notify"], line["headers"])
+        recipe = Recipe(request, output, identifying, tags=tuple(line["tags"]))
         return Prospect(
-            line["index"], line["key"], replace(source, name=line["name"]), Recipe(request, output, identifying),
-            line["key_name"], where=f"{self._path}:{number}",
+            line["index"], line["key"], replace(source, name=line["name"]), recipe, line["key_name"],
+            where=f"{self._path}:{number}",
         )  # fmt: skip
 
     def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:

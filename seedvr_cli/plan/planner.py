@@ -37,13 +37,15 @@ LARGEST_COOKBOOK = 1024
 class Recipe:
     """All of a request but its source: the same for most lines of a list, and so made and checked once.
 
-    `identifying` is what of its parameters is part of a job's key, `own` the options that only such lines have.
+    `identifying` is what of its parameters is part of a job's key, `own` the options that only such lines have,
+    `tags` the user's labels.
     """
 
     request: Request
     output: Output
     identifying: str
     own: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
 
     @property
     def follows(self) -> bool:
@@ -87,6 +89,7 @@ class Prospect:
             request=Request(template.endpoint, self.source, template.params, template.notify, template.headers),
             output=self.recipe.output,
             key_name=self.key_name,
+            tags=self.recipe.tags,
             line=self.where,
             raw=self.entry.raw if self.entry else None,
             number=self.entry.number if self.entry else None,
@@ -193,6 +196,7 @@ class Planner:
         if output == "-" and wishes.output != "-":
             raise UsageError("output: '-' is not a file, a folder or a template")
         extra = {**wishes.extra, **chosen.pop("param", {})}
+        tags = tuple(dict.fromkeys((*wishes.tags, *chosen.pop("tag", ()))))
         endpoint = choose_endpoint(wishes.endpoint.kind, model) if model else wishes.endpoint
         options = wishes.options
         if any(flag in SIZE_FLAGS for flag in chosen):
@@ -210,6 +214,7 @@ class Planner:
             parse_output(output, request.params, is_tree=wishes.recursive),
             identifying_params(endpoint, request.params),
             own,
+            tags,
         )
 
 
@@ -295,6 +300,8 @@ def check_folder(folder: str) -> None:
 def _check_name(recipe: Recipe, key_name: str | None, problem: str) -> None:
     if key_name is None and recipe.output.uses("key"):
         raise UsageError(f"-o: {{key}} is empty, as {problem}")
+    if not recipe.tags and recipe.output.uses("tag"):
+        raise UsageError("-o: {tag} is empty, as there is no --tag")
 
 
 def _own_key(options: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]:

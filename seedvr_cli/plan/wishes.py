@@ -13,9 +13,9 @@ class Wishes:
     """What the command line asks for every source.
 
     `options` by flag name, `extra` other body keys, `defaults` those of the profile, `output` as given to -o, `key` as
-    given to --key. `local_files`: the gateway reads files of this machine; `uploads`: where it reads them otherwise;
-    `calls_us` as `build_request` takes it. Of the files of a folder `include` and `exclude` are patterns, `newer_than`
-    is seconds since 1970, and `own_results` says which of the paths are results of ours.
+    given to --key, `tags` to --tag. `local_files`: the gateway reads files of this machine; `uploads`: where it reads
+    them otherwise; `calls_us` as `build_request` takes it. Of the files of a folder `include` and `exclude` are
+    patterns, `newer_than` is seconds since 1970, and `own_results` says which of the paths are results of ours.
     """
 
     endpoint: Endpoint
@@ -31,4 +31,5 @@ class Wishes:
     uploads: Target | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
+    tags: tuple[str, ...] = ()
     calls_us: bool = False

@@ -1,6 +1,7 @@
 """Sentences for people: one line an outcome, one line a run."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 from seedvr_cli.render.talk import clean, error_line
 from seedvr_cli.render.tally import Tally
@@ -71,20 +72,33 @@ def summary_line(outcomes: "Tally", seconds: float) -> str:
 
 
 def job_rows(outcomes: Iterable[Outcome]) -> list[tuple[str, ...]]:
-    """The columns of `status`: id, status, endpoint, when, source."""
+    """The columns of `status` in a pipe: id, status, endpoint, when, source."""
     rows: list[tuple[str, ...]] = []
     for outcome in outcomes:
-        item, job, answer = outcome.item, outcome.job, outcome.answer
-        state = (job.status or job.state if job.state != "unknown" else "unknown") if job else None
-        when = job.shown_start if job else answer.created_at if answer else None
+        when = shown_time(outcome)
         rows.append((
             clean(outcome.request_id or "-"),
-            clean(state or (answer.status if answer else "-")),
-            item.endpoint or "-",
+            clean(shown_status(outcome)),
+            outcome.item.endpoint or "-",
             f"{when:%Y-%m-%d %H:%M:%SZ}" if when else "-",
-            clean(item.source or "-"),
+            clean(outcome.item.source or "-"),
         ))  # fmt: skip
     return rows
+
+
+def shown_status(outcome: Outcome) -> str:
+    """The gateway's word, or ours where it has none."""
+    job, answer = outcome.job, outcome.answer
+    if job is None:
+        return answer.status if answer else "-"
+    return job.state if job.state == "unknown" else job.status or job.state
+
+
+def shown_time(outcome: Outcome) -> datetime | None:
+    """When it began, as far as that is known."""
+    if outcome.job is not None:
+        return outcome.job.shown_start
+    return outcome.answer.created_at if outcome.answer else None
 
 
 class Table:

@@ -3,7 +3,7 @@
 import os
 import select
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from seedvr_cli.render.talk import clean
@@ -76,7 +76,22 @@ def write_line(text: str) -> None:
     """One line of data, exact: a path's odd bytes survive a pipe; a terminal gets no control character."""
     if sys.stdout.isatty():
         text = clean(text)
-    write_bytes(os.fsencode(text) + b"\n")
+    write_bytes(_encoded(text) + b"\n")
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Lines that are clean already, all at once; those of a table for a terminal may have colours."""
+    write_bytes(b"".join(_encoded(text) + b"\n" for text in lines))
+
+
+def _encoded(text: str) -> bytes:
+    """As names of files are encoded here; what that has no character for is exact in a pipe, and `?` on a terminal."""
+    try:
+        return os.fsencode(text)
+    except UnicodeEncodeError:
+        if sys.stdout.isatty():
+            return text.encode(sys.getfilesystemencoding(), "replace")
+        return text.encode("utf-8", "surrogateescape")
 
 
 def write_bytes(data: bytes) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seedvr_cli.ledger.glance import gateways_of
+from seedvr_cli.ledger.listing import find_ids
 from seedvr_cli.plan.attach import attach, attach_stranger
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import ERROR, FAILED
@@ -16,6 +17,8 @@ from seedvr_cli.values.urls import SANDBOX_NAME
 if TYPE_CHECKING:  # it loads the network, which a list of jobs does not need
     from seedvr_cli.run.session import Session
 
+# Ids that are named where it is not clear which is meant.
+MOST_CANDIDATES = 5
 # Gateways that have no address, for people.
 GATEWAY_WORDS = {SANDBOX_NAME: "the sandbox"}
 
@@ -47,6 +50,25 @@ async def attachments(session: "Session", request_ids: Sequence[str] | None, out
         job = await ledger.find(request_id, name)
         items.append(attach(index, job, output) if job else attach_stranger(index, request_id, output))
     return items
+
+
+def full_ids(folder: str, name: str, words: Iterable[str]) -> list[str]:
+    """The ids that these are beginnings of, each once; what the ledger does not know stays as it is.
+
+    UsageError where several of this gateway's jobs begin like that.
+    """
+    return list(dict.fromkeys(_full_id(folder, name, word) for word in words))
+
+
+def _full_id(folder: str, name: str, word: str) -> str:
+    found = find_ids(folder, word, MOST_CANDIDATES + 1)
+    own = [request_id for request_id, gateway in found if gateway == name]
+    ids = own or list(dict.fromkeys(request_id for request_id, _ in found))
+    if len(ids) > 1:
+        more = ", ..." if len(ids) > MOST_CANDIDATES else ""
+        raise UsageError(f"{word} begins several ids: {', '.join(sorted(ids)[:MOST_CANDIDATES])}{more}",
+                         hint="give more of it")  # fmt: skip
+    return ids[0] if ids else word
 
 
 def check_home(folder: str, name: str, request_ids: Iterable[str]) -> None:

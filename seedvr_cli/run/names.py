@@ -118,4 +118,5 @@ class ResultName:
             index=item.index,
             submitted_at=job.submitted_at if job else None,
             key=item.key_name,
+            tags=item.tags,
         )

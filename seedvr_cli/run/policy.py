@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from seedvr_cli.settings.profile import Settings
+from seedvr_cli.values.caps import NO_CAPS, Caps
 from seedvr_cli.values.options import OPTIONS
 from seedvr_cli.values.target import Target
 
@@ -18,7 +19,7 @@ Check = Literal["none", "files", "all"]
 class Policy:
     """The user's wishes for a run. Lengths in seconds, costs in millionths of a dollar, `rate` submissions a second.
 
-    `max_filesize` is how many bytes a result may have.
+    `caps` are what all runs together may spend. `max_filesize` is how many bytes a result may have.
     `skip_claimed` leaves what another run holds. `shared_rate`: `rate` is that of all machines with the same ledger.
     `callback` is the public URL below which the gateway calls `seedvr listen`.
     `check` is which sources are looked at before they are paid for: files of this machine, all of them, or none.
@@ -39,7 +40,7 @@ class Policy:
     overwrite: bool = False
     max_filesize: int = OPTIONS["max-filesize"].default
     max_cost: int | None = None
-    max_cost_per_day: int | None = None
+    caps: Caps = NO_CAPS
     rate: float | None = None
     fail_fast: bool = False
     skip_claimed: bool = False
@@ -92,7 +93,11 @@ def make_policy(
         overwrite=choose("overwrite", overwrite),
         max_filesize=choose("max-filesize", max_filesize),
         max_cost=choose("max-cost", max_cost),
-        max_cost_per_day=choose("max-cost-per-day", None),
+        caps=Caps(
+            day=choose("max-cost-per-day", None),
+            month=choose("max-cost-per-month", None),
+            tags=choose("max-cost-per-tag", None) or {},
+        ),
         rate=choose("rate", rate),
         callback=callback,
         check=check,

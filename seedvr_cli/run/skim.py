@@ -61,7 +61,9 @@ async def refuse(chunk: Sequence[Work], run: "RunState") -> tuple[list[Work], li
 
 def _standing(prospect: Prospect, folder: str, delivered: "Delivered") -> str | None:
     """The path as it is shown, where the file stands as it was delivered, under the name that is asked for."""
-    path, size, mtime_ns, media_type = delivered
+    path, size, mtime_ns, media_type, tags = delivered
+    if not tags.issuperset(prospect.recipe.tags):
+        return None  # the job is to get those that it has not
     request, output = prospect.recipe.request, prospect.recipe.output
     if output.kind == "stdout" or "{request_id}" in output.template or "{date}" in output.template:
         return None
@@ -75,6 +77,7 @@ def _standing(prospect: Prospect, folder: str, delivered: "Delivered") -> str | 
         index=prospect.index,
         submitted_at=None,
         key=prospect.key_name,
+        tags=prospect.recipe.tags,
     )
     is_plain = path == f"{folder}{os.sep}{shown}"  # most are; a closer look costs more than all the rest
     if not is_plain:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TypeVar
 
-from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered, Verdict
+from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverCap, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.run.change import glimpse, is_at_url
 from seedvr_cli.run.preflight import is_file, look_at
 from seedvr_cli.run.progress import Progress
@@ -79,9 +79,7 @@ class _Submission:
         self._ledger = run.ledger
         self._progress = progress
         policy = run.policy
-        self._terms = Terms(
-            again=again, instead_of=instead_of, after_failure=policy.retry_failed, day_cap=policy.max_cost_per_day
-        )
+        self._terms = Terms(again=again, instead_of=instead_of, after_failure=policy.retry_failed, caps=policy.caps)
         self._price = purchase.request.price()
         self._request = purchase.request
         self._draft = Draft(
@@ -96,6 +94,7 @@ class _Submission:
             price=self._price,
             profile=policy.profile,
             claim=new_claim(purchase.key) if policy.callback else None,
+            tags=purchase.tags,
         )
 
     async def run(self) -> None:
@@ -108,21 +107,17 @@ class _Submission:
                 case Claimed(job):
                     await self._send(job)
                 case Paid(job):
-                    self._attach(job)
+                    await self._attach(job)
                     if self._run.policy.skip_claimed and await self._is_anothers(job):
                         raise StillRunning("left to another machine, which waits for it", hint=TO_ATTACH)
                 case Unanswered(job):
-                    self._attach(job)
+                    await self._attach(job)
                     raise OutcomeUnknown(f"an earlier submission was never answered ({job.error})")
                 case Failed(job):
-                    self._attach(job)
+                    await self._attach(job)
                     raise failure(job)
-                case OverDay():
-                    cap = show_usd(self._terms.day_cap or 0)
-                    raise CostCapReached(
-                        f"not submitted: its list price of {show_usd(self._price)} could take this day past {cap}",
-                        hint="raise max-cost-per-day with 'seedvr config set', or run the rest tomorrow (UTC)",
-                    )
+                case OverCap() as over:
+                    raise _refusal(over, self._price)
 
     @property
     def _is_looked_at(self) -> bool:
@@ -220,9 +215,11 @@ class _Submission:
         except LedgerError:  # then it is waited for here
             return False
 
-    def _attach(self, job: Job) -> None:
+    async def _attach(self, job: Job) -> None:
         self._progress.job = job
         self._progress.is_attached = True
+        if not set(job.tags).issuperset(self._purchase.tags):
+            self._progress.job = await self._ledger.label(job, self._purchase.tags)
 
     async def _send(self, job: Job) -> None:
         """The POST of a job that is claimed, and what became of it."""
@@ -312,6 +309,18 @@ class _Submission:
                 if clock.monotonic() - began > LEDGER_PATIENCE:
                     raise
                 await clock.sleep(LEDGER_INTERVAL)
+
+
+def _refusal(over: OverCap, price: int) -> CostCapReached:
+    """Whose money is spent, how much of it, and what is left."""
+    what = f"this {over.period}" if over.period else f"the tag {over.tag}"
+    then = {"day": ", or run the rest tomorrow (UTC)", "month": ", or run the rest next month (UTC)", None: ""}
+    left = show_usd(max(0, over.cap - over.spent))
+    return CostCapReached(
+        f"not submitted: its list price of {show_usd(price)} could take {what} past {show_usd(over.cap)}"
+        f" ({show_usd(over.spent)} spent, {left} left)",
+        hint=f"raise max-cost-per-{over.period or 'tag'} with 'seedvr config set'{then[over.period]}",
+    )
 
 
 def _why(error: Busy | NotSent, wait: float) -> str:

@@ -5,7 +5,7 @@
     ├── KeyMissing           3   no key anywhere
     ├── KeyRefused           3   the gateway answered 401 or 403
     ├── BalanceError         4   the gateway answered 402
-    ├── CostCapReached       4   --max-cost or max-cost-per-day
+    ├── CostCapReached       4   --max-cost, or one of max-cost-per-day, -month, -tag
     ├── GatewayError         5   a 500, or an answer that is not the gateway's
     │   └── Busy             5   429, or 503 with Retry-After: refused for now
     ├── NetworkError         5   no connection

@@ -15,9 +15,9 @@ from seedvr_cli.values.request import Request
 class Purchase:
     """A request that is to be paid for at most once.
 
-    `key` is what "the same request" means; `key_name` the user's own name for it. `line` is where it stood in a list,
-    e.g. `urls.txt:3`, and `raw` that line itself, for --failed-file. `number` counts the lines of its list, or the
-    sources of a call.
+    `key` is what "the same request" means; `key_name` the user's own name for it, `tags` their labels. `line` is where
+    it stood in a list, e.g. `urls.txt:3`, and `raw` that line itself, for --failed-file. `number` counts the lines of
+    its list, or the sources of a call.
     """
 
     index: int
@@ -25,6 +25,7 @@ class Purchase:
     request: Request
     output: Output
     key_name: str | None = None
+    tags: tuple[str, ...] = ()
     line: str | None = None
     raw: str | None = None
     number: int | None = None
@@ -78,6 +79,11 @@ class Attachment:
     def key_name(self) -> str | None:
         """The user's own name for it."""
         return self.job.key_name if self.job else None
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The user's labels of it."""
+        return self.job.tags if self.job else ()
 
     @property
     def source(self) -> str | None:

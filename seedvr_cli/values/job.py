@@ -31,8 +31,8 @@ class Draft:
     """A job before it is one. `price` in millionths of a dollar; `output` the absolute -o of the command that made it.
 
     `key` is its identity (`request.job_key`), `key_name` the user's own name for it (--key); `claim` names the attempt
-    in the address that the gateway calls, where it is to call us. `seen` is the version of the source that was looked
-    at before it was paid for; None where nobody looked.
+    in the address that the gateway calls, where it is to call us; `tags` are the user's labels (--tag).
+    `seen` is the version of the source that was looked at before it was paid for; None where nobody looked.
     """
 
     key: str
@@ -47,6 +47,7 @@ class Draft:
     key_name: str | None = None
     claim: str | None = None
     seen: Version | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class Job(Draft):
     `submitted_at` and `ended_at` are by our own clock: money, caps and `spend` go by these. `created_at` and
     `completed_at` are the gateway's, where it tells them: they are what is shown. `told` is the request id that a
     callback named, where nobody else did: to be looked into, and not believed. `is_heard`: `seedvr listen` has passed
-    on how it ended.
+    on how it ended. `asked_at` is when the gateway was last heard of it, by our own clock.
     """
 
     id: int
@@ -71,6 +72,7 @@ class Job(Draft):
     created_at: datetime | None = None
     completed_at: datetime | None = None
     ended_at: datetime | None = None
+    asked_at: datetime | None = None
     told: str | None = None
     is_heard: bool = False
 

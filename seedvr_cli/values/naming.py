@@ -5,7 +5,7 @@ import itertools
 import os
 import re
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -32,6 +32,7 @@ FIELDS: Mapping[str, str] = {
     "date": "the day of the submission (UTC), as 2026-11-01",
     "dir": "the folder of a local source, below the one that was named",
     "key": "what --key says",
+    "tag": "what --tag says; several are joined by -",
 }
 # Fields that stand for a parameter: their body key.
 _PARAMETER_FIELDS = {
@@ -146,7 +147,7 @@ def default_template(params: Mapping[str, Any]) -> str:
     return "{stem}-{scale}x{ext}" if params.get("upscale_factor") else "{stem}-upscaled{ext}"
 
 
-def render_name(
+def render_name(  # noqa: PLR0913 - a name may be made of all of them
     output: Output,
     *,
     name: str,
@@ -157,6 +158,7 @@ def render_name(
     index: int,
     submitted_at: datetime | None,
     key: str | None = None,
+    tags: Sequence[str] = (),
 ) -> str:
     """The path of a result, before numbers. `ext` is that of the bytes, with its dot.
 
@@ -172,6 +174,7 @@ def render_name(
         "request_id": lambda: safe_name(request_id),
         "endpoint": lambda: endpoint,
         "key": lambda: safe_name(key or "", fallback=""),
+        "tag": lambda: safe_name("-".join(tags), fallback=""),
         "date": lambda: f"{submitted_at:%Y-%m-%d}" if submitted_at else "",
         "dir": lambda: "/".join(safe_name(part) for part in folder.split("/")) if folder else "",
     }

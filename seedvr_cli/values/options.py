@@ -24,6 +24,8 @@ MOST_JOBS = 65_535
 MOST_ROWS = 1000
 # Bytes of a result; no picture and no video of this gateway comes near.
 LARGEST_RESULT = 64 << 30
+# Characters of a tag.
+LONGEST_TAG = 64
 # Characters; an amount, a length of time or a number that takes more is none.
 LONGEST_NUMBER = 100
 
@@ -110,6 +112,7 @@ def _all_options() -> Iterable[Option]:
     yield Option("webhook", _webhook, is_of_item=True, meaning="The gateway calls it with the result.")
     yield _word_option("webhook-mode", *WEBHOOK_MODES, is_of_item=True, meaning="Called once at the end, or each time.")
     yield Option("key", _name, is_stored=False, is_of_item=True)
+    yield Option("tag", _tags, is_stored=False, is_of_item=True)
     yield Option("output", parse_text, is_of_item=True, meaning="Where results go.", in_project="yes")
     yield _switch("overwrite", meaning="Replace a file that is in the way.")
     yield Option(
@@ -142,6 +145,8 @@ def _all_options() -> Iterable[Option]:
     )
     yield Option("max-cost", _usd, meaning="What a run may cost, in US dollars.", in_project="lower")
     yield Option("max-cost-per-day", _usd, meaning="What all runs of a day may cost.", in_project="lower")
+    yield Option("max-cost-per-month", _usd, meaning="What all runs of a month may cost.", in_project="lower")
+    yield Option("max-cost-per-tag", _tag_costs, meaning="What all jobs of a tag may cost: nightly=5,album=20.")
     yield Option("rate", _rate, meaning="Submissions a second, at the most.", in_project="yes")
     yield _switch("json", meaning="One JSON object a line.")
     yield _switch("quiet", meaning="Nothing but errors on standard error.")
@@ -321,6 +326,34 @@ def _rows(value: Any) -> int:
     if not text.isdecimal() or int(text) > MOST_ROWS:
         raise ValueError(f"{show(value)} is not a whole number from 0 to {MOST_ROWS}")
     return int(text)
+
+
+def _tags(value: Any) -> tuple[str, ...]:
+    """Labels: one text or several, each of which may be several between commas; each once."""
+    words = value if isinstance(value, list | tuple) else [value]
+    tags = [tag.strip() for word in words for tag in _name(word).split(",")]
+    for tag in tags:
+        _check_tag(tag)
+    return tuple(dict.fromkeys(tags))
+
+
+def _tag_costs(value: Any) -> dict[str, int]:
+    """Amounts by tag: `NAME=USD`, several between commas, or a table."""
+    if not isinstance(value, Mapping):
+        pairs = [word.rpartition("=") for word in parse_text(value).split(",")]
+        value = {tag.strip(): amount for tag, _, amount in pairs}
+        if len(value) < len(pairs):
+            raise ValueError("a tag is given twice")
+    for tag in value:
+        if not tag:
+            raise ValueError("write it as TAG=USD, several between commas")
+        _check_tag(tag)
+    return {tag: _usd(amount) for tag, amount in value.items()}
+
+
+def _check_tag(tag: str) -> None:
+    if not tag or not tag.isprintable() or "," in tag or len(tag) > LONGEST_TAG:
+        raise ValueError(f"{show(tag)} is not a tag: up to {LONGEST_TAG} characters, no comma")
 
 
 def _count(value: Any) -> int:

@@ -35,7 +35,16 @@ def parse_duration(text: str) -> float:
 
 
 def parse_since(text: str, now: datetime) -> datetime:
-    """An instant from a date such as 2026-11-01, or so long ago: 12h, 7d; ValueError otherwise."""
+    """An instant from a date such as 2026-11-01, a month such as 2026-11, today, yesterday, or so long ago: 12h, 7d.
+
+    Days and months begin as in UTC. ValueError otherwise.
+    """
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    word = text.strip().lower()
+    if word in {"today", "yesterday"}:
+        return midnight - timedelta(days=word == "yesterday")
+    if re.fullmatch(r"\d{4}-\d\d", word) and (month := parse_timestamp(f"{word}-01")):
+        return month
     if days := re.fullmatch(r"(\d{1,5})d", text.strip()):
         return now - timedelta(days=int(days[1]))
     if instant := parse_timestamp(text):
@@ -43,7 +52,7 @@ def parse_since(text: str, now: datetime) -> datetime:
     try:
         return now - timedelta(seconds=parse_duration(text))
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text!r} is neither a date such as 2026-11-01 nor a time such as 7d") from error
+        raise ValueError(f"{text!r} is neither a date such as 2026-11-01 nor a time such as 7d or today") from error
 
 
 def parse_rate(text: str) -> float:

@@ -55,6 +55,17 @@ def test_many_sources_come_as_they_are_done(gateway, place):
     assert {tuple(result.params.items()) for result in results} == {(("upscale_factor", 2),)}
 
 
+def test_tags_are_a_calls_and_a_sources(gateway, place):
+    """Tags of the call and of a source stand in the names, and in the ledger."""
+
+    async def run():
+        async with client(gateway(), output="{tag}-{index}{ext}") as session:
+            sources = [URLS[0], {"source": URLS[1], "tag": ["b", "c"]}]
+            return await gather(session.upscale(sources, tag="a"))
+
+    assert sorted(Path(result.files[0].path).name for result in asyncio.run(run())) == ["a-1.png", "a-b-c-2.png"]
+
+
 @pytest.mark.parametrize("form", ["one", "list", "generator", "asynchronous", "mappings", "paths"])
 def test_sources_in_every_form(gateway, place, photo, form):
     """A URL, a path, a mapping with options of its own, and any iterable of these are sources."""

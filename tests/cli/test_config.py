@@ -268,6 +268,8 @@ poll-interval = 0.2
 timeout = "0s"
 max-cost = "0.001"
 max-cost-per-day = "1"
+max-cost-per-month = "1"
+max-cost-per-tag = { nightly = 1 }
 max-filesize = "1G"
 rate = "100/s"
 verbose = true

@@ -329,12 +329,18 @@ def test_what_the_same_command_would_not_do_is_not_called_the_rest(run, work, ga
     assert "1 unknown: 'seedvr status --unknown'" in done.stderr
 
 
-def test_max_cost_per_day_is_shared_by_processes(run, start, work, sandbox):
-    """Two processes at once stay together below max-cost-per-day, jobs in flight included."""
-    assert run("config", "set", "max-cost-per-day", "0.010").rc == 0
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("max-cost-per-day", "0.010"), ("max-cost-per-month", "0.010"), ("max-cost-per-tag", "t=0.010")],
+)
+def test_a_lasting_cap_is_shared_by_processes(run, start, work, sandbox, setting, value):
+    """Two processes at once stay together below it, jobs in flight included."""
+    assert run("config", "set", setting, value).rc == 0
     sources = urls(40)
     halves = [write(work / f"l{half}", sources[half::2]) for half in range(2)]
-    processes = [start("image", "--from", half, "-q", to=sandbox, stderr=subprocess.PIPE) for half in halves]
+    processes = [
+        start("image", "--from", half, "-q", "--tag", "t", to=sandbox, stderr=subprocess.PIPE) for half in halves
+    ]
     assert [(process.communicate(timeout=PATIENCE), process.returncode)[1] for process in processes] == [4, 4]
     assert sum(sandbox.accepted(source) for source in sources) == 10
 

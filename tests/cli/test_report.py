@@ -172,7 +172,7 @@ def test_which_jobs(run, work, sandbox):
     ("words", "message"),
     [
         (("seedvr-nobody",), "the ledger has no such job"),
-        (("--since", "yesterday"), "--since"),
+        (("--since", "tomorrow"), "--since"),
         (("--limit", "0"), "--limit"),
         (("-o", "no/such/page.html"), "no such folder"),
         (("-o", "-"), "a report is a file"),

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from seedvr_cli.ledger.board import LEASE_SECONDS, Record
+from seedvr_cli.ledger.board import LEASE_SECONDS, NO_CAP, Record
 from seedvr_cli.values.errors import LedgerError
 
 
@@ -16,7 +16,9 @@ class MemoryBoard:
     def __init__(self):
         self.records: dict[str, Record] = {}
         self.leases: dict[str, float] = {}
-        self.spent: dict[str, int] = {}
+        # By gateway, or by gateway and tag: what was drawn today, or ever; and on the days of the month before.
+        self.drawn: dict[str | tuple[str, str], int] = {}
+        self.earlier: dict[str, int] = {}
         self.free: dict[str, float] = {}
         self.time = 0.0
         self.is_away = False
@@ -57,13 +59,21 @@ class MemoryBoard:
         self._ask("is_alive")
         return self.leases.get(run, -1.0) > self.time
 
-    async def draw(self, gateway, amount, cap):
+    async def draw(self, gateway, amount, cap, month_cap=NO_CAP):
         self._ask("draw")
-        spent = self.spent.get(gateway, 0) + amount
-        if amount > 0 and spent > cap:
+        spent = self.drawn.get(gateway, 0) + amount
+        if amount > 0 and (spent > cap or self.earlier.get(gateway, 0) + spent > month_cap):
             return False
-        self.spent[gateway] = max(0, spent)
+        self.drawn[gateway] = max(0, spent)
         return True
+
+    async def draw_tag(self, gateway, tag, amount, cap):
+        return await self.draw((gateway, tag), amount, cap)
+
+    async def spent(self, gateway, period, tag):
+        self._ask("spent")
+        earlier = self.earlier.get(gateway, 0) if period == "month" else 0
+        return earlier + self.drawn.get(gateway if tag is None else (gateway, tag), 0)
 
     async def slots(self, gateway, count, rate):
         self._ask("slots")

@@ -2,16 +2,16 @@
 
 import asyncio
 
-from seedvr_cli.ledger.glance import listed_jobs
 from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.ledger.listing import Listing, Selection
 from seedvr_cli.values.job import Draft
 
 
-def draft(key="key"):
+def draft(key="key", **more):
     """What a submission would ask the ledger for."""
     return Draft(
         key=key, gateway="g", endpoint="7b-image", source=f"https://a/{key}.png", name=f"{key}.png", params={},
-        output=None, price=1000, profile="default",
+        output=None, price=1000, profile="default", **more,
     )  # fmt: skip
 
 
@@ -26,8 +26,8 @@ def run(folder, work):
 
 
 def listed(folder, **how):
-    """All jobs of the gateway."""
-    return [job for jobs in listed_jobs(str(folder), "g", **how) for job, _ in jobs]
+    """The jobs of a selection, all of the gateway's without one; oldest first."""
+    return [one.job for page in Listing(str(folder), Selection(**{"gateway": "g", **how})) for one in page][::-1]
 
 
 async def nothing(ledger):

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fakes.board import MemoryBoard
@@ -107,6 +108,62 @@ def test_a_day_is_drawn_on_exactly(meet):
         assert not await boards[1].draw("https://h/", 800, 700)
 
     meet(work, 4)
+
+
+def test_a_month_is_drawn_on_exactly(meet):
+    """Days before today count for the month, and several at once draw no more than it has left."""
+
+    async def work(*boards):
+        await earlier(boards[0], "https://g/", 1_000)
+        drawn = await asyncio.gather(
+            *(board.draw("https://g/", 700, 1 << 40, 5_000) for board in boards for _ in range(3))
+        )
+        assert sum(drawn) == (5_000 - earliest) // 700
+        assert not await boards[0].draw("https://g/", 5_000, 1_000, 1 << 40)
+        assert await boards[0].draw("https://g/", -700, 0, 0)
+        today = await boards[1].spent("https://g/", "day", None)
+        assert await boards[1].spent("https://g/", "month", None) == today + earliest
+        assert today == (sum(drawn) - 1) * 700
+        assert await boards[2].spent("https://h/", "month", None) == 0
+        assert not await boards[2].draw("https://h/", 800, 1 << 40, 700)
+
+    earliest = 0 if datetime.now(UTC).day == 1 else 1_000
+    meet(work, 4)
+
+
+def test_a_tag_is_drawn_on_exactly(meet):
+    """Each tag of each gateway has money of its own, which several at once do not overdraw."""
+
+    async def work(*boards):
+        drawn = await asyncio.gather(
+            *(board.draw_tag("https://g/", "a/b ä", 700, 5_000) for board in boards for _ in range(3))
+        )
+        assert sum(drawn) == 7
+        assert await boards[0].draw_tag("https://g/", "a/b ä", -700, 0)
+        assert await boards[1].spent("https://g/", None, "a/b ä") == 4_200
+        assert not await boards[1].draw_tag("https://g/", "a/b ä", 900, 5_000)
+        assert await boards[1].draw_tag("https://h/", "a/b ä", 900, 900)
+        assert await boards[1].draw_tag("https://g/", ".", 900, 900)
+        assert not await boards[1].draw_tag("https://g/", "b", 900, 700)
+        assert await boards[2].spent("https://g/", None, "c") == 0
+
+    meet(work, 4)
+
+
+async def earlier(board, gateway, amount):
+    """So much was drawn yesterday, if that is a day of this month."""
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    if yesterday.month != datetime.now(UTC).month:
+        return
+    if isinstance(board, MemoryBoard):
+        board.earlier[gateway] = amount
+    elif isinstance(board, postgres.PostgresBoard):
+        await board._execute(
+            "INSERT INTO seedvr_days VALUES (%s, %s::date, %s)", [gateway, f"{yesterday:%Y-%m-%d}", amount]
+        )
+    else:
+        path = (await board._day(gateway))[: -len("2026-11-29")] + f"{yesterday:%Y-%m-%d}"
+        assert await board._draw(path, amount, amount)
 
 
 def test_slots_are_taken_one_after_the_other(meet):

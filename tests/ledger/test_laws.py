@@ -9,10 +9,12 @@ import pytest
 from helpers.jobs import draft, listed, nothing, run
 
 from seedvr_cli.ledger import file, files, glance
-from seedvr_cli.ledger.glance import forget_jobs, latest_jobs, listed_jobs
+from seedvr_cli.ledger.glance import forget_jobs, latest_jobs
+from seedvr_cli.ledger.listing import Listing, Selection, find_ids, short_ids
 from seedvr_cli.ledger.rows import now
-from seedvr_cli.ledger.verdicts import OverDay, Terms
+from seedvr_cli.ledger.verdicts import OverCap, Terms
 from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.caps import Caps
 
 SIZES = (500, 5000)
 
@@ -27,9 +29,9 @@ def ledgers(tmp_path_factory):
         with closing(sqlite3.connect(folder / "ledger.sqlite3")) as connection, connection:
             connection.executemany(
                 "INSERT INTO jobs (key, gateway, endpoint, source, name, params, price, profile, state, status,"
-                " request_id, media_url, extra, submitted_at, ended_at)"
+                " request_id, media_url, extra, submitted_at, ended_at, tags)"
                 " VALUES (?, 'g', '7b-image', ?, 'a.png', '{}', 1000, 'default', 'completed', 'COMPLETED', ?, '[]',"
-                " '{}', ?, ?)",
+                " '{}', ?, ?, '[\"x\"]')",
                 [
                     (f"key-{number}", f"https://a/{number}.png", f"job-{number % 10}{number}", now(), now() + 1)
                     for number in range(size)
@@ -65,17 +67,26 @@ def steps(monkeypatch):
     return read
 
 
-async def claim(ledger):
-    assert isinstance(await ledger.claim(draft("new"), Terms(day_cap=1)), OverDay)
+def claim(caps):
+    """A submission that the cap refuses."""
+
+    async def ask(ledger):
+        assert isinstance(await ledger.claim(draft("new", tags=("x",)), Terms(caps=caps)), OverCap)
+
+    return ask
 
 
 async def durations(ledger):
     assert await ledger.durations("g", "3b-video") == []
 
 
-@pytest.mark.parametrize("ask", [claim, durations])
+@pytest.mark.parametrize(
+    "ask",
+    [claim(Caps(day=1)), claim(Caps(month=1)), claim(Caps(tags={"x": 1})), durations],
+    ids=["day", "month", "tag", "durations"],
+)
 def test_a_question_costs_the_same_in_a_long_ledger(ledgers, steps, ask):
-    """A claim under a cap of the day, and how long jobs take, are looked up by an index."""
+    """A claim under a cap of the day, the month or a tag, and how long jobs take, are looked up by an index."""
 
     async def work(ledger):
         await ask(ledger)  # whatever the first one sets up
@@ -104,7 +115,29 @@ def test_a_tab_costs_the_same_in_a_long_ledger(ledgers, steps, monkeypatch, begi
 
 def test_a_list_is_read_some_rows_at_a_time(ledgers):
     """`status` holds a page of jobs at a time, whatever the ledger has."""
-    assert [len(jobs) for jobs in listed_jobs(str(ledgers[1]), "g")] == [500] * 10
+    assert [len(jobs) for jobs in Listing(str(ledgers[1]), Selection(gateway="g"))] == [500] * 10
+
+
+def test_ids_cost_the_same_in_a_long_ledger(ledgers, steps):
+    """What an id's beginning stands for, and how short an id can be, is looked up by an index."""
+    costs = []
+    for folder in ledgers:
+        steps()
+        assert len(find_ids(str(folder), "job-31", 3)) == 3
+        assert short_ids(str(folder), ["job-00", "job-11"]) == {"job-00": "job-00", "job-11": "job-11"}
+        costs.append(steps())
+    assert costs[1] <= costs[0] + 5
+
+
+def test_a_screenful_costs_the_same_in_a_long_ledger(ledgers, steps):
+    """`status` on a terminal reads the jobs that it shows, those with a tag, too."""
+    costs = []
+    for folder in ledgers:
+        steps()
+        for tags in ((), ("x",)):
+            ((*_,),) = Listing(str(folder), Selection(gateway="g", tags=tags, limit=20))
+        costs.append(steps())
+    assert costs[1] <= costs[0] + 5
 
 
 def test_what_is_unknown_costs_the_same_in_a_long_ledger(ledgers, steps):
@@ -112,17 +145,17 @@ def test_what_is_unknown_costs_the_same_in_a_long_ledger(ledgers, steps):
     costs = []
     for folder in ledgers:
         steps()
-        assert listed(folder, only_unknown=True) == []
+        assert listed(folder, states=["unknown"]) == []
         costs.append(steps())
     assert costs[1] <= costs[0] + 5
 
 
-def test_the_days_sum_is_that_of_its_jobs(tmp_path):
-    """Whatever becomes of jobs, the sum of the day is what a sum over them would be."""
+def test_the_sums_are_those_of_their_jobs(tmp_path):
+    """Whatever becomes of jobs, the sum of the day, and of each tag, is what a sum over them would be."""
 
     async def work(ledger):
         async def claimed(key):
-            return (await ledger.claim(draft(key), Terms())).job
+            return (await ledger.claim(draft(key, tags=("x",)), Terms())).job
 
         done, failed, lost, refused = [await claimed(key) for key in ("done", "failed", "lost", "refused")]
         await ledger.record(await ledger.record(done, Answer("1", "QUEUED")), Answer("1", "COMPLETED"))
@@ -132,7 +165,7 @@ def test_the_days_sum_is_that_of_its_jobs(tmp_path):
         held = await claimed("held")
         await ledger.hold(held)
         await ledger.resume(held)
-        forget_jobs(str(tmp_path), listed(tmp_path, only_unknown=True))
+        forget_jobs(str(tmp_path), listed(tmp_path, states=["unknown"]))
         await ledger.adopt("stranger", "g", "default")
 
     run(tmp_path, work)
@@ -140,8 +173,9 @@ def test_the_days_sum_is_that_of_its_jobs(tmp_path):
         connection.execute("UPDATE jobs SET price = 5000 WHERE key = 'done'")
         (by_day,) = connection.execute("SELECT sum(spent) FROM days WHERE gateway = 'g'").fetchone()
         query = "SELECT sum(price) FROM jobs WHERE submitted_at IS NOT NULL AND state != 'error'"
+        by_tag = dict(connection.execute("SELECT tag, spent FROM tags WHERE gateway = 'g'").fetchall())
         (by_job,) = connection.execute(query).fetchone()
-    assert by_day == by_job == 5000 + 1000 + 1000
+    assert by_day == by_job == by_tag["x"] == 5000 + 1000 + 1000
 
 
 # Names.

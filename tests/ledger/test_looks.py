@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from helpers.jobs import draft, listed, run
 
-from seedvr_cli.ledger.glance import counting_jobs, forget_jobs, gateways_of, latest_jobs, spending
+from seedvr_cli.ledger.glance import counting_jobs, forget_jobs, gateways_of, known_tags, latest_jobs, spending
 from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.ledger.spending import Spending
 from seedvr_cli.ledger.verdicts import Terms
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import LedgerError
@@ -34,10 +37,56 @@ def counted(folder, *keys: str) -> dict[str, str]:
 def test_spending_keeps_each_charge_apart(tmp_path):
     """The list price of each kind of charge is summed by itself, and since an instant."""
     run(tmp_path, fill)
-    (row,) = spending(str(tmp_path), "g", 0.0)
-    assert (row.endpoint, row.profile, row.jobs) == ("7b-image", "default", 4)
-    assert (row.listed, row.not_charged, row.maybe, row.unknown) == (1000, 1000, 1000, 1000)
-    assert spending(str(tmp_path), "g", 1e12) == spending(str(tmp_path), "other", 0.0) == []
+    (row,), total = spending(str(tmp_path), "g", 0.0)
+    assert row.group[1:] == ("7b-image", "default")
+    assert replace(row, group=()) == total == Spending((), 4, 1000, 1000, 1000, 1000)
+    nothing = ([], Spending((), 0, 0, 0, 0, 0))
+    assert spending(str(tmp_path), "g", 1e12) == spending(str(tmp_path), "other", 0.0) == nothing
+    assert spending(str(tmp_path / "none"), "g", 0.0) == nothing
+
+
+@pytest.mark.parametrize("by", ["day", "month", "endpoint", "profile"])
+def test_spending_is_summed_by_what_is_asked_for(tmp_path, by):
+    """By each word there is one group of all jobs of a minute, with what they have in common."""
+    before = datetime.now(UTC)
+    run(tmp_path, fill)
+    (row,), total = spending(str(tmp_path), "g", 0.0, by)
+    assert replace(row, group=()) == total
+    days = (before, datetime.now(UTC))
+    expected = {
+        "day": [f"{day:%Y-%m-%d}" for day in days], "month": [f"{day:%Y-%m}" for day in days],
+        "endpoint": ["7b-image"], "profile": ["default"],
+    }  # fmt: skip
+    assert row.group[0] in expected[by]
+
+
+def test_spending_by_tag_has_a_job_under_each_of_its_tags(tmp_path):
+    """A job counts for each tag, once in the sum, and under a dash where it has none."""
+
+    async def work(ledger):
+        for key, tags in (("a", ("x", "y")), ("b", ("x",)), ("c", ())):
+            claimed = await ledger.claim(draft(key, tags=tags), Terms())
+            await ledger.record(claimed.job, Answer(key, "COMPLETED"))
+
+    run(tmp_path, work)
+    rows, total = spending(str(tmp_path), "g", 0.0, "tag")
+    assert [(row.group, row.jobs, row.listed) for row in rows] == [
+        (("-",), 1, 1000), (("x",), 2, 2000), (("y",), 1, 1000),
+    ]  # fmt: skip
+    assert (total.jobs, total.listed) == (3, 3000)
+
+
+def test_tags_are_offered_to_a_shell(tmp_path):
+    """At TAB there are the tags of the sandbox, or of the others, by name; none where there is no ledger."""
+
+    async def work(ledger):
+        await ledger.claim(draft(tags=("nightly", "album")), Terms())
+
+    run(tmp_path, work)
+    assert known_tags(str(tmp_path), is_sandbox=False, beginning="") == ["album", "nightly"]
+    assert known_tags(str(tmp_path), is_sandbox=False, beginning="n") == ["nightly"]
+    assert known_tags(str(tmp_path), is_sandbox=True, beginning="") == []
+    assert known_tags(str(tmp_path / "none"), is_sandbox=False, beginning="") == []
 
 
 def test_what_was_never_answered_is_listed_and_settled(tmp_path):
@@ -47,11 +96,11 @@ def test_what_was_never_answered_is_listed_and_settled(tmp_path):
         await fill(ledger)
 
     run(tmp_path, work)
-    jobs = listed(tmp_path, only_unknown=True)
+    jobs = listed(tmp_path, states=["unknown"])
     counting = counted(tmp_path, "key-0", "key-1", "key-2", "lost", "never")
     forget_jobs(str(tmp_path), jobs)
     assert [job.key for job in jobs] == ["lost"]
-    assert (listed(tmp_path, only_unknown=True), counted(tmp_path, "lost")) == ([], {})
+    assert (listed(tmp_path, states=["unknown"]), counted(tmp_path, "lost")) == ([], {})
     assert counting == {"key-0": "completed", "key-2": "failed", "lost": "unknown"}
 
 

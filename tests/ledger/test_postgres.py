@@ -12,6 +12,7 @@ from helpers.postgres import name_of
 
 from seedvr_cli.ledger import postgres as module
 from seedvr_cli.ledger import postgres_link as link
+from seedvr_cli.ledger.board import NO_CAP
 from seedvr_cli.ledger.postgres import PostgresBoard
 from seedvr_cli.ledger.shared import find_board
 from seedvr_cli.values.errors import LedgerError, UsageError
@@ -215,6 +216,33 @@ def test_who_may_make_no_tables_works_on_those_that_are_there(postgres_server, d
         assert await board.draw("g", 1, 2)
 
     over(as_worker, work)
+
+
+def test_a_board_of_an_earlier_seedvr_gets_its_table_of_tags(postgres_server, database):
+    """Whoever may make tables brings it up; who may not works on, and is refused where a tag has a cap."""
+    postgres_server.do("CREATE ROLE older LOGIN")
+    postgres_server.do("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database)
+
+    async def nothing(_):
+        pass
+
+    over(database, nothing)
+    postgres_server.do("DROP TABLE seedvr_tags", database)
+    tables = "seedvr_meta, seedvr_board, seedvr_runs, seedvr_days, seedvr_rates"
+    postgres_server.do(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO older", database)
+
+    async def work(board):
+        assert await board.draw("g", 1, 2)
+        assert await board.draw_tag("g", "x", 1_000, NO_CAP)
+        with pytest.raises(LedgerError, match="no table") as caught:
+            await board.draw_tag("g", "x", 1_000, 2_000)
+        assert "seedvr ledger init" in caught.value.hint
+
+    async def tagged(board):
+        assert await board.draw_tag("g", "x", 1_000, 2_000)
+
+    over(database.replace("postgres:", "older:"), work)
+    over(database, tagged)
 
 
 def test_a_board_of_a_newer_seedvr_is_refused(postgres_server, database):

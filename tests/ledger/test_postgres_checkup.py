@@ -98,6 +98,21 @@ def test_tables_of_a_newer_seedvr_or_half_gone_are_a_problem(look, database, pos
     assert (check.state, "seedvr_days" in check.message) == ("problem", True)
 
 
+def test_tables_of_an_earlier_seedvr_are_brought_up_or_asked_for(look, database, postgres_server):
+    """Without the table of tags all is well for who may make it, and a warning for who may not."""
+    make(database)
+    postgres_server.do("DROP TABLE seedvr_tags", database)
+    assert (look(database)["shared-tables"].state, "next run" in look(database)["shared-tables"].message) == (
+        "ok",
+        True,
+    )
+    postgres_server.do("CREATE ROLE untagged LOGIN")
+    postgres_server.do("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database)
+    postgres_server.do("GRANT SELECT ON seedvr_meta TO untagged", database)
+    check = look(database.replace("postgres:", "untagged:"))["shared-tables"]
+    assert (check.state, "ledger init" in check.hint) == ("warning", True)
+
+
 def test_a_server_that_takes_no_writes_is_a_problem(look, database, postgres_server):
     """A database that is read-only says so."""
     postgres_server.do(f"ALTER DATABASE {name_of(database)} SET default_transaction_read_only = on")

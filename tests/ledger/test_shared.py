@@ -15,8 +15,9 @@ from seedvr_cli.ledger.board import LEASE_SECONDS
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.purse import PORTION
 from seedvr_cli.ledger.shared import SharedLedger, set_free
-from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverDay, Paid, Terms, Unanswered
+from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverCap, Paid, Terms, Unanswered
 from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.caps import Caps
 from seedvr_cli.values.errors import LedgerError, NotSubmitted
 from seedvr_cli.values.version import Version
 
@@ -329,13 +330,78 @@ def test_the_days_cap_is_one_for_all_machines(machine, board):
         async with machine("a") as a, machine("b") as b:
             for number in range(200):
                 ledger = (a, b)[number % 2]
-                verdict = await ledger.claim(draft(f"key-{number}"), Terms(day_cap=cap))
-                if isinstance(verdict, OverDay):
+                verdict = await ledger.claim(draft(f"key-{number}"), Terms(caps=Caps(day=cap)))
+                if isinstance(verdict, OverCap):
                     continue
                 count += 1
                 await ledger.record(verdict.job, answer("COMPLETED"))
             assert count == cap // 1000
-        assert board.spent["g"] == cap
+        assert board.drawn["g"] == cap
+
+    asyncio.run(work())
+
+
+def test_months_and_tags_have_one_cap_for_all_machines(machine, board):
+    """Machines draw on one cap of the month and of each tag; who is refused is told what is spent."""
+    caps = Caps(month=10_000, tags={"x": 3_000})
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            board.earlier["g"] = 2_000
+            free = await a.claim(draft("free", tags=("x", "y")), ANYHOW)
+            await a.record(free.job, answer("COMPLETED"))
+        async with machine("b") as b:
+            verdicts = [
+                await b.claim(draft(f"key-{number}", tags=("x",) if number < 3 else ()), Terms(caps=caps))
+                for number in range(10)
+            ]
+        assert verdicts[2] == OverCap(None, "x", 3_000, 3_000)
+        assert [isinstance(one, Claimed) for one in verdicts] == [True, True, False, *[True] * 5, False, False]
+        assert verdicts[-1] == OverCap("month", None, 10_000, 10_000)
+        assert board.drawn == {"g": 8_000, ("g", "x"): 3_000, ("g", "y"): 1_000}
+
+    asyncio.run(work())
+
+
+def test_a_day_is_refused_before_its_month(machine, board):
+    """Where both are spent the day is told; with no cap at all nothing is refused."""
+
+    async def work():
+        async with machine("a") as a:
+            caps = Caps(day=500, month=400)
+            assert await a.claim(draft(), Terms(caps=caps)) == OverCap("day", None, 500, 0)
+            assert await a.claim(draft(), Terms(caps=Caps(month=500))) == OverCap("month", None, 500, 0)
+            assert await a.claim(draft(), Terms(caps=Caps(day=5000, month=500))) == OverCap("month", None, 500, 0)
+            assert isinstance(await a.claim(draft(), Terms()), Claimed)
+
+    asyncio.run(work())
+
+
+def test_tags_travel_with_the_record(machine):
+    """A job of another machine keeps its tags, beside those that are given here."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            claimed = await a.claim(draft(tags=("x", "y")), ANYHOW)
+            await a.record(claimed.job, answer())
+            verdict = await b.claim(draft(tags=("z", "y")), Terms())
+            assert verdict.job.tags == ("x", "y", "z")
+
+    asyncio.run(work())
+
+
+def test_tags_get_back_what_was_not_charged(machine, board):
+    """Refused submissions and ERROR are given back to the tags of the submission; one that comes later gets nothing."""
+
+    async def work():
+        async with machine("a") as a:
+            refused = await a.claim(draft("refused", tags=("x",)), ANYHOW)
+            await a.release(refused.job)
+            failed = await a.claim(draft("error", tags=("x",)), ANYHOW)
+            await a.record(await a.label(failed.job, ("y",)), answer("ERROR"))
+            done = await a.claim(draft("done", tags=("x",)), ANYHOW)
+            await a.record(done.job, answer("COMPLETED"))
+        assert board.drawn == {"g": 1_000, ("g", "x"): 1_000}
 
     asyncio.run(work())
 
@@ -351,7 +417,7 @@ def test_what_was_not_charged_does_not_count(machine, board):
             await a.record(failed.job, answer("ERROR"))
             done = await a.claim(draft("done"), ANYHOW)
             await a.record(done.job, answer("COMPLETED"))
-        assert board.spent["g"] == 1000
+        assert board.drawn["g"] == 1000
 
     asyncio.run(work())
 
@@ -460,7 +526,7 @@ def test_a_claim_that_cannot_stand_here_is_given_up_there(machine, board, monkey
             with pytest.raises(LedgerError, match="disk is full"):
                 await a.claim(draft(), ANYHOW)
         assert board.records["key"].state == "free"
-        assert board.spent["g"] == 0
+        assert board.drawn["g"] == 0
 
     asyncio.run(work())
 

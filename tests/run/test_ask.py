@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 from fakes.scripted import ScriptedGateway, completed, processing
-from helpers.jobs import draft
+from helpers.jobs import draft, run
 
-from seedvr_cli.ledger.glance import listed_jobs
+from seedvr_cli.ledger.listing import Listing, Selection
 from seedvr_cli.ledger.verdicts import Terms
-from seedvr_cli.run.ask import ask, outcome_of
+from seedvr_cli.run.ask import ask, full_ids, outcome_of
 from seedvr_cli.run.session import Access, Session
 from seedvr_cli.values.answer import Answer
-from seedvr_cli.values.errors import JobFailed, NetworkError, OutcomeUnknown
+from seedvr_cli.values.errors import JobFailed, NetworkError, OutcomeUnknown, UsageError
 
 GATEWAY = "https://gateway.example"
 
@@ -48,6 +48,27 @@ def test_a_stranger_that_runs_has_no_error(house):
     assert (outcome.error, outcome.charge) == (None, "maybe")
 
 
+def test_ids_may_be_cut_short(tmp_path):
+    """Each word becomes the id that it begins, of this gateway before others; what nobody knows stays as it is."""
+
+    async def work(ledger):
+        for request_id, gateway in (("7b_abc1", "g"), ("7b_abc2", "h"), ("7b_xyz1", "g"), ("7b_xyz2", "g")):
+            await ledger.adopt(request_id, gateway, "default")
+        for number in range(9):
+            await ledger.adopt(f"7b_many{number}", "g", "default")
+
+    run(tmp_path, work)
+    words = ["abc", "abc2", "7b_abc1", "7b_xyz1", "nobody", "abc1"]
+    assert full_ids(str(tmp_path), "g", words) == ["7b_abc1", "7b_abc2", "7b_xyz1", "nobody"]
+    with pytest.raises(UsageError, match=r"7b_xyz1, 7b_xyz2$") as caught:
+        full_ids(str(tmp_path), "g", ["xyz"])
+    assert caught.value.hint == "give more of it"
+    with pytest.raises(UsageError, match=r"(7b_many\d, ){5}\.\.\.$"):
+        full_ids(str(tmp_path), "g", ["many"])
+    with pytest.raises(UsageError, match="several ids"):
+        full_ids(str(tmp_path), "another", ["abc"])
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_what_went_wrong_is_the_outcomes_error(house, go, own):
     """A poll that fails is told; what the ledger knows is shown all the same."""
@@ -63,8 +84,8 @@ def test_a_submission_without_an_answer_says_so(house, go):
     """The record of an unknown outcome has that as its error, and its files only where they are asked for."""
     go(ScriptedGateway(submits=[OutcomeUnknown("lost")]))
 
-    ((found,),) = listed_jobs(str(house.folder / "state"), GATEWAY, only_unknown=True)
-    outcome = outcome_of(*found)
+    ((found,),) = Listing(str(house.folder / "state"), Selection(gateway=GATEWAY, states=["unknown"]))
+    outcome = outcome_of(found.job, found.files)
     assert isinstance(outcome.error, OutcomeUnknown)
     assert (outcome.charge, outcome.files) == ("unknown", ())
 
@@ -80,8 +101,8 @@ def test_what_dead_runs_left_is_settled_by_a_look(house):
                 if key == "held":
                     await ledger.hold(claimed.job)
             ledger._lock.release()  # as a kill does
-            assert [job.key for jobs in listed_jobs(str(folder), "g") for job, _ in jobs] == ["air"]
+            assert [one.job.key for jobs in Listing(str(folder), Selection(gateway="g")) for one in jobs] == ["air"]
 
     asyncio.run(die())
-    (((job, _),),) = listed_jobs(str(folder), "g", only_unknown=True)
-    assert (job.key, job.state) == ("air", "unknown")
+    ((one,),) = Listing(str(folder), Selection(gateway="g", states=["unknown"]))
+    assert (one.job.key, one.job.state) == ("air", "unknown")

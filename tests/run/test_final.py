@@ -8,6 +8,7 @@ import pytest
 from fakes.scripted import PICTURE, ScriptedGateway, completed, processing, queued
 
 from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.caps import Caps
 from seedvr_cli.values.errors import DeliveryError, JobFailed, NetworkError, NotSubmitted, RequestRefused
 from seedvr_cli.values.events import Notice
 
@@ -109,7 +110,7 @@ def test_money_of_the_day_goes_by_our_own_clock(house, go):
     )
     gateway = ScriptedGateway(polls=[done])
     urls = [f"https://example.com/{number}.png" for number in range(5)]
-    outcomes = go(gateway, house.purchases(*urls), jobs=1, max_cost_per_day=3000)
+    outcomes = go(gateway, house.purchases(*urls), jobs=1, caps=Caps(day=3000))
     assert len(gateway.submitted) == 3
     assert [outcome.error.code if outcome.error else None for outcome in outcomes[3:]] == ["max_cost", "max_cost"]
     assert outcomes[0].job.created_at == stamp

@@ -10,6 +10,7 @@ from seedvr_cli.ledger.runs import RunLock
 from seedvr_cli.ledger.verdicts import Claimed, Terms
 from seedvr_cli.run.submit import LEDGER_PATIENCE, SUBMIT_PATIENCE
 from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.caps import Caps
 from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.errors import (
     BalanceError,
@@ -209,8 +210,31 @@ def test_the_day_has_a_limit_that_all_runs_share(house, go):
     """max-cost-per-day counts what other runs have submitted."""
     go(ScriptedGateway(), house.purchases(ONE))
     gateway = ScriptedGateway()
-    (outcome,) = go(gateway, house.purchases(TWO), max_cost_per_day=PRICE)
+    (outcome,) = go(gateway, house.purchases(TWO), caps=Caps(day=PRICE))
     assert (outcome.error.code, outcome.error.exit_code, gateway.submitted) == ("max_cost", 4, [])
+
+
+def test_a_month_and_a_tag_have_limits_too(house, go):
+    """What is spent and what is left of them is said, with what to do."""
+    go(ScriptedGateway(), house.purchases(ONE, tags=("a", "b")))
+    for caps, tags, words in (
+        (Caps(month=1500), (), ("this month past $0.0015 ($0.001 spent, $0.0005 left)", "-per-month", "next month")),
+        (Caps(day=1500), (), ("this day past $0.0015", "max-cost-per-day", "tomorrow")),
+        (Caps(tags={"b": 500}), ("c", "b"), ("the tag b past $0.0005 ($0.001 spent, $0.00 left)", "max-cost-per-tag")),
+    ):
+        gateway = ScriptedGateway()
+        (outcome,) = go(gateway, house.purchases(TWO, tags=tags), caps=caps)
+        assert (outcome.error.code, outcome.error.exit_code, gateway.submitted) == ("max_cost", 4, [])
+        assert all(word in f"{outcome.error.message}; {outcome.error.hint}" for word in words)
+
+
+def test_what_is_paid_for_gets_the_tags_of_who_asks_again(house, go):
+    """A repeat pays nothing and adds its tags; one that has them all, or gives none, changes nothing."""
+    go(ScriptedGateway(), house.purchases(ONE, tags=("a",)))
+    for tags, known in ((("b", "a"), ("a", "b")), (("a",), ("a", "b")), ((), ("a", "b"))):
+        gateway = ScriptedGateway()
+        (outcome,) = go(gateway, house.purchases(ONE, tags=tags))
+        assert (outcome.error, gateway.submitted, outcome.job.tags) == (None, [], known)
 
 
 # Waiting to submit.

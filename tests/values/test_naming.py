@@ -205,7 +205,7 @@ def test_no_field_is_forgotten():
     contract = (
         "{stem} {ext} {name} {request_id} {endpoint} {scale} {target} {width} {height} {format} {seed} {index} {date}"
     )
-    contract += " {dir} {key}"
+    contract += " {dir} {key} {tag}"
     assert [field for _, field, _, _ in string.Formatter().parse(contract)] == list(FIELDS)
 
 

@@ -24,6 +24,11 @@ VALUES = [
     ("max-cost", 2, 2_000_000),
     ("max-cost", 0.1, 100_000),
     ("max-cost-per-day", "5", 5_000_000),
+    ("max-cost-per-month", "5", 5_000_000),
+    ("max-cost-per-tag", "nightly=5, a=b=0.1", {"nightly": 5_000_000, "a=b": 100_000}),
+    ("max-cost-per-tag", {"nightly": 5}, {"nightly": 5_000_000}),
+    ("tag", "nightly", ("nightly",)),
+    ("tag", [" a, b ", "a", 7], ("a", "b", "7")),
     ("max-filesize", "8G", 8 << 30),
     ("max-filesize", "500 MB", 500 << 20),
     ("max-filesize", "1.5KiB", 1536),
@@ -73,6 +78,13 @@ WRONG = [
     ("key", " "),
     ("key", True),
     ("key", ["cat"]),
+    ("tag", "a,,b"),
+    ("tag", ["a\nb"]),
+    ("tag", "x" * 65),
+    ("tag", [["a"]]),
+    ("max-cost-per-tag", "5"),
+    ("max-cost-per-tag", "a=1,a=2"),
+    ("max-cost-per-tag", {"a": "much"}),
     ("jobs", "9" * 5000),
     ("timeout", "9" * 5000),
     ("max-cost", "9" * 5000),
@@ -166,8 +178,8 @@ def test_every_flag_of_the_catalog_is_in_the_table():
     """Each parameter with a flag is an option, which a line may have; only one job's own name is not stored."""
     flags = {one.flag for endpoint in ENDPOINTS.values() for one in endpoint.parameters} - {""}
     assert flags <= OPTIONS.keys()
-    assert flags | {"model", "output", "param", "key", "webhook", "webhook-mode"} == ITEM_OPTIONS
-    assert {name for name in OPTIONS if not OPTIONS[name].is_stored} == {"job-id", "param", "key"}
+    assert flags | {"model", "output", "param", "key", "tag", "webhook", "webhook-mode"} == ITEM_OPTIONS
+    assert {name for name in OPTIONS if not OPTIONS[name].is_stored} == {"job-id", "param", "key", "tag"}
 
 
 def test_the_words_of_an_option_are_taken():

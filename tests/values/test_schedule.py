@@ -103,15 +103,19 @@ def test_what_is_no_rate_is_refused(text):
         (" 1d ", NOW - timedelta(days=1)),
         ("12h", NOW - timedelta(hours=12)),
         ("90s", NOW - timedelta(seconds=90)),
+        ("2026-05", datetime(2026, 5, 1, tzinfo=UTC)),
+        ("today", NOW.replace(hour=0, minute=0, second=0, microsecond=0)),
+        (" Yesterday", NOW.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)),
     ],
 )
 def test_since_is_a_date_or_so_long_ago(text, instant):
-    """An instant in the past is a date in UTC, or a length of time before now."""
+    """An instant in the past is a date, a month or a day's name in UTC, or a length of time before now."""
     assert parse_since(text, NOW) == instant
 
 
 @pytest.mark.parametrize(
-    "text", ["", "d", "-1d", "1.5d", "999999d", "yesterday", "2026-13-01", "9" * 30 + "h", "9" * 400]
+    "text",
+    ["", "d", "-1d", "1.5d", "999999d", "tomorrow", "2026-13-01", "2026-13", "0000-01", "9" * 30 + "h", "9" * 400],
 )
 def test_what_is_no_time_is_refused(text):
     """Anything else, and a time before all time, is a ValueError that shows how to write one."""
