@@ -78,7 +78,7 @@ def _has_jpeg_end(file: BinaryIO, size: int) -> bool:
         return content.rfind(_JPEG_END, len(_JPEG_END)) > 0
 
 
-def _boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]:
+def mp4_boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]:
     """The MP4 boxes between two offsets: (kind, first byte of the content, end)."""
     boxes = []
     while start + 8 <= end:
@@ -100,7 +100,7 @@ def _boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]
 def _has_boxes(file: BinaryIO, size: int, needed: set[bytes]) -> bool:
     """Whether all that is needed stands there whole."""
     try:
-        boxes = _boxes(file, 0, size)
+        boxes = mp4_boxes(file, 0, size)
     except struct.error:  # cut within a box's length
         return False
     whole = {kind for kind, _, end in boxes if end <= size}
@@ -157,7 +157,7 @@ def _vint(data: bytes, position: int) -> tuple[int | None, int]:
 def mp4_size(file: BinaryIO, start: int, end: int) -> Size | None:
     """The largest track's size: the track header ends with width and height as 16.16 fixed-point numbers."""
     best: Size | None = None
-    for kind, content, stop in _boxes(file, start, end):
+    for kind, content, stop in mp4_boxes(file, start, end):
         found: Size | None = None
         if kind in {b"moov", b"trak"}:
             found = mp4_size(file, content, stop)
