@@ -91,7 +91,17 @@ KeepMetadata = Annotated[
     bool | None,
     typer.Option(
         "--keep-metadata/--no-keep-metadata",
-        help="Carry EXIF, profile, XMP, IPTC, density and time of a file of this machine to its result (on).",
+        help="Carry EXIF, profile, XMP, IPTC, density and time of a file of this machine to its result (on). "
+        "Given, of a URL too, which is fetched for it.",
+        show_default=False,
+    ),
+]
+KeepSound = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-sound/--no-keep-sound",
+        help="Copy the sound, subtitles, chapters, rotation and time that a video lost of a file of this machine (on). "
+        "Given, of a URL too, which is fetched for it.",
         show_default=False,
     ),
 ]

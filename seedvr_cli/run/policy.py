@@ -12,6 +12,7 @@ from seedvr_cli.values.options import OPTIONS
 from seedvr_cli.values.target import Target
 
 Check = Literal["none", "files", "all"]
+Keep = Literal["none", "files", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,8 @@ class Policy:
     `skip_claimed` leaves what another run holds. `shared_rate`: `rate` is that of all machines with the same ledger.
     `callback` is the public URL below which the gateway calls `seedvr listen`.
     `check` is which sources are looked at before they are paid for: files of this machine, all of them, or none.
-    `keep_metadata` carries those of sources on this machine to the results, `embed` writes the request there.
+    `keep_metadata` and `keep_sound` are of which sources these are carried to the results: of files of this machine,
+    of URLs too, which are fetched for it, or of none. `embed` writes the request there.
     `sidecar`: the JSON object is written beside each result; `compare`: before and after as a picture, and `preview`
     shows them. `upload` is where files of this machine go, so that the
     gateway can read them.
@@ -50,7 +52,8 @@ class Policy:
     sidecar: bool = False
     compare: bool = False
     preview: bool = False
-    keep_metadata: bool = False
+    keep_metadata: Keep = "none"
+    keep_sound: Keep = "none"
     embed: bool = False
     skim: bool = False
     profile: str = "default"
@@ -75,6 +78,7 @@ def make_policy(
     check: Check = "none",
     keep_upload: bool | None = None,
     keep_metadata: bool | None = None,
+    keep_sound: bool | None = None,
     **plain: bool,
 ) -> Policy:
     """What was given, else what the profile has, else the defaults in these circumstances (`video`, `sandbox`)."""
@@ -90,11 +94,19 @@ def make_policy(
         rate=choose("rate", rate),
         callback=callback,
         check=check,
-        keep_metadata=choose("keep-metadata", keep_metadata),
+        keep_metadata=_kept(settings, "keep-metadata", keep_metadata),
+        keep_sound=_kept(settings, "keep-sound", keep_sound),
         upload=_find_target(settings, keep=keep_upload),
         profile=settings.profile,
         **plain,
     )
+
+
+def _kept(settings: Settings, name: str, given: bool | None) -> Keep:  # noqa: FBT001 - what a switch was given as
+    """A URL is only fetched for those who asked for it in so many words: a default would fetch a whole list."""
+    if given:
+        return "all"
+    return "files" if settings.choose(name, given) else "none"
 
 
 def _find_target(settings: Settings, *, keep: bool | None) -> Target | None:

@@ -125,6 +125,7 @@ def _all_options() -> Iterable[Option]:
     yield Option("upload-command", _command)
     yield _switch("keep-upload")
     yield replace(_switch("keep-metadata"), default=True)
+    yield replace(_switch("keep-sound"), default=True)
 
 
 def _parameters() -> list[tuple[Endpoint, Parameter]]:
