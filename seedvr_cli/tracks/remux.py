@@ -3,6 +3,7 @@
 import heapq
 import io
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -32,7 +33,10 @@ _CONTAINERS = {"mp4": "MP4", "mov": "MOV"}
 def remux(
     source: InputContainer, result: InputContainer, lost: Lost, descriptor: int, *, form: str, index_first: bool
 ) -> tuple[bool, tuple[str, ...]]:
-    """Write the new file into the open file `descriptor`: whether there was a reason to, and what was left out."""
+    """Write the new file into the open file `descriptor`: whether there was a reason to, and what was left out.
+
+    Raises av.FFmpegError and OSError, and ValueError where the new file would have less than the result.
+    """
     # At the end FFmpeg opens the file once more, to move its content behind the index.
     options = {"movflags": "+faststart"} if index_first else {}
     writer = av.open(
@@ -55,7 +59,15 @@ def remux(
         tracks = [_packets(result, kept, later), _packets(source, carried, earlier)]
         for packet in heapq.merge(*tracks, key=_time):
             writer.mux(packet)
+    _check(result, descriptor)
     return True, troubles
+
+
+def _check(result: InputContainer, descriptor: int) -> None:
+    """ValueError where FFmpeg wrote less than the result has, say a track of a kind that it does not know."""
+    with av.open(_Handle(descriptor)) as made:
+        if Counter(stream.type for stream in result.streams) - Counter(stream.type for stream in made.streams):
+            raise ValueError("the result has a track that would be lost for it")
 
 
 def _carried(writer: OutputContainer, lost: Lost, container: str) -> tuple[dict[int, Stream], tuple[str, ...]]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -178,25 +179,28 @@ def test_metadata_of_a_url(bench, gateway, requires):
     assert sum(heard.path == "/photo.jpg" for heard in made.heard) == 1
 
 
-@pytest.mark.parametrize("name", ["INT", "TERM"])
-def test_an_interrupt_while_ffmpeg_works(bench, bare_gateway, film, streams, name):
-    """Interrupted, the command ends, with what is paid for recorded; again, the result has its sound."""
-    import signal
-
+@pytest.mark.parametrize(("name", "code"), [("INT", 130), ("TERM", 143), ("KILL", -9)])
+def test_an_end_while_ffmpeg_works(bench, bare_gateway, film, streams, name, code):
+    """Interrupted or killed, nothing stands under the final name; again, what was paid once has its sound."""
     film("clip.mp4")
     begun = bench.work / "begun"
     os.mkfifo(begun)
     inject = f"""
 import seedvr_cli.tracks.carry as carry
-carry._CODE = "open({str(begun)!r}, 'w').close(); import time; time.sleep(600)"
+carry._CODE = "import os, time; open({str(begun)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
 """
     words = ("video", "clip.mp4", "-o", "made.mp4")
     process = bench.start(*words, to=bare_gateway, inject=inject)
-    begun.read_bytes()
-    process.send_signal(getattr(signal, f"SIG{name}"))
-    process.send_signal(getattr(signal, f"SIG{name}"))
+    ffmpeg = int(begun.read_text())
+    for _ in range(2):  # the second one is of somebody who does not want to wait
+        process.send_signal(getattr(signal, f"SIG{name}"))
     process.communicate()
-    assert process.returncode == {"INT": 130, "TERM": 143}[name]
+    assert process.returncode == code
+    if name == "KILL":  # nobody was left to end it
+        os.kill(ffmpeg, signal.SIGKILL)
+    else:
+        with pytest.raises(ProcessLookupError):
+            os.kill(ffmpeg, 0)
     assert not (bench.work / "made.mp4").exists()
     done = bench.run(*words, to=bare_gateway)
     assert (done.rc, streams("made.mp4")[0]) == (0, ["h264", "aac"]), done.stderr

@@ -348,16 +348,29 @@ def test_a_cover_and_a_timecode(films):
 
 
 def test_a_results_own_tracks_stay(films):
-    """A cover and a timecode that the result has are there still."""
+    """A cover or a timecode that the result has is there still."""
     cover = films.make("cover.png", "-f", "lavfi", "-i", "color=red:s=32x32", "-frames:v", "1")
-    result = films.make("result.mp4", "-i", films.result("plain.mp4"), "-i", cover, "-map", "0", "-map", "1", "-c",
-                        "copy", "-disposition:v:1", "attached_pic", "-timecode", "01:00:00:00")  # fmt: skip
-    carried, made = films.carry(films.source("source.mp4"), result)
-    assert carried == Carried(is_changed=True, troubles=())
+    covered = films.make("covered.mp4", "-i", films.result("plain.mp4"), "-i", cover, "-map", "0", "-map", "1", "-c",
+                         "copy", "-disposition:v:1", "attached_pic")  # fmt: skip
+    source = films.source("source.mp4")
+    _, made = films.carry(source, covered)
     streams = films.look(made)["streams"]
     assert [one["codec_name"] for one in streams] == ["h264", "aac", "png"]
     assert streams[2]["disposition"]["attached_pic"] == 1
+    _, made = films.carry(source, films.result("timed.mp4", "-timecode", "01:00:00:00"))
+    streams = films.look(made)["streams"]
+    assert [one["codec_name"] for one in streams] == ["h264", "aac"]
     assert streams[0]["tags"]["timecode"] == "01:00:00:00"
+
+
+def test_a_track_that_nobody_knows_is_not_lost(films):
+    """A result with a track that FFmpeg would not write stays as it came, and a line says so."""
+    result = films.result("result.mp4", "-timecode", "01:00:00:00")
+    result.write_bytes(result.read_bytes().replace(b"tmcd", b"odds"))
+    carried, made = films.carry(films.source("source.mp4"), result)
+    assert not carried.is_changed
+    assert "a track that would be lost" in carried.troubles[0]
+    assert made.read_bytes() == result.read_bytes()
 
 
 def test_a_bad_source_leaves_the_result_as_it_came(films):
