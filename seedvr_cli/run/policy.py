@@ -26,8 +26,7 @@ class Policy:
     `keep_metadata` and `keep_sound` are of which sources these are carried to the results: of files of this machine,
     of URLs too, which are fetched for it, or of none. `embed` writes the request there.
     `sidecar`: the JSON object is written beside each result; `compare`: before and after as a picture, and `preview`
-    shows them. `upload` is where files of this machine go, so that the
-    gateway can read them.
+    shows them. `upload` is where files of this machine go, so that the gateway can read them.
     `skim` passes over delivered items of a list without a closer look than name, size and time.
     """
 
