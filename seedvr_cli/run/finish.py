@@ -148,6 +148,8 @@ async def _original(
     """The source's file while the block lasts: that of this machine, or a URL's, fetched beside the `.part`."""
     path = _local_source(item, job) if keep != "none" else None
     url = _source_url(item, job)
+    if path is None and keep == "all" and is_object_url(item.source or ""):
+        tell("nothing is carried over, as a source in an object store is not fetched for it")
     if path is not None or keep != "all" or url is None:
         yield path
         return
@@ -172,13 +174,13 @@ def _source_url(item: Item, job: Job) -> str | None:
 
 
 def _local_source(item: Item, job: Job) -> str | None:
-    """The file of this machine that the job was made of, if it is still there as it was."""
+    """The file of this machine that the job was made of, if it is still there as it was, and can be read."""
     if isinstance(item, Attachment):
         path = job.source or ""
     else:
         source = item.request.source
         path = source.path or (url2pathname(urlsplit(source.url).path) if source.url.startswith("file:") else "")
-    if not path or "://" in path or not os.path.isfile(path):
+    if not path or "://" in path or not os.path.isfile(path) or not os.access(path, os.R_OK):
         return None
     if isinstance(item, Attachment) and job.submitted_at and os.stat(path).st_mtime > job.submitted_at.timestamp():
         return None

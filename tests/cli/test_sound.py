@@ -137,6 +137,20 @@ def test_a_source_that_cannot_be_fetched_costs_one_line(run, bare_gateway, work)
     assert sorted(name for name in os.listdir(work) if ".part" in name) == []
 
 
+def test_a_source_that_is_gone_costs_nothing(bench, bare_gateway, film):
+    """A file that was taken away meanwhile, or is no video any more, leaves the result as it came."""
+    for name, content in (("gone.mp4", None), ("text.mp4", b"text")):
+        path = film(name, size="98x64" if content else "96x64")
+        assert bench.run("video", name, "--no-wait", to=bare_gateway).rc == 0
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+            os.utime(path, (0, 0))
+    done = bench.run("download", "-o", "out/", to=bare_gateway)
+    assert (done.rc, len(done.lines)) == (0, 2), done.stderr
+    assert [(bench.work / line).read_bytes() == bare_gateway.picture for line in done.lines] == [True, True]
+
+
 def test_a_kill_while_the_source_is_fetched(bench, bare_gateway, streams, requires):
     """The next run fetches again, delivers what was paid once, and leaves nothing else."""
     import threading
