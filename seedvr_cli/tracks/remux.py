@@ -15,6 +15,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from seedvr_cli.tracks.lost import KINDS, Lost, picture_stream
+from seedvr_cli.tracks.reading import TOLERANT
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # which its stubs have alone
@@ -40,8 +41,7 @@ def remux(
     # At the end FFmpeg opens the file once more, to move its content behind the index.
     options = {"movflags": "+faststart"} if index_first else {}
     writer = av.open(
-        _Handle(descriptor), "w", format=form, options=options, io_open=lambda *_: _Handle(descriptor),
-        metadata_errors="replace",
+        _Handle(descriptor), "w", format=form, options=options, io_open=lambda *_: _Handle(descriptor), **TOLERANT
     )  # fmt: skip
     with writer:
         kept = {

@@ -335,6 +335,15 @@ def test_the_time_of_creation(films, sound):
     assert again == AS_IT_CAME
 
 
+def test_words_that_are_no_utf8(films):
+    """Names in another script's bytes, as old AVI files have them, cost the sound nothing."""
+    source = films.source("source.avi", "-c:a", "libmp3lame", "-metadata", "title=Caffee")
+    source.write_bytes(source.read_bytes().replace(b"Caffee", b"Caf\xe9\xff\xe9"))
+    carried, made = films.carry(source, films.result())
+    assert carried == Carried(is_changed=True, troubles=())
+    assert codecs(films.look(made)) == ["h264", "mp3"]
+
+
 def test_a_cover_and_a_timecode(films):
     """A source's cover and its timecode are no sound: the sound comes back, and the result plays."""
     cover = films.make("cover.png", "-f", "lavfi", "-i", "color=red:s=32x32", "-frames:v", "1")
