@@ -156,6 +156,7 @@ class OutputOptions(Group):
     overwrite: o.Overwrite = None
     max_filesize: o.MaxFilesize = None
     keep_metadata: o.KeepMetadata = None
+    keep_sound: o.KeepSound = None
     embed: o.Embed = False
     sidecar: o.Sidecar = False
 

@@ -76,6 +76,7 @@ def listen(
         download=download or output.output is not None,
         sidecar=output.sidecar,
         keep_metadata=output.keep_metadata,
+        keep_sound=output.keep_sound,
         embed=output.embed,
     )
     programs = Programs(execute, policy.jobs, common.talk)

@@ -98,7 +98,16 @@ KeepMetadata = Annotated[
     bool | None,
     typer.Option(
         "--keep-metadata/--no-keep-metadata",
-        help="Carry EXIF, profile, XMP, IPTC, density and time of a file of this machine to its result.",
+        help="Carry EXIF, profile, XMP, IPTC, density and time of a file of this machine to its result. Given, of a "
+        "URL too, which is fetched for it.",
+    ),
+]
+KeepSound = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-sound/--no-keep-sound",
+        help="Copy the sound, subtitles, chapters, rotation and time that a video lost of a file of this machine. "
+        "Given, of a URL too, which is fetched for it.",
     ),
 ]
 Embed = Annotated[

@@ -160,6 +160,7 @@ def make_policy(
         shared_rate=submitting.shared_rate,
         sidecar=output.sidecar,
         keep_metadata=output.keep_metadata,
+        keep_sound=output.keep_sound,
         embed=output.embed,
     )
 

@@ -21,7 +21,7 @@ from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
 from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.errors import DeliveryError, StillRunning
-from seedvr_cli.values.events import Changed, Notice, Received
+from seedvr_cli.values.events import Changed, Received
 from seedvr_cli.values.items import Item
 from seedvr_cli.values.job import File, Job
 from seedvr_cli.values.media import EXTENSIONS
@@ -113,15 +113,13 @@ class Courier(ABC):
     def _finish(self, job: Job) -> Callable[[str, str, Size | None], Awaitable[bool]] | None:
         """What is made of the whole file; most results stay as they came, and need not load what changes them."""
         policy = self._run.policy
+        kept = {policy.keep_metadata, policy.keep_sound}
         is_of_file = self._item.source is not None and "://" not in self._item.source
-        if not policy.embed and not (policy.keep_metadata and is_of_file):
+        if not policy.embed and "all" not in kept and not ("files" in kept and is_of_file):
             return None
         from seedvr_cli.run.finish import finisher
 
-        return finisher(
-            self._item, job, keep_metadata=policy.keep_metadata, embed=policy.embed,
-            tell=lambda text: self._run.emit(Notice(f"{self._item.label}: {text}")),
-        )  # fmt: skip
+        return finisher(self._item, job, self._run)
 
     async def _record(self, media: Media, file: File, mtime_ns: int) -> Job:
         """The file stands under its name. A video's price is that of its resolution."""

@@ -1,20 +1,27 @@
-"""What a result gets of its source before it has its name: metadata, time, and a word of where it comes from."""
+"""What a result gets of its source before it has its name: metadata, sound, time, and a word of where it comes from."""
 
 import asyncio
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from seedvr_cli.metadata.carry import adjusted, read_metadata, with_properties, write_metadata
 from seedvr_cli.metadata.metadata import Metadata, MetadataError
+from seedvr_cli.run.originals import fetch_source
+from seedvr_cli.run.policy import Keep
+from seedvr_cli.run.state import RunState
+from seedvr_cli.tracks.carry import FORMATS, can_carry, carry_tracks
+from seedvr_cli.values.events import Notice
 from seedvr_cli.values.items import Attachment, Item
 from seedvr_cli.values.job import Job
 from seedvr_cli.values.media import measure_unturned, orientation, sniff_file
 from seedvr_cli.values.structure import Size
+from seedvr_cli.values.urls import is_object_url
 
 # Pictures that metadata are carried between.
 TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
@@ -26,28 +33,54 @@ _TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
 Finish = Callable[[str, str, Size | None], Awaitable[bool]]
 
 
-def finisher(
-    item: Item, job: Job, *, keep_metadata: bool, embed: bool, tell: Callable[[str], None]
-) -> Finish | None:  # fmt: skip
-    """What changes a whole file of that job; None where nothing is to be changed. `tell` takes what went wrong."""
-    source = _local_source(item, job) if keep_metadata else None
-    properties = _properties(job) if embed else {}
-    if source is None and not properties:
-        return None
+def finisher(item: Item, job: Job, run: RunState) -> Finish:
+    """What changes a whole file of that job; what goes wrong is told, and never loses the file."""
+    policy = run.policy
+
+    def tell(text: str) -> None:
+        run.emit(Notice(f"{item.label}: {text}"))
 
     async def finish(part: str, media_type: str, size: Size | None) -> bool:
+        if media_type in FORMATS:
+            async with _original(item, job, run, policy.keep_sound, part, tell) as source:
+                return source is not None and await _carry_tracks(source, part, media_type, run, tell)
         if media_type not in TYPES or size is None:
             return False
-        try:
-            troubles = await asyncio.to_thread(carry, source, part, media_type, size, properties)
-        except MetadataError as error:
-            tell(f"its metadata are left out: {error}")
-            return False
-        for trouble in troubles:
-            tell(trouble)
-        return True
+        properties = _properties(job) if policy.embed else {}
+        async with _original(item, job, run, policy.keep_metadata, part, tell) as source:
+            return await _carry_metadata(source, part, media_type, size, properties, tell)
 
     return finish
+
+
+async def _carry_tracks(
+    source: str, part: str, media_type: str, run: RunState, tell: Callable[[str], None]
+) -> bool:  # fmt: skip
+    if not (sniff_file(source) or "").startswith("video/"):
+        return False
+    if not can_carry():
+        run.tell_once("a video gets back the sound that it lost with PyAV alone: pip install 'seedvr-cli[video]'")
+        return False
+    carried = await carry_tracks(source, part, media_type)
+    for trouble in carried.troubles:
+        tell(trouble)
+    return carried.is_changed
+
+
+async def _carry_metadata(
+    source: str | None, part: str, media_type: str, size: Size, properties: Mapping[str, str],
+    tell: Callable[[str], None],
+) -> bool:  # fmt: skip
+    if source is None and not properties:
+        return False
+    try:
+        troubles = await asyncio.to_thread(carry, source, part, media_type, size, properties)
+    except MetadataError as error:
+        tell(f"its metadata are left out: {error}")
+        return False
+    for trouble in troubles:
+        tell(trouble)
+    return True
 
 
 def carry(
@@ -108,14 +141,46 @@ def _looks_upright(source: str, made: str, turn: int, media_type: str) -> bool:
     return unlike[0] <= unlike[1]
 
 
+@asynccontextmanager
+async def _original(
+    item: Item, job: Job, run: RunState, keep: Keep, part: str, tell: Callable[[str], None]
+) -> AsyncIterator[str | None]:
+    """The source's file while the block lasts: that of this machine, or a URL's, fetched beside the `.part`."""
+    path = _local_source(item, job) if keep != "none" else None
+    url = _source_url(item, job)
+    if path is None and keep == "all" and is_object_url(item.source or ""):
+        tell("nothing is carried over, as a source in an object store is not fetched for it")
+    if path is not None or keep != "all" or url is None:
+        yield path
+        return
+    copy = f"{part}.source"
+    try:
+        with suppress(FileNotFoundError):  # of a run that was killed
+            os.unlink(copy)
+        limit, seconds = run.policy.max_filesize, run.policy.timeout
+        trouble = await fetch_source(run.gateway.fetch, url, copy, limit=limit, seconds=seconds)
+        if trouble:
+            tell(f"nothing is carried over, as its source cannot be fetched: {trouble}")
+        yield None if trouble else copy
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(copy)
+
+
+def _source_url(item: Item, job: Job) -> str | None:
+    """Where the source can be fetched, by anybody."""
+    url = (job.source or "") if isinstance(item, Attachment) else item.request.source.url
+    return url if "://" in url and not url.startswith("file:") and not is_object_url(url) else None
+
+
 def _local_source(item: Item, job: Job) -> str | None:
-    """The file of this machine that the job was made of, if it is still there as it was."""
+    """The file of this machine that the job was made of, if it is still there as it was, and can be read."""
     if isinstance(item, Attachment):
         path = job.source or ""
     else:
         source = item.request.source
         path = source.path or (url2pathname(urlsplit(source.url).path) if source.url.startswith("file:") else "")
-    if not path or "://" in path or not os.path.isfile(path):
+    if not path or "://" in path or not os.path.isfile(path) or not os.access(path, os.R_OK):
         return None
     if isinstance(item, Attachment) and job.submitted_at and os.stat(path).st_mtime > job.submitted_at.timestamp():
         return None

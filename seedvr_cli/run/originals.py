@@ -84,31 +84,40 @@ class Originals:
             self._tasks[following] = asyncio.create_task(self._get(following, path))
 
     async def _get(self, url: str, path: str) -> tuple[str | None, str]:
-        try:
-            async with asyncio.timeout(LONGEST_FETCH):
-                trouble = await self._write(url, path)
-        except TimeoutError:
-            trouble = f"no end after {LONGEST_FETCH:g} seconds"
-        except SeedvrError as error:
-            trouble = error.message
-        except OSError as error:
-            trouble = error.strerror or str(error)
-        if not trouble:
-            return path, ""
+        trouble = await fetch_source(self._fetch, url, path, limit=self._limits[url], seconds=LONGEST_FETCH)
+        return (None, trouble) if trouble else (path, "")
+
+
+async def fetch_source(fetch: Fetch, url: str, path: str, *, limit: int, seconds: float) -> str:
+    """Write it to `path`, which must not be there: what is wrong, and then there is no file, or nothing.
+
+    It may have so many bytes, and take so long.
+    """
+    trouble = ""
+    try:
+        async with asyncio.timeout(seconds):
+            trouble = await _write(fetch, url, path, limit)
+    except TimeoutError:
+        trouble = f"no end after {seconds:g} seconds"
+    except SeedvrError as error:
+        trouble = error.message
+    except OSError as error:
+        trouble = error.strerror or str(error)
+    if trouble:
         with suppress(OSError):
             os.unlink(path)
-        return None, trouble
+    return trouble
 
-    async def _write(self, url: str, path: str) -> str:
-        """What is wrong with it, or nothing."""
-        limit = self._limits[url]
-        too_large = f"it is larger than {show_size(limit)}"
-        async with self._fetch(url) as stream:
-            if stream.total is not None and stream.total > limit:
-                return too_large
-            with open(path, "wb") as file:
-                async for chunk in stream.chunks:
-                    if file.tell() + len(chunk) > limit:
-                        return too_large
-                    file.write(chunk)
-        return ""
+
+async def _write(fetch: Fetch, url: str, path: str, limit: int) -> str:
+    """What is wrong with it, or nothing."""
+    too_large = f"it is larger than {show_size(limit)}"
+    async with fetch(url) as stream:
+        if stream.total is not None and stream.total > limit:
+            return too_large
+        with open(path, "xb") as file:
+            async for chunk in stream.chunks:
+                if file.tell() + len(chunk) > limit:
+                    return too_large
+                file.write(chunk)
+    return ""

@@ -13,6 +13,7 @@ from seedvr_cli.values.options import OPTIONS
 from seedvr_cli.values.target import Target
 
 Check = Literal["none", "files", "all"]
+Keep = Literal["none", "files", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,8 @@ class Policy:
     `callback` is the public URL below which the gateway calls `seedvr listen`.
     `check` is which sources are looked at before they are paid for: files of this machine, all of them, or none.
     `if_changed` submits again what has changed at its URL since it was paid for.
-    `keep_metadata` carries those of sources on this machine to the results, `embed` writes the request there.
+    `keep_metadata` and `keep_sound` are of which sources these are carried to the results: of files of this machine,
+    of URLs too, which are fetched for it, or of none. `embed` writes the request there.
     `sidecar`: the JSON object is written beside each result; `compare`: before and after as a picture, and `preview`
     shows them. `upload` is where files of this machine go, so that the gateway can read them.
     `skim` passes over delivered items of a list without a closer look than name, size and time, unless `looks_again`.
@@ -52,7 +54,8 @@ class Policy:
     sidecar: bool = False
     compare: bool = False
     preview: bool = False
-    keep_metadata: bool = False
+    keep_metadata: Keep = "none"
+    keep_sound: Keep = "none"
     embed: bool = False
     skim: bool = False
     profile: str = "default"
@@ -82,6 +85,7 @@ def make_policy(
     check: Check = "none",
     keep_upload: bool | None = None,
     keep_metadata: bool | None = None,
+    keep_sound: bool | None = None,
     **plain: bool,
 ) -> Policy:
     """What was given, else what the profile has, else the defaults in these circumstances (`video`, `sandbox`)."""
@@ -101,11 +105,19 @@ def make_policy(
         rate=choose("rate", rate),
         callback=callback,
         check=check,
-        keep_metadata=choose("keep-metadata", keep_metadata),
+        keep_metadata=_kept(settings, "keep-metadata", keep_metadata),
+        keep_sound=_kept(settings, "keep-sound", keep_sound),
         upload=find_target(settings, keep=keep_upload),
         profile=settings.profile,
         **plain,
     )
+
+
+def _kept(settings: Settings, name: str, given: bool | None) -> Keep:  # noqa: FBT001 - what a switch was given as
+    """A URL is only fetched for those who asked for it in so many words: a default would fetch a whole list."""
+    if given:
+        return "all"
+    return "files" if settings.choose(name, given) else "none"
 
 
 def find_target(settings: Settings, *, keep: bool | None = None) -> Target | None:

@@ -74,6 +74,7 @@ class RunState:
         self._requests = Pace()
         self._pauses: set[asyncio.Future[None]] = set()
         self._missed = 0
+        self._told: set[str] = set()
         self._halted: SeedvrError | None = None
         self._is_stopping = False
 
@@ -180,6 +181,12 @@ class RunState:
         if wait > 0:
             await self.pause(wait)
         return True
+
+    def tell_once(self, text: str) -> None:
+        """What holds for the whole run."""
+        if text not in self._told:
+            self._told.add(text)
+            self.emit(Notice(text))
 
     def missed(self) -> None:
         """A poll had no answer; where that goes on, the user is told, once."""

@@ -17,6 +17,7 @@ FAULTS: Mapping[str, str] = {
     "stuck": "The job stays PROCESSING for ever.",
     "odd-status": "The job says WARMING_UP for the middle third of its time.",
     "two-files": "The result has two media URLs.",
+    "bare-video": "A video's result has no sound, and is stored as it was, not turned as its source says.",
     "duplicate-webhook": "Every webhook is delivered twice.",
     "envelope": "A poll is answered 200 with a proxy's error, which names no job.",
     "slow-poll": "The answer to a poll comes at ten bytes a second.",

@@ -39,6 +39,7 @@ class Job:
     fate: str
     odd: bool = False
     copies: int = 1
+    bare: bool = False
     instant: bool = False
     inline: bool = False
     webhook_url: str | None = None

@@ -79,7 +79,9 @@ class Workshop:
         try:
             await fetch(self._source_of(job), ENDPOINTS[job.endpoint].kind, source, self._outbound)
             async with self._upscaling:
-                done = await _in_thread(lambda: upscale(job.endpoint, source, folder, job.params, seed=job.seed))
+                done = await _in_thread(
+                    lambda: upscale(job.endpoint, source, folder, job.params, seed=job.seed, bare=job.bare)
+                )
         except (SourceError, UpscaleError) as error:
             return self._world.finish(job.request_id, error=str(error))
         except Exception as error:  # noqa: BLE001 - a fault of the sandbox ends one job, not the sandbox

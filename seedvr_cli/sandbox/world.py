@@ -233,6 +233,7 @@ class World:
             fate=self._fate(),
             odd=self._faults.strike("odd-status"),
             copies=2 if self._faults.strike("two-files") else 1,
+            bare=self._faults.strike("bare-video"),
             instant=settings.instant,
             inline=values.get("sync_mode") is True,
             body_webhook=values.get("webhook"),

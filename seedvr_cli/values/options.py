@@ -167,6 +167,11 @@ def _all_options() -> Iterable[Option]:
         default=True,
         in_project="yes",
     )
+    yield replace(
+        _switch("keep-sound", meaning="Copy the sound, subtitles and chapters that a video lost."),
+        default=True,
+        in_project="yes",
+    )
 
 
 def _parameters() -> list[tuple[Endpoint, Parameter]]:

@@ -294,6 +294,7 @@ upload-region = "eu-central-1"
 upload-command = "send {path}"
 keep-upload = true
 keep-metadata = false
+keep-sound = false
 """
 
 

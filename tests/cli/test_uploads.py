@@ -160,6 +160,8 @@ def test_an_object_of_ones_own_is_signed_and_not_sent(run, reader, store, home, 
     assert reading.read == [content.getvalue()]
     assert done.object["files"][0]["path"] == "own photo-upscaled.png"
     assert "mine/own photo.png" in names(store, f"s3://{BUCKET}", monkeypatch)
+    kept = run("image", source, "--keep-metadata", "--new", to=gateway, env=store)
+    assert (kept.rc, kept.stderr.count("a source in an object store is not fetched for it")) == (0, 1), kept.stderr
 
 
 def test_an_address_is_made_anew_when_a_submission_comes_late(run, gateway, store, place, work):

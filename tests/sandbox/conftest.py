@@ -15,7 +15,7 @@ def render(tmp_path):
     """Upscale into a folder of its own each time."""
     folders = (tmp_path / f"out{number}" for number in range(1000))
 
-    def render(endpoint, source, seed=1, **params):
-        return upscale(endpoint, source, next(folders), params, seed=seed)
+    def render(endpoint, source, seed=1, bare=False, **params):
+        return upscale(endpoint, source, next(folders), params, seed=seed, bare=bare)
 
     return render

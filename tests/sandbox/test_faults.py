@@ -106,6 +106,11 @@ class TestFaults:
         urls = bench.poll(bench.accepted(), 30)["output"]["media_url"]
         assert [url.rpartition("/")[2] for url in urls] == ["output.png", "output-2.png"]
 
+    def test_bare_video(self):
+        """bare-video is decided with the job, so that whoever makes its result knows of it."""
+        bench = WorldBench(faults={"bare-video": 1})
+        assert bench.jobs[bench.accepted()].bare
+
     def test_duplicate_webhook(self):
         """duplicate-webhook has every call made twice."""
         bench = WorldBench(faults={"duplicate-webhook": 1})

@@ -52,6 +52,7 @@ VALUES = {
     "upload-region": ([("eu-central-1", "eu-central-1")], [""]),
     "upload-command": ([("send {path}", "send {path}")], ["", " ", "send '{path}"]),
     "keep-metadata": ([("true", True), ("false", False)], ["maybe"]),
+    "keep-sound": ([("true", True), ("false", False)], ["maybe"]),
     "keep-upload": ([("true", True), ("false", False)], ["maybe"]),
     "public-url": ([("https://seedvr.example.com/in", "https://seedvr.example.com/in")], ["http://a.example.com", "x"]),
     "base-url": ([("https://example.com/", "https://example.com"), ("http://127.0.0.1:1", "http://127.0.0.1:1")],

@@ -68,10 +68,11 @@ TURNS: Mapping[tuple[int, ...], list[tuple[str, str]]] = {
 """Filters, as names with arguments, that turn a frame upright."""
 
 
-def upscale_video(source: Path, folder: Path, params: Mapping[str, object]) -> Rendered:
+def upscale_video(source: Path, folder: Path, params: Mapping[str, object], *, bare: bool = False) -> Rendered:
     """Upscale an MP4, MOV, AVI or WebM video into `folder/output.mp4`.
 
-    Keeps the time of every frame, the pixel shape and the sound; frames come out upright, with even sides.
+    Keeps the time of every frame, the pixel shape and the sound; frames come out upright, with even sides. `bare`:
+    without sound, and as they are stored.
     Raises UpscaleError.
     """
     _check_end(str(source))
@@ -81,7 +82,7 @@ def upscale_video(source: Path, folder: Path, params: Mapping[str, object]) -> R
             stream = _video_stream(reader)
             memory = _memory(stream.width, stream.height, stream.codec_context.format, params)
         with taken(memory), replacing(target) as part:
-            width, height = _convert(source, part, params)
+            width, height = _convert(source, part, params, bare=bare)
     except av.FFmpegError as error:
         raise UpscaleError(f"the source video cannot be upscaled: {error.strerror}") from error
     return Rendered(target, "video/mp4", width, height)
@@ -111,7 +112,7 @@ def _memory(width: int, height: int, pixel: VideoFormat | None, params: Mapping[
     return memory
 
 
-def _convert(source: Path, part: Path, params: Mapping[str, object]) -> tuple[int, int]:
+def _convert(source: Path, part: Path, params: Mapping[str, object], *, bare: bool) -> tuple[int, int]:
     # faststart puts the index in front, so that a player need not have the whole file to start.
     options = {"movflags": "+faststart"}
     with (
@@ -120,7 +121,8 @@ def _convert(source: Path, part: Path, params: Mapping[str, object]) -> tuple[in
         av.open(str(part.absolute()), "w", format="mp4", options=options) as writer,
     ):
         # Two readers of one file: each track runs at its own pace, and the merge puts them side by side.
-        tracks = [_pictures(pictures, writer, params), sound_packets(source, sound, writer)]
+        tracks = [_pictures(pictures, writer, params, bare=bare)]
+        tracks += [] if bare else [sound_packets(source, sound, writer)]
         for packet in heapq.merge(*tracks, key=_time):
             writer.mux(packet)
         output = writer.streams.video[0]
@@ -139,7 +141,7 @@ def _time(packet: "Packet[Any]") -> Fraction:
     return (packet.dts or 0) * (packet.time_base or Fraction(0))
 
 
-def _pictures(reader: InputContainer, writer: OutputContainer, params: Mapping[str, object]) -> Packets:
+def _pictures(reader: InputContainer, writer: OutputContainer, params: Mapping[str, object], *, bare: bool) -> Packets:
     source = _video_stream(reader)
     frames = _timed(reader, source)
     first = next(frames, None)
@@ -148,7 +150,7 @@ def _pictures(reader: InputContainer, writer: OutputContainer, params: Mapping[s
     _memory(first.width, first.height, first.format, params)  # the header may have told less
     # Only the first frame tells a video's size, colours and orientation for certain; and only its scaled twin
     # tells the encoder the same of the output.
-    viewed = _viewed(source, first)
+    viewed = _viewed(source, first, turned=not bare)
     scaled = _filtered(_graph(source, first, _filters(viewed, params)), chain([first], frames))
     sample = next(scaled)
 
@@ -211,8 +213,8 @@ class _Viewed:
     pixel_shape: Fraction
 
 
-def _viewed(source: VideoStream, first: VideoFrame) -> _Viewed:
-    directions = _display_directions(first)
+def _viewed(source: VideoStream, first: VideoFrame, *, turned: bool) -> _Viewed:
+    directions = _display_directions(first) if turned else (1, 0, 0, 1)
     turn = TURNS.get(directions, [])
     shape = source.sample_aspect_ratio or Fraction(1)
     if turn and directions[0] == 0:

@@ -201,6 +201,16 @@ def test_rotation(av, render, tmp_path, degrees, mirrored):
     assert [red > 150 > blue for red, _, blue in corners] == [True, False, False, False]
 
 
+def test_a_bare_video(av, render, tmp_path):
+    """Bare, a clip has pictures alone, as they are stored, and nothing that says how they are to be turned."""
+    plain = make_video(av, tmp_path / "plain.mp4", sound=("aac", "mono"))
+    rendered = render("3b-video", turned(av, plain, tmp_path / "turned.mp4", 90), bare=True)
+    assert (rendered.width, rendered.height) == (128, 96)
+    assert decoded(av, rendered.path)[0].rotation == 0
+    with av.open(str(render("3b-video", plain, bare=True).path)) as reader:
+        assert [stream.type for stream in reader.streams] == ["video"]
+
+
 @pytest.mark.parametrize("degrees", [0, 90])
 def test_pixel_shape(av, render, tmp_path, degrees):
     """Pixels that are not square stay so, and turn with the picture."""

@@ -1,0 +1,1 @@
+"""What a video has beside its pictures, carried from one file to another without anything encoded again."""
