@@ -120,6 +120,11 @@ def _add_calls(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX jobs_called ON jobs (gateway, id) WHERE claim IS NOT NULL AND heard_at IS NULL")
 
 
+def _add_pieces(connection: sqlite3.Connection) -> None:
+    """Which bytes of a `.part` are there, where they did not come one after the other."""
+    connection.execute("ALTER TABLE deliveries ADD COLUMN pieces TEXT")
+
+
 def _new_key(row: sqlite3.Row) -> str | None:
     """None where it cannot be told: the job of another machine, an endpoint or a file that is no more."""
     endpoint = ENDPOINTS.get(row["endpoint"] or "")
@@ -200,4 +205,5 @@ MIGRATIONS = (
     Migration("the gateway's clock beside ours", _add_clocks),
     Migration("shortcuts: partial indexes, and the sum of each day", _add_shortcuts),
     Migration("callbacks: claims, what was told, and what was passed on", _add_calls),
+    Migration("the pieces of large results", _add_pieces),
 )

@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from seedvr_cli.download.destination import Destination
 from seedvr_cli.download.download import fetch_file, read_file
-from seedvr_cli.download.partial import Destination, Hooks
+from seedvr_cli.download.hooks import Hooks, Note
 from seedvr_cli.download.recover import recover
 from seedvr_cli.ledger.files import Elsewhere, Placed, Taken
 from seedvr_cli.ledger.rows import Delivery
@@ -93,10 +94,7 @@ class Courier(ABC):
     async def _bring(self, media: Media, deadline: float, *, is_new: bool) -> tuple[Job, File]:
         """Bring one file; the job, which may have gained its price. `is_new`: this run has submitted the job."""
 
-    def _hooks(
-        self, job: Job, place: Callable[[str], Awaitable[Destination]],
-        note_etag: Callable[[str, str | None], Awaitable[None]],
-    ) -> Hooks:  # fmt: skip
+    def _hooks(self, job: Job, place: Callable[[str], Awaitable[Destination]], note: Note) -> Hooks:
         """What a download asks of us: a name, and that what happens is recorded and told."""
         run, clock = self._run, self._run.clock
         last = 0.0
@@ -107,8 +105,10 @@ class Courier(ABC):
                 last = clock.monotonic()
                 run.emit(Received(self._item, done, total))
 
-        largest = run.policy.max_filesize
-        return Hooks(place, note_etag, progress, clock.sleep, clock.jitter, run.disk, largest, self._finish(job))
+        return Hooks(
+            place, note, progress, clock.sleep, clock.jitter, run.disk,
+            largest=run.policy.max_filesize, beside=run.beside, finish=self._finish(job),
+        )  # fmt: skip
 
     def _finish(self, job: Job) -> Callable[[str, str, Size | None], Awaitable[bool]] | None:
         """What is made of the whole file; most results stay as they came, and need not load what changes them."""
@@ -207,8 +207,9 @@ class FileCourier(Courier):
             if begun and not await self._deliveries.take_over(media.job, media.position, begun.mark):
                 raise _DeliveredElsewhere
             resume = Destination(begun.path, self._run.policy.overwrite) if begun else None
-            etag = begun.etag if begun else None
-            file, mtime_ns = await fetch_file(media.url, self._run.gateway.fetch, hooks, resume=resume, etag=etag)
+            etag, pieces = (begun.etag, begun.pieces) if begun else (None, None)
+            fetch = self._run.gateway.fetch
+            file, mtime_ns = await fetch_file(media.url, fetch, hooks, resume=resume, etag=etag, pieces=pieces)
         job = await self._record(media, file, mtime_ns)
         if self._is_stdout:
             return job, file
@@ -223,11 +224,11 @@ class FileCourier(Courier):
             base = os.path.abspath(self._name.shown(media.job, media_type, media.position))
             return Destination(await self._place(media, base, recorded), run.policy.overwrite)
 
-        async def note_etag(path: str, etag: str | None) -> None:
+        async def note(path: str, etag: str | None, pieces: str | None = None) -> None:
             if not self._is_stdout:
-                await self._deliveries.note_etag(media.job, media.position, path, etag)
+                await self._deliveries.note(media.job, media.position, path, etag, pieces)
 
-        return self._hooks(media.job, place, note_etag)
+        return self._hooks(media.job, place, note)
 
     async def _place(self, media: Media, base: str, recorded: list[Delivery]) -> str:
         place = await self._deliveries.place(

@@ -9,8 +9,9 @@ from fakes.media import HTML, JPEG, OTHER, PNG, URL, Server, body, cut, delivere
 from helpers.machine import descriptors
 from helpers.waiting import PATIENCE
 
-from seedvr_cli.download.download import FRUITLESS_BREAKS, fetch_file
-from seedvr_cli.download.partial import Destination
+from seedvr_cli.download.destination import Destination
+from seedvr_cli.download.download import fetch_file
+from seedvr_cli.download.streams import FRUITLESS_BREAKS
 from seedvr_cli.values.answer import Stream
 from seedvr_cli.values.errors import DeliveryError, NetworkError, RangeRefused
 
