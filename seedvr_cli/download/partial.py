@@ -80,7 +80,8 @@ class Partial:
         if self.is_in_pieces and self.destination is not None:
             await hooks.note(self.destination.path, self._noted)
         self.is_in_pieces = False
-        self._kept, self.pieces, self.media_type, self._digest = bytearray(), Pieces(), "", Digest()
+        self._kept, self.pieces, self.media_type = bytearray(), Pieces(), ""
+        self._digest, self._digesting = Digest(), None
         if self._file is not None:
             os.ftruncate(self._file, 0)
 
@@ -110,6 +111,7 @@ class Partial:
             assert self.destination is not None
             step = functools.partial(self._digest.follow, self.destination.part, prefix)
             self._digesting = asyncio.get_running_loop().run_in_executor(None, step)
+            self._digesting.add_done_callback(asyncio.Future.exception)  # of a delivery that failed nobody asks for it
         if self.is_in_pieces and self.pieces.done - self._recorded >= RECORD_STEP:
             self._record_beside(hooks)
 

@@ -150,6 +150,39 @@ def test_another_range_than_asked_for_is_refused(content_range):
     assert type(error) is RangeRefused
 
 
+def test_a_part_is_asked_for_to_its_end():
+    """A part with an end is asked for with it, and is that very part."""
+    reply = media(206, b"tur", content_range="bytes 3-5/7", etag='"abc"')
+    (stream, body), script = fetched(reply, offset=3, etag='"abc"', end=6)
+    assert (stream.offset, stream.total, stream.etag, stream.has_ranges, body) == (3, 7, '"abc"', True, b"tur")
+    assert script.requests[0].headers["Range"] == "bytes=3-5"
+
+
+@pytest.mark.parametrize(
+    ("content_range", "length"),
+    [("bytes 3-6/7", 4), ("bytes 3-4/7", 2), ("bytes 2-5/7", 3), ("bytes 3-/7", 3), ("bytes 3-5/7", 4), ("", 3)],
+)
+def test_another_part_than_asked_for_is_refused(content_range, length):
+    """A server that answers with a longer or shorter part, or whose headers do not agree, is not believed."""
+    reply = media(206, b"picture"[:length], content_range=content_range)
+    assert type(fetched(reply, offset=3, etag='"abc"', end=6)[0]) is RangeRefused
+
+
+@pytest.mark.parametrize(
+    ("headers", "has_ranges"),
+    [
+        ({"accept_ranges": "bytes"}, True),
+        ({"accept_ranges": "Bytes "}, True),
+        ({"accept_ranges": "none"}, False),
+        ({}, False),
+        ({"accept_ranges": "bytes", "content_encoding": "gzip"}, False),
+    ],
+)
+def test_a_server_says_whether_it_can_send_parts(headers, has_ranges):
+    """Only a server that says so is asked for parts, and never for parts of what it packed."""
+    assert fetched(media(200, b"picture", **headers))[0][0].has_ranges is has_ranges
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [
