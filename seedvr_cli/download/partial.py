@@ -111,7 +111,8 @@ class Partial:
             assert self.destination is not None
             step = functools.partial(self._digest.follow, self.destination.part, prefix)
             self._digesting = asyncio.get_running_loop().run_in_executor(None, step)
-            self._digesting.add_done_callback(asyncio.Future.exception)  # of a delivery that failed nobody asks for it
+            # Of a delivery that failed nobody asks how it went.
+            self._digesting.add_done_callback(lambda digesting: digesting.cancelled() or digesting.exception())
         if self.is_in_pieces and self.pieces.done - self._recorded >= RECORD_STEP:
             self._record_beside(hooks)
 
