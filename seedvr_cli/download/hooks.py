@@ -25,8 +25,8 @@ class Hooks:
     `place(media_type)` chooses the destination and records it before the `.part` is made; `note` is told what a later
     run needs to resume; `progress(done, total)` in bytes; `pause(seconds)` waits; `jitter()` gives 0-1; `disk` flushes;
     `largest` is how many bytes a file may have; `beside` is how many streams there may be beside the first ones, of all
-    deliveries together. `finish(part, media_type, size)` may change the whole file before it has its name, and says
-    whether it did.
+    deliveries together; `renew()` gives the media URL as it is now, or None. `finish(part, media_type, size)` may
+    change the whole file before it has its name, and says whether it did.
     """
 
     place: Callable[[str], Awaitable[Destination]]
@@ -37,4 +37,5 @@ class Hooks:
     disk: Disk
     largest: int
     beside: asyncio.Semaphore
+    renew: Callable[[], Awaitable[str | None]]
     finish: Callable[[str, str, Size | None], Awaitable[bool]] | None = None

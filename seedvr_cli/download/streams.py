@@ -13,7 +13,7 @@ from seedvr_cli.download.hooks import Hooks
 from seedvr_cli.download.partial import Partial
 from seedvr_cli.download.pieces import Piece
 from seedvr_cli.values.answer import Stream
-from seedvr_cli.values.errors import DeliveryError, NetworkError, RangeRefused, SeedvrError
+from seedvr_cli.values.errors import DeliveryError, MediaGone, NetworkError, RangeRefused, SeedvrError
 from seedvr_cli.values.schedule import backoff
 
 # Breaks in a row without a byte of progress before a delivery is given up.
@@ -76,7 +76,9 @@ class Streams:
                     raise
                 partial.etag = None
                 await self._restart()
-            except NetworkError as error:
+            except (NetworkError, MediaGone) as error:
+                if isinstance(error, MediaGone) and not (before and await self._renew()):
+                    raise
                 breaks = breaks + 1 if partial.done <= furthest else 1
                 furthest = max(furthest, partial.done)
                 if breaks >= FRUITLESS_BREAKS:
@@ -84,6 +86,14 @@ class Streams:
                 if partial.etag is None:
                     await self._restart()
                 await hooks.pause(backoff(breaks, hooks.jitter()))
+
+    async def _renew(self) -> bool:
+        """Whether the file has another URL by now: the last one may have been signed for a while only."""
+        url = await self._hooks.renew()
+        if url is None or url == self._url:
+            return False
+        self._url, self._most = url, BESIDE
+        return True
 
     async def _bring_next(self) -> bool:
         """One request of the first stream, for what nobody else brings; whether nothing is missing after that."""

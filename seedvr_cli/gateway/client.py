@@ -26,6 +26,7 @@ from seedvr_cli.values.errors import (
     DeliveryError,
     GatewayError,
     KeyRefused,
+    MediaGone,
     NetworkError,
     NotSent,
     OutcomeUnknown,
@@ -191,7 +192,7 @@ class Gateway:
 
         To before the byte `end`, or to the file's end.
 
-        Raises NetworkError (try again), RangeRefused, or DeliveryError.
+        Raises NetworkError (try again), RangeRefused, MediaGone, or DeliveryError.
         """
         headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}
         if offset:
@@ -205,8 +206,7 @@ class Gateway:
                 if incoming.status in {408, 425, 429} or incoming.status >= 500:
                     raise NetworkError(f"the media server answered HTTP {incoming.status}")
                 if incoming.status in GONE:
-                    hint = "it is paid for; if the URL has expired, --new is the only way to another, and pays again"
-                    raise DeliveryError(f"the media server answered HTTP {incoming.status}", hint=hint)
+                    raise MediaGone(f"the media server answered HTTP {incoming.status}")
                 if incoming.status not in {200, 206}:
                     raise DeliveryError(f"the media server answered HTTP {incoming.status} for {_shown(url)}")
                 stream = read_stream(incoming, offset, end)

@@ -21,7 +21,7 @@ from seedvr_cli.run.names import ResultName
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
 from seedvr_cli.values.catalog import ENDPOINTS
-from seedvr_cli.values.errors import DeliveryError, StillRunning
+from seedvr_cli.values.errors import DeliveryError, SeedvrError, StillRunning
 from seedvr_cli.values.events import Changed, Notice, Received
 from seedvr_cli.values.items import Item
 from seedvr_cli.values.job import File, Job
@@ -94,7 +94,7 @@ class Courier(ABC):
     async def _bring(self, media: Media, deadline: float, *, is_new: bool) -> tuple[Job, File]:
         """Bring one file; the job, which may have gained its price. `is_new`: this run has submitted the job."""
 
-    def _hooks(self, job: Job, place: Callable[[str], Awaitable[Destination]], note: Note) -> Hooks:
+    def _hooks(self, media: Media, place: Callable[[str], Awaitable[Destination]], note: Note) -> Hooks:
         """What a download asks of us: a name, and that what happens is recorded and told."""
         run, clock = self._run, self._run.clock
         last = 0.0
@@ -105,9 +105,16 @@ class Courier(ABC):
                 last = clock.monotonic()
                 run.emit(Received(self._item, done, total))
 
+        async def renew() -> str | None:
+            assert media.job.request_id is not None  # or it would have no media
+            with suppress(SeedvrError):  # that the URL is gone says more
+                answer = await run.gateway.poll(media.job.request_id)
+                return answer.media_url[media.position] if media.position < len(answer.media_url) else None
+            return None
+
         return Hooks(
             place, note, progress, clock.sleep, clock.jitter, run.disk,
-            largest=run.policy.max_filesize, beside=run.beside, finish=self._finish(job),
+            largest=run.policy.max_filesize, beside=run.beside, renew=renew, finish=self._finish(media.job),
         )  # fmt: skip
 
     def _finish(self, job: Job) -> Callable[[str, str, Size | None], Awaitable[bool]] | None:
@@ -228,7 +235,7 @@ class FileCourier(Courier):
             if not self._is_stdout:
                 await self._deliveries.note(media.job, media.position, path, etag, pieces)
 
-        return self._hooks(media.job, place, note)
+        return self._hooks(media, place, note)
 
     async def _place(self, media: Media, base: str, recorded: list[Delivery]) -> str:
         place = await self._deliveries.place(

@@ -127,7 +127,7 @@ class ObjectCourier(Courier):
         async def note(_: str, __: str | None, ___: str | None = None) -> None:
             """A later run begins again."""
 
-        hooks = self._hooks(media.job, place, note)
+        hooks = self._hooks(media, place, note)
         copy = await asyncio.to_thread(whole_copy, recorded)
         try:
             file, _ = await fetch_file(copy or media.url, read_file if copy else run.gateway.fetch, hooks)

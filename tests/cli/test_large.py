@@ -8,7 +8,7 @@ import threading
 from random import Random
 
 import pytest
-from fakes.gateway import Reply
+from fakes.gateway import STATUS_PATH, Reply
 from helpers.command import CARRIERS
 from helpers.waiting import PATIENCE, wait_for
 
@@ -84,6 +84,29 @@ def test_only_what_is_missing_is_fetched_again(start, run, bench, work, gateway,
     assert len(fake.posts()) == 1
     assert not [asked for asked in site.spans for span in known if asked[0] < span[1] and span[0] < asked[1]]
     assert recorded(bench) is None
+
+
+@CARRIERS
+def test_a_url_that_expires_meanwhile_is_renewed(run, bench, work, gateway, film, carrier):
+    """Where the media URL is refused in the midst of it, the gateway is asked for another, and the rest comes."""
+    site = Site(film)
+    site.going.set()
+
+    def script(heard):
+        is_expired = len(site.spans) > BESIDE
+        if heard.path.startswith("/media/") and is_expired and "signed=2" not in heard.path:
+            return Reply(403)
+        if heard.path.startswith(STATUS_PATH):
+            url = f"{fake.url}/media/film.mp4?signed={1 + is_expired}"
+            return fake.view(heard, output={"media_url": [url], "media_type": "video/mp4"})
+        return site(heard)
+
+    fake = gateway(script)
+    done = run("video", "https://example.com/film.mov", "-o", "film.mp4", "--yes", to=fake, inject=carrier)
+    assert (done.rc, done.stdout) == (0, "film.mp4\n"), done.stderr
+    assert (work / "film.mp4").read_bytes() == film
+    assert {one.path.rpartition("=")[2] for one in fake.downloads()} == {"1", "2"}
+    assert (site.spans.count((0, BYTES)), len(fake.posts()), bench.files()) == (1, 1, ["film.mp4"])
 
 
 def test_a_large_result_goes_to_standard_output(run, bench, gateway, film):

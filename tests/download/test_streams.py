@@ -7,13 +7,13 @@ from random import Random
 
 import pytest
 from fakes.depot import Depot, Killed, Machine
-from fakes.media import files, picture
+from fakes.media import URL, files, picture
 from helpers.machine import descriptors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedvr_cli.download import partial, pieces, streams
-from seedvr_cli.values.errors import DeliveryError, NoPlace
+from seedvr_cli.values.errors import DeliveryError, MediaGone, NoPlace
 
 FILM, OTHER = picture(1, (60, 50)), picture(2, (60, 50))
 ODDITIES = ["200", "403", "416", "503", "another etag", "another length", "no etag", "cut", "short", "long"]
@@ -157,6 +157,55 @@ def test_a_file_that_changes_is_never_mixed(at, machine, folder):
     content = (folder / "out.png").read_bytes()
     assert content in {FILM, OTHER}
     assert is_film(file, folder, content)
+
+
+def expiring(at):
+    """A depot whose first URL expires after so many bytes."""
+    depot = Depot(FILM, chunk=20)
+    depot.expired = set() if at else {URL}
+
+    def how(*_):
+        if depot.fetched >= at:
+            depot.expired.add(URL)
+
+    depot.how = how
+    return depot
+
+
+@pytest.mark.parametrize("at", [500, 2000, 5000])
+def test_a_url_that_expires_meanwhile_is_renewed(at, machine, folder):
+    """Where a URL was good and is no more, its owner is asked for another, and nothing is fetched twice."""
+    depot = expiring(at)
+    machine.urls = [f"{URL}?signed=again"]
+    assert is_film(machine.deliver(depot), folder)
+    assert depot.urls[-1] == f"{URL}?signed=again"
+    assert machine.urls == []
+    assert depot.fetched <= len(FILM) + depot.chunk * len(depot.asked)
+
+
+@pytest.mark.parametrize("urls", [[], [URL]], ids=["none", "the same"])
+def test_a_url_without_another_is_gone(urls, machine, folder):
+    """Where there is no other URL the delivery fails, and what came is kept."""
+    machine.urls = urls
+    assert type(machine.deliver(expiring(2000))) is MediaGone
+    assert files(folder) == ["out.png.part"]
+    assert is_film(machine.deliver(Depot(FILM)), folder)
+
+
+def test_urls_that_are_never_good_end(machine, folder):
+    """An owner that has ever other URLs, and none that is good, is asked no more often than breaks are endured."""
+    depot = expiring(2000)
+    machine.urls = [f"{URL}?{number}" for number in range(100)]
+    depot.expired.update(machine.urls)
+    assert isinstance(machine.deliver(depot), DeliveryError)
+    assert len(machine.urls) >= 100 - streams.FRUITLESS_BREAKS
+
+
+def test_a_url_that_was_never_good_is_not_renewed(machine, folder):
+    """A URL that is refused before a byte came is told as it is."""
+    machine.urls = [f"{URL}?signed=again"]
+    assert type(machine.deliver(expiring(0))) is MediaGone
+    assert len(machine.urls) == 1
 
 
 def test_a_full_disk_under_any_stream_ends_the_delivery(machine, folder, monkeypatch):

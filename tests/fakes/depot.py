@@ -9,11 +9,11 @@ from seedvr_cli.download.destination import Destination
 from seedvr_cli.download.disk import Disk
 from seedvr_cli.download.download import fetch_file
 from seedvr_cli.values.answer import Stream
-from seedvr_cli.values.errors import DeliveryError, NetworkError, RangeRefused
+from seedvr_cli.values.errors import DeliveryError, MediaGone, NetworkError, RangeRefused
 
 REFUSALS = {
     "503": NetworkError("the media server answered HTTP 503"),
-    "403": DeliveryError("the media server answered HTTP 403"),
+    "403": MediaGone("the media server answered HTTP 403"),
     "416": RangeRefused("416"),
 }
 
@@ -36,6 +36,8 @@ class Depot:
         self.limit = limit
         self.chunk = chunk
         self.asked = []
+        self.urls = []
+        self.expired = set()
         self.fetched = self.at_once = self._open = 0
 
     def change(self, content):
@@ -43,9 +45,12 @@ class Depot:
         self.content, self.etag = content, '"b"'
 
     @asynccontextmanager
-    async def fetch(self, _url, offset=0, etag=None, end=None):
+    async def fetch(self, url, offset=0, etag=None, end=None):
         number = len(self.asked)
         self.asked.append((offset, end))
+        self.urls.append(url)
+        if url in self.expired:
+            raise MediaGone("the media server answered HTTP 403")
         await asyncio.sleep(0)
         how = self.how(number, offset, end)
         if how in REFUSALS and (offset or how != "416"):

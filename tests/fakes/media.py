@@ -50,11 +50,14 @@ class Owner:
         self.progress = []
         self.pauses = []
         self.noted = None, None
+        self.urls = []
 
     @property
     def hooks(self):
         beside = asyncio.Semaphore(6)
-        return Hooks(self.place, self.note, self.note_progress, self.pause, lambda: 1.0, Disk(), self.largest, beside)
+        return Hooks(
+            self.place, self.note, self.note_progress, self.pause, lambda: 1.0, Disk(), self.largest, beside, self.renew
+        )  # fmt: skip
 
     async def place(self, media_type):
         number = 1
@@ -71,6 +74,9 @@ class Owner:
         if pieces is None:
             self.etags.append((os.path.basename(path), etag))
         self.noted = etag, pieces
+
+    async def renew(self):
+        return self.urls.pop(0) if self.urls else None
 
     def note_progress(self, done, total):
         self.progress.append((done, total))

@@ -14,6 +14,7 @@ from seedvr_cli.gateway.encoding import PIECE, unpacked
 from seedvr_cli.values.errors import (
     DeliveryError,
     GatewayError,
+    MediaGone,
     NetworkError,
     OutcomeUnknown,
     RangeRefused,
@@ -343,7 +344,7 @@ def test_an_error_of_the_reader_stays_his_own(error, wire):
 
 @pytest.mark.parametrize(("status", "kind"), [(416, RangeRefused), (408, NetworkError), (425, NetworkError),
                                               (429, NetworkError), (500, NetworkError), (503, NetworkError),
-                                              (403, DeliveryError), (404, DeliveryError), (410, DeliveryError),
+                                              (403, MediaGone), (404, MediaGone), (410, MediaGone),
                                               (204, DeliveryError), (304, DeliveryError)])  # fmt: skip
 def test_what_a_media_servers_answer_means(status, kind):
     """A busy media server is asked again, one that has not got the file is not."""
