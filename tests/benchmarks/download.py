@@ -19,6 +19,8 @@ LEAST = 0.95
 # The times of curl's throughput where each of our four streams has as much as its one: four, but for the start and the
 # last pieces.
 LEAST_LIMITED = 3.0
+# The time with streams side by side that bring nothing, as one has all of the line, against that of the one alone.
+MOST_BESIDE = 1.1
 # Bytes resident.
 MOST_MEMORY = 80_000_000
 
@@ -43,6 +45,8 @@ def figures(bench: Bench) -> Iterator[Figure]:
                 "seedvr": (bench.seedvr, "download", server, "--base-url", url, "-q", "-o", result),
                 "curl and sync": ("/bin/sh", "-c", '"$@" && exec "$0" "$4"', sync, *by_curl),
             }
+            if server == "ranges":
+                commands["one stream"] = (bench.seedvr, "download", "whole", *commands["seedvr"][3:])
             spent: dict[str, list[Spent]] = {name: [] for name in commands}
             warm_up = server == "whole"  # the first of each writes bytecode, and reads the film into memory
             for number in range(rounds + warm_up):
@@ -55,6 +59,10 @@ def figures(bench: Bench) -> Iterator[Figure]:
                     if number or not warm_up:
                         spent[name].append(took)
             yield from compared(told, spent, least)
+            if "one stream" in spent:
+                ratio = middle(spent["seedvr"]) / middle(spent["one stream"])
+                text = f"{told}: {ratio:.2f}x the time of one stream, where that has all of the line"
+                yield Figure(text, f"at most {MOST_BESIDE}x", ratio <= MOST_BESIDE)
 
 
 def compared(told: str, spent: Mapping[str, Sequence[Spent]], least: float) -> Iterator[Figure]:

@@ -145,5 +145,6 @@ class _Disk(Disk):
 
     async def flush(self, descriptor):
         kept = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-        os.fsync(descriptor)  # at once, so that what is recorded does not depend on how fast a thread is
+        os.fsync(descriptor)  # not in a thread, so that what is recorded does not depend on how fast that is
+        await asyncio.sleep(0)
         self._machine.kept = kept
