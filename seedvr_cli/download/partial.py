@@ -2,81 +2,58 @@
 
 import asyncio
 import functools
-import hashlib
 import os
-import stat
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
 
-from seedvr_cli.download.disk import Disk
+from seedvr_cli.download.destination import Destination
+from seedvr_cli.download.digest import Digest
+from seedvr_cli.download.hooks import Hooks
+from seedvr_cli.download.pieces import Pieces
 from seedvr_cli.values.errors import DeliveryError
 from seedvr_cli.values.job import File
 from seedvr_cli.values.media import EXTENSIONS, HEAD_BYTES, measure, sniff
 from seedvr_cli.values.size import show_size
 from seedvr_cli.values.structure import Size, is_whole
 
-# Bytes as they are, and never through a link that somebody has put there.
-_PLAIN_FILE = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 # Bytes: a body up to this length is written at its end, in one go.
 SHORT_BODY = 1 << 18
 # Bytes that come in before a thread digests them: less would cost more in switching than it saves.
 DIGEST_STEP = 32 << 20
-_BLOCK = 2 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where a delivery goes. `overwrite` lets the rename replace what is in the way."""
-
-    path: str
-    overwrite: bool = False
-
-    @property
-    def part(self) -> str:
-        """The name while it is not whole."""
-        return f"{self.path}.part"
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """What a delivery asks of its owner.
-
-    `place(media_type)` chooses the destination and records it before the `.part` is made; `note_etag` records what a
-    later run needs to resume; `progress(done, total)` in bytes; `pause(seconds)` waits; `jitter()` gives 0-1;
-    `disk` flushes; `largest` is how many bytes a file may have. `finish(part, media_type, size)` may change the whole
-    file before it has its name, and says whether it did.
-    """
-
-    place: Callable[[str], Awaitable[Destination]]
-    note_etag: Callable[[str, str | None], Awaitable[None]]
-    progress: Callable[[int, int | None], None]
-    pause: Callable[[float], Awaitable[None]]
-    jitter: Callable[[], float]
-    disk: Disk
-    largest: int
-    finish: Callable[[str, str, Size | None], Awaitable[bool]] | None = None
+# Bytes in pieces that come in before they are flushed and recorded: what a kill, or a power cut, can cost.
+RECORD_STEP = 16 << 20
 
 
 class Partial:
-    """A file under way: its `.part`, the bytes so far and their digest. A short body is kept until its end."""
+    """A file under way: its `.part`, which pieces of it are there, their digest. A short body is kept until its end.
 
-    def __init__(self, destination: Destination | None, etag: str | None) -> None:
+    One stream fills it from its begin on, and what stands in it tells how far that got. From `record` on it has
+    pieces, and what is there is what was recorded.
+    """
+
+    def __init__(self, destination: Destination | None, etag: str | None, pieces: str | None = None) -> None:
         self.destination = destination
         self.etag = etag
         self.media_type = ""
+        self.pieces = Pieces()
+        self.is_in_pieces = False
+        self._left = pieces
         self._noted = etag
         self._kept = bytearray()
-        self._written = 0
-        self._digest = _Digest()
+        self._digest = Digest()
         self._digesting: asyncio.Future[None] | None = None
+        self._recorded = 0
+        self._recording: asyncio.Task[None] | None = None
         self._file: int | None = None
         self._is_published = False
 
     @property
     def done(self) -> int:
         """Bytes that have come."""
-        return self._written + len(self._kept)
+        return self.pieces.done
+
+    @property
+    def is_written(self) -> bool:
+        """Whether there is a `.part` with bytes in it."""
+        return self.done > len(self._kept)
 
     def reopen(self) -> None:
         """Take up the `.part` of an earlier run, if there is one and it can be resumed safely."""
@@ -85,46 +62,73 @@ class Partial:
             return
         if self.etag is None:
             return
-        self._file = os.open(self.destination.part, os.O_RDWR | _PLAIN_FILE)
+        self._file = self.destination.reopen()
         self.media_type = sniff(os.read(self._file, HEAD_BYTES)) or ""
-        self._written = os.lseek(self._file, 0, os.SEEK_END) if self.media_type else 0
+        size = os.fstat(self._file).st_size
+        try:
+            self.pieces = Pieces.read(self._left) if self._left else Pieces([(0, size)])
+        except ValueError:
+            self.media_type = ""
+        if not HEAD_BYTES <= self.pieces.prefix <= self.pieces.end <= size:
+            self.media_type = ""
+        self.is_in_pieces = self._left is not None
+        self._recorded = self.pieces.done
 
-    def restart(self) -> None:
+    async def restart(self, hooks: Hooks) -> None:
         """Begin from the first byte."""
-        self._kept, self._written, self.media_type, self._digest = bytearray(), 0, "", _Digest()
+        await self._settle()
+        if self.is_in_pieces and self.destination is not None:
+            await hooks.note(self.destination.path, self._noted)
+        self.is_in_pieces = False
+        self._kept, self.pieces, self.media_type = bytearray(), Pieces(), ""
+        self._digest, self._digesting = Digest(), None
         if self._file is not None:
             os.ftruncate(self._file, 0)
-            os.lseek(self._file, 0, os.SEEK_SET)
 
-    def check(self, size: int, hooks: Hooks) -> None:
+    async def check(self, size: int, hooks: Hooks) -> None:
         """DeliveryError where a file of that many bytes is not wanted; what has come of it is given up."""
         if size > hooks.largest:
-            self.restart()
+            await self.restart(hooks)
             raise DeliveryError(
                 f"the result has more than {show_size(hooks.largest)}", hint="--max-filesize SIZE allows more"
             )
 
-    async def take(self, chunk: bytes, hooks: Hooks) -> None:
-        """Add bytes. The first ones decide what the file is, and with that its name."""
-        self.check(self.done + len(chunk), hooks)
-        if self._written == 0:
+    async def take(self, at: int, chunk: bytes, hooks: Hooks) -> None:
+        """Add bytes, which begin `at` this one. The first ones decide what the file is, and with that its name."""
+        await self.check(self.done + len(chunk), hooks)
+        if not self.is_written:
             self._kept += chunk
+            self.pieces.add(at, at + len(chunk))
             if not self.media_type and len(self._kept) >= HEAD_BYTES:
                 await self._begin(hooks)
             if self.media_type and len(self._kept) > SHORT_BODY:
                 self._write_kept()
             return
-        self._write(chunk)
-        if self._written - self._digest.done >= DIGEST_STEP and (self._digesting is None or self._digesting.done()):
+        self._write(at, chunk)
+        self.pieces.add(at, at + len(chunk))
+        prefix = self.pieces.prefix
+        if prefix - self._digest.done >= DIGEST_STEP and (self._digesting is None or self._digesting.done()):
             assert self.destination is not None
-            step = functools.partial(self._digest.follow, self.destination.part, self._written)
+            step = functools.partial(self._digest.follow, self.destination.part, prefix)
             self._digesting = asyncio.get_running_loop().run_in_executor(None, step)
+            # Of a delivery that failed nobody asks how it went.
+            self._digesting.add_done_callback(lambda digesting: digesting.cancelled() or digesting.exception())
+        if self.is_in_pieces and self.pieces.done - self._recorded >= RECORD_STEP:
+            self._record_beside(hooks)
 
     async def note(self, etag: str | None, hooks: Hooks) -> None:
         """Have the ETag recorded with which a later run can go on, once bytes stand in the `.part`."""
-        if etag and etag != self._noted and self._written and self.destination is not None:
+        if etag and etag != self._noted and self.is_written and self.destination is not None:
             self._noted = etag
-            await hooks.note_etag(self.destination.path, etag)
+            await hooks.note(self.destination.path, etag)
+
+    async def record(self, hooks: Hooks) -> None:
+        """Have it recorded what is there. It has pieces from now on."""
+        await self._settle()
+        if self.destination is None or self._file is None or self.etag is None:
+            return
+        self.is_in_pieces = True
+        await self._record(self.destination.path, self.etag, hooks)
 
     async def end(self, hooks: Hooks) -> None:
         """The body has ended; of a very short one it is not yet known what it is."""
@@ -145,12 +149,12 @@ class Partial:
             await hooks.disk.flush(self._descriptor())
             size = self._measure()
         else:
-            size = await asyncio.to_thread(self._flush_and_measure)
+            size = await self._flush(hooks)
         await self._finish(size, hooks)
         mtime_ns = os.fstat(self._descriptor()).st_mtime_ns
         while True:
             try:
-                _rename(self.destination.part, self.destination.path, overwrite=self.destination.overwrite)
+                self.destination.publish()
                 break
             except FileExistsError:  # something got in the way meanwhile
                 self._move_to(await hooks.place(self.media_type))
@@ -165,17 +169,17 @@ class Partial:
         if hooks.finish is None or self.destination is None:
             return
         if self._noted is not None:
-            await hooks.note_etag(self.destination.path, None)
+            await hooks.note(self.destination.path, None)
         self.etag = self._noted = None
         if await hooks.finish(self.destination.part, self.media_type, size):
-            self._written, self._digest = 0, _Digest()
+            self._digest = Digest()
             await asyncio.to_thread(self._take_anew)
 
     def _take_anew(self) -> None:
         assert self.destination is not None
         os.fsync(self._descriptor())
-        self._written = os.fstat(self._descriptor()).st_size
-        self._digest.follow(self.destination.part, self._written)
+        self.pieces = Pieces([(0, os.fstat(self._descriptor()).st_size)])
+        self._digest.follow(self.destination.part, self.done)
 
     def close(self) -> None:
         """Let go of the `.part`; its bytes stay where a later run could go on with them."""
@@ -203,22 +207,51 @@ class Partial:
 
     def _remove(self) -> None:
         if self.destination is not None:
-            with suppress(FileNotFoundError):
-                os.unlink(self.destination.part)
+            self.destination.remove()
 
     def _write_kept(self) -> None:
         assert self.destination is not None
         if self._file is None:
-            self._file = _create(self.destination.part)
+            self._file = self.destination.create()
         kept, self._kept = self._kept, bytearray()
-        self._write(kept)
+        self._write(0, kept)
 
-    def _write(self, chunk: bytes | bytearray) -> None:
+    def _write(self, at: int, chunk: bytes | bytearray) -> None:
+        """Before and behind them there may be holes."""
         view = memoryview(chunk)
         while view:
-            written = os.write(self._descriptor(), view)
-            self._written += written
-            view = view[written:]
+            written = os.pwrite(self._descriptor(), view, at)
+            at, view = at + written, view[written:]
+
+    def _record_beside(self, hooks: Hooks) -> None:
+        """Record while more comes in: one after the other, however slow the disk is."""
+        if self._recording is not None:
+            if not self._recording.done():
+                return
+            self._recording.result()
+        assert self.destination is not None and self.etag is not None  # noqa: PT018 - pieces have both
+        self._recording = asyncio.create_task(self._record(self.destination.path, self.etag, hooks))
+
+    async def _record(self, path: str, etag: str, hooks: Hooks) -> None:
+        """On disk first: what is recorded outlives a power cut."""
+        pieces, self._recorded, self._noted = str(self.pieces), self.pieces.done, etag
+        await hooks.disk.flush(self._descriptor())
+        await hooks.note(path, etag, pieces)
+
+    async def _settle(self) -> None:
+        """Nothing is being recorded any more."""
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            await recording
+
+    async def _flush(self, hooks: Hooks) -> Size | None:
+        try:
+            return await asyncio.to_thread(self._flush_and_measure)
+        except DeliveryError:
+            if self.is_in_pieces and self.destination is not None:  # or a later run would find nothing missing
+                await hooks.note(self.destination.path, None)
+                self.etag = None
+            raise
 
     def _flush_and_measure(self) -> Size | None:
         assert self.destination is not None
@@ -242,68 +275,6 @@ class Partial:
     def _descriptor(self) -> int:
         assert self._file is not None
         return self._file
-
-
-class _Digest:
-    """SHA-256 of a growing file, in another thread than the one that writes it."""
-
-    def __init__(self) -> None:
-        self.done = 0
-        self._sha256 = hashlib.sha256()
-
-    def update(self, content: bytearray) -> None:
-        """Digest what is in memory still."""
-        self._sha256.update(content)
-        self.done += len(content)
-
-    def follow(self, path: str, upto: int) -> None:
-        """Digest what is new, up to that many bytes of the file."""
-        with open(path, "rb", buffering=0) as file:
-            file.seek(self.done)
-            while self.done < upto and (block := file.read(min(_BLOCK, upto - self.done))):
-                self._sha256.update(block)
-                self.done += len(block)
-            if hasattr(os, "posix_fadvise"):  # begins to write it back now, so that the flush at the end is short
-                os.posix_fadvise(file.fileno(), 0, upto, os.POSIX_FADV_DONTNEED)
-
-    def hexdigest(self) -> str:
-        """Of all that was followed."""
-        return self._sha256.hexdigest()
-
-
-def _create(part: str) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | _PLAIN_FILE
-    try:
-        return os.open(part, flags, 0o666)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(part), exist_ok=True)
-        return os.open(part, flags, 0o666)
-
-
-def _rename(part: str, path: str, *, overwrite: bool) -> None:
-    """Atomic, and without `overwrite` it fails rather than replace anything."""
-    if overwrite and is_replaceable(path):
-        os.replace(part, path)
-        return
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if os.path.lexists(path):
-            raise FileExistsError(path) from None
-        os.rename(part, path)
-        return
-    with suppress(FileNotFoundError):
-        os.unlink(part)
-
-
-def is_replaceable(path: str) -> bool:
-    """Whether nothing is there, or a regular file: a link, a folder or a device is not for us to replace."""
-    try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    except OSError:
-        return True
 
 
 def _show(head: bytes) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import os
 from contextlib import suppress
 
-from seedvr_cli.download.partial import Destination
+from seedvr_cli.download.destination import Destination
 from seedvr_cli.values.job import File
 from seedvr_cli.values.media import HEAD_BYTES, measure, sniff
 

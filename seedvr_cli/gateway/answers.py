@@ -121,23 +121,31 @@ def _without_media(output: Any) -> Any:
     return output
 
 
-def read_stream(incoming: Incoming, offset: int) -> Stream:
-    """A body that was asked for from `offset` on, and where it really begins."""
+def read_stream(incoming: Incoming, offset: int, end: int | None = None) -> Stream:
+    """A body that was asked for from `offset` on (to before `end`), and where it really begins.
+
+    Raises RangeRefused for another part than that. One with an `end` has to say so, and its length.
+    """
     headers = incoming.headers
     encoded = _is_encoded(headers)
-    length = read_number(headers.get("content-length", ""))
-    total = None if encoded else length
-    begin = 0
+    length = None if encoded else read_number(headers.get("content-length", ""))
+    begin, total = 0, length
     if incoming.status == 206:
         unit, _, rest = headers.get("content-range", "").partition(" ")
         span, _, size = rest.partition("/")
-        if unit.lower() != "bytes" or read_number(span.partition("-")[0]) != offset:
+        first, _, last = span.partition("-")
+        is_asked = unit.lower() == "bytes" and read_number(first) == offset
+        if end is not None:
+            is_asked = is_asked and read_number(last) == end - 1 and length == end - offset
+        if not is_asked:
             raise RangeRefused(f"the media server answered another range than the one from byte {offset}")
-        begin = offset
-        total = read_number(size) if read_number(size) is not None else None if total is None else total + offset
+        begin, total = offset, read_number(size)
+        if total is None and length is not None and end is None:
+            total = offset + length
     etag = headers.get("etag")
     strong = etag if etag and not etag.startswith("W/") and not encoded else None
-    return Stream(begin, total, strong, incoming.chunks)
+    has_ranges = not encoded and (incoming.status == 206 or headers.get("accept-ranges", "").strip().lower() == "bytes")
+    return Stream(begin, total, strong, incoming.chunks, has_ranges)
 
 
 def read_version(incoming: Incoming) -> Version:

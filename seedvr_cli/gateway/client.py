@@ -26,6 +26,7 @@ from seedvr_cli.values.errors import (
     DeliveryError,
     GatewayError,
     KeyRefused,
+    MediaGone,
     NetworkError,
     NotSent,
     OutcomeUnknown,
@@ -184,14 +185,18 @@ class Gateway:
         raise GatewayError(self._describe(reply))
 
     @asynccontextmanager
-    async def fetch(self, url: str, offset: int = 0, etag: str | None = None) -> AsyncIterator[Stream]:
+    async def fetch(
+        self, url: str, offset: int = 0, etag: str | None = None, end: int | None = None
+    ) -> AsyncIterator[Stream]:
         """A media URL's body from `offset` bytes on (if the server can, and `etag` still holds), without the key.
 
-        Raises NetworkError (try again), RangeRefused, or DeliveryError.
+        To before the byte `end`, or to the file's end.
+
+        Raises NetworkError (try again), RangeRefused, MediaGone, or DeliveryError.
         """
         headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}
         if offset:
-            headers["Range"] = f"bytes={offset}-"
+            headers["Range"] = f"bytes={offset}-" if end is None else f"bytes={offset}-{end - 1}"
             if etag:
                 headers["If-Range"] = etag
         try:
@@ -201,11 +206,10 @@ class Gateway:
                 if incoming.status in {408, 425, 429} or incoming.status >= 500:
                     raise NetworkError(f"the media server answered HTTP {incoming.status}")
                 if incoming.status in GONE:
-                    hint = "it is paid for; if the URL has expired, --new is the only way to another, and pays again"
-                    raise DeliveryError(f"the media server answered HTTP {incoming.status}", hint=hint)
+                    raise MediaGone(f"the media server answered HTTP {incoming.status}")
                 if incoming.status not in {200, 206}:
                     raise DeliveryError(f"the media server answered HTTP {incoming.status} for {_shown(url)}")
-                stream = read_stream(incoming, offset)
+                stream = read_stream(incoming, offset, end)
                 yield replace(stream, etag=stream.etag and self._hide(stream.etag))
         except (Unreachable, Lost) as error:
             raise NetworkError(f"the download broke: {self._hide(str(error))}") from error

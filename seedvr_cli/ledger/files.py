@@ -132,12 +132,15 @@ class Deliveries:
 
         return await self._database.write(operation)
 
-    async def note_etag(self, job: Job, position: int, path: str, etag: str | None) -> None:
-        """Record what `If-Range` needs to resume this `.part` in a later run; None where nobody can."""
+    async def note(self, job: Job, position: int, path: str, etag: str | None, pieces: str | None = None) -> None:
+        """Record what `If-Range` needs to resume this `.part` in a later run; None where nobody can.
+
+        And which pieces of it are there; None where it has none, and all that stands in it is.
+        """
         await self._database.write(
             lambda connection: connection.execute(
-                "UPDATE deliveries SET etag = ? WHERE job = ? AND position = ? AND path = ?",
-                (etag, job.id, position, path),
+                "UPDATE deliveries SET etag = ?, pieces = ? WHERE job = ? AND position = ? AND path = ?",
+                (etag, pieces, job.id, position, path),
             )
         )
 
@@ -151,7 +154,7 @@ class Deliveries:
         def operation(connection: sqlite3.Connection) -> Job:
             self._clear_away(connection, job, position, file.path)
             connection.execute(
-                "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, 0, NULL, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, 0, NULL, ?, ?, ?, ?, ?, ?, ?, NULL)",
                 (job.id, position, file.path, run, file.bytes, file.sha256, mtime_ns, file.media_type,
                  file.width, file.height, now()),
             )  # fmt: skip

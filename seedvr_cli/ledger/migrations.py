@@ -134,6 +134,11 @@ def _add_tags(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _add_pieces(connection: sqlite3.Connection) -> None:
+    """Which bytes of a `.part` are there, where they did not come one after the other."""
+    connection.execute("ALTER TABLE deliveries ADD COLUMN pieces TEXT")
+
+
 def _new_key(row: sqlite3.Row) -> str | None:
     """None where it cannot be told: the job of another machine, an endpoint or a file that is no more."""
     endpoint = ENDPOINTS.get(row["endpoint"] or "")
@@ -239,4 +244,5 @@ MIGRATIONS = (
     Migration("callbacks: claims, what was told, and what was passed on", _add_calls),
     Migration("the version of a source that was paid for", _add_seen),
     Migration("tags, what is spent under each, and when the gateway was last asked", _add_tags),
+    Migration("the pieces of large results", _add_pieces),
 )

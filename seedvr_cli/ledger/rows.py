@@ -26,6 +26,7 @@ class Delivery:
     done: bool
     replaces: bool
     etag: str | None
+    pieces: str | None
     file: File | None
     mtime_ns: int | None
 
@@ -153,6 +154,7 @@ def delivery_of(row: Mapping[str, Any]) -> Delivery:
         done=done,
         replaces=bool(row["replaces"]),
         etag=row["etag"],
+        pieces=row["pieces"],
         file=file if done else None,
         mtime_ns=row["mtime_ns"],
     )

@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from seedvr_cli.download.destination import Destination
 from seedvr_cli.download.download import fetch_file, read_file
-from seedvr_cli.download.partial import Destination, Hooks
+from seedvr_cli.download.hooks import Hooks, Note
 from seedvr_cli.download.recover import recover
 from seedvr_cli.ledger.files import Elsewhere, Placed, Taken
 from seedvr_cli.ledger.rows import Delivery
@@ -20,7 +21,7 @@ from seedvr_cli.run.names import ResultName
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
 from seedvr_cli.values.catalog import ENDPOINTS
-from seedvr_cli.values.errors import DeliveryError, StillRunning
+from seedvr_cli.values.errors import DeliveryError, SeedvrError, StillRunning
 from seedvr_cli.values.events import Changed, Received
 from seedvr_cli.values.items import Item
 from seedvr_cli.values.job import File, Job
@@ -93,10 +94,7 @@ class Courier(ABC):
     async def _bring(self, media: Media, deadline: float, *, is_new: bool) -> tuple[Job, File]:
         """Bring one file; the job, which may have gained its price. `is_new`: this run has submitted the job."""
 
-    def _hooks(
-        self, job: Job, place: Callable[[str], Awaitable[Destination]],
-        note_etag: Callable[[str, str | None], Awaitable[None]],
-    ) -> Hooks:  # fmt: skip
+    def _hooks(self, media: Media, place: Callable[[str], Awaitable[Destination]], note: Note) -> Hooks:
         """What a download asks of us: a name, and that what happens is recorded and told."""
         run, clock = self._run, self._run.clock
         last = 0.0
@@ -107,8 +105,17 @@ class Courier(ABC):
                 last = clock.monotonic()
                 run.emit(Received(self._item, done, total))
 
-        largest = run.policy.max_filesize
-        return Hooks(place, note_etag, progress, clock.sleep, clock.jitter, run.disk, largest, self._finish(job))
+        async def renew() -> str | None:
+            assert media.job.request_id is not None  # or it would have no media
+            with suppress(SeedvrError):  # that the URL is gone says more
+                answer = await run.gateway.poll(media.job.request_id)
+                return answer.media_url[media.position] if media.position < len(answer.media_url) else None
+            return None
+
+        return Hooks(
+            place, note, progress, clock.sleep, clock.jitter, run.disk,
+            largest=run.policy.max_filesize, beside=run.beside, renew=renew, finish=self._finish(media.job),
+        )  # fmt: skip
 
     def _finish(self, job: Job) -> Callable[[str, str, Size | None], Awaitable[bool]] | None:
         """What is made of the whole file; most results stay as they came, and need not load what changes them."""
@@ -205,8 +212,9 @@ class FileCourier(Courier):
             if begun and not await self._deliveries.take_over(media.job, media.position, begun.mark):
                 raise _DeliveredElsewhere
             resume = Destination(begun.path, self._run.policy.overwrite) if begun else None
-            etag = begun.etag if begun else None
-            file, mtime_ns = await fetch_file(media.url, self._run.gateway.fetch, hooks, resume=resume, etag=etag)
+            etag, pieces = (begun.etag, begun.pieces) if begun else (None, None)
+            fetch = self._run.gateway.fetch
+            file, mtime_ns = await fetch_file(media.url, fetch, hooks, resume=resume, etag=etag, pieces=pieces)
         job = await self._record(media, file, mtime_ns)
         if self._is_stdout:
             return job, file
@@ -221,11 +229,11 @@ class FileCourier(Courier):
             base = os.path.abspath(self._name.shown(media.job, media_type, media.position))
             return Destination(await self._place(media, base, recorded), run.policy.overwrite)
 
-        async def note_etag(path: str, etag: str | None) -> None:
+        async def note(path: str, etag: str | None, pieces: str | None = None) -> None:
             if not self._is_stdout:
-                await self._deliveries.note_etag(media.job, media.position, path, etag)
+                await self._deliveries.note(media.job, media.position, path, etag, pieces)
 
-        return self._hooks(media.job, place, note_etag)
+        return self._hooks(media, place, note)
 
     async def _place(self, media: Media, base: str, recorded: list[Delivery]) -> str:
         place = await self._deliveries.place(

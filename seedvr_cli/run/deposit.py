@@ -11,8 +11,8 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from seedvr_cli.download.destination import Destination
 from seedvr_cli.download.download import fetch_file, read_file
-from seedvr_cli.download.partial import Destination
 from seedvr_cli.ledger.rows import Delivery
 from seedvr_cli.objects.store import ObjectFacts
 from seedvr_cli.run.deliver import Courier, Media, whole_copy
@@ -124,10 +124,10 @@ class ObjectCourier(Courier):
         async def place(_: str) -> Destination:
             return Destination(passing)
 
-        async def note_etag(_: str, __: str | None) -> None:
+        async def note(_: str, __: str | None, ___: str | None = None) -> None:
             """A later run begins again."""
 
-        hooks = self._hooks(media.job, place, note_etag)
+        hooks = self._hooks(media, place, note)
         copy = await asyncio.to_thread(whole_copy, recorded)
         try:
             file, _ = await fetch_file(copy or media.url, read_file if copy else run.gateway.fetch, hooks)

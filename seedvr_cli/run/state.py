@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 TELLING_MISSES = 2
 # Results that are fetched at the same time, at the least; more where many jobs are in flight.
 DOWNLOADS = 8
+# Streams beside the first ones, of all large results together: many results at once fill the line by themselves.
+STREAMS_BESIDE = 6
 # All polls share one rate: at the most this many a job in each interval, so that they do not come in waves.
 POLLS_PER_INTERVAL = 4
 
@@ -54,6 +56,7 @@ class RunState:
         self.emit = emit
         self.in_flight = asyncio.Semaphore(policy.jobs)
         self.downloads = asyncio.Semaphore(max(DOWNLOADS, policy.jobs // 8))
+        self.beside = asyncio.Semaphore(STREAMS_BESIDE)
         self.disk = Disk()
         self.names = Names()
         self._stores: Stores | None = None

@@ -40,9 +40,13 @@ class Peek:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A body that comes in. `offset`: where it begins in the file; `total` bytes of the file, if the server tells."""
+    """A body that comes in. `offset`: where it begins in the file; `total` bytes of the file, if the server tells.
+
+    `has_ranges`: the server says that it can send any part of it.
+    """
 
     offset: int
     total: int | None
     etag: str | None
     chunks: AsyncIterator[bytes]
+    has_ranges: bool = False

@@ -20,6 +20,7 @@
     ├── UploadError          1   a file of this machine cannot be brought where the gateway reads it
     ├── DeliveryError        1   the result could not be fetched, checked or written
     │   ├── RangeRefused     1   416, or another range than was asked for
+    │   ├── MediaGone        1   403, 404 or 410: its URL may have expired
     │   └── NoPlace          1   the disk is full, or the folder cannot be written to
     ├── LedgerError          1   the ledger cannot be read or written
     ├── OutputLost           1   standard output cannot be written to
@@ -204,6 +205,12 @@ class DeliveryError(SeedvrError):
 
 class RangeRefused(DeliveryError):
     """416, or another range than was asked for: to be asked for anew, from the first byte."""
+
+
+class MediaGone(DeliveryError):
+    """403, 404 or 410 from a media server: the file is gone, or the URL has expired."""
+
+    hint = "it is paid for; if the URL has expired, --new is the only way to another, and pays again"
 
 
 class NoPlace(DeliveryError):

@@ -36,7 +36,8 @@ def before(owner, name):
 
 point = os.environ.get("KILL_AT")
 if point:
-    from seedvr_cli.download import partial as delivery
+    from seedvr_cli.download.destination import Destination
+    from seedvr_cli.download.partial import Partial
     from seedvr_cli.gateway.client import Gateway
     from seedvr_cli.ledger.files import Deliveries
     from seedvr_cli.ledger.jobs import Ledger
@@ -59,23 +60,23 @@ if point:
         Ledger.record = record
     if point == "after the name is chosen": after(Deliveries, "place")
     if point == "while bytes come in":
-        real = delivery.Partial._write
-        def write(self, chunk):
-            real(self, chunk[: len(chunk) // 2])
+        real = Partial._write
+        def write(self, at, chunk):
+            real(self, at, chunk[: len(chunk) // 2])
             die()
-        delivery.Partial._write = write
-    if point == "before the rename": before(delivery, "_rename")
+        Partial._write = write
+    if point == "before the rename": before(Destination, "publish")
     if point == "between link and unlink":
-        def rename(part, path, *, overwrite):
-            os.link(part, path)
+        def publish(self):
+            os.link(self.part, self.path)
             die()
-        delivery._rename = rename
+        Destination.publish = publish
     if point == "after the rename":
-        real = delivery._rename
-        def rename(part, path, *, overwrite):
-            real(part, path, overwrite=overwrite)
+        real = Destination.publish
+        def publish(self):
+            real(self)
             die()
-        delivery._rename = rename
+        Destination.publish = publish
     if point == "after the file is recorded": after(Deliveries, "delivered")
 """
 UNKNOWN_POINTS = ["after the claim", "after the answer"]

@@ -11,6 +11,8 @@ from fakes.media import HTML, OTHER, PNG, URL, Owner, Server, body, cut, deliver
 from helpers.machine import descriptors
 
 from seedvr_cli.download import partial as delivery
+from seedvr_cli.download.destination import Destination, is_replaceable
+from seedvr_cli.download.digest import Digest
 from seedvr_cli.download.download import fetch_file
 from seedvr_cli.values.errors import DeliveryError, NoPlace
 
@@ -142,7 +144,7 @@ def test_a_failed_delivery_overwrites_nothing(folder):
 
 
 @pytest.mark.parametrize("short", [0, len(PNG)])
-@pytest.mark.parametrize("failing", ["write", "fsync", "open", "rename", "makedirs"])
+@pytest.mark.parametrize("failing", ["pwrite", "fsync", "open", "rename", "makedirs"])
 def test_an_error_of_the_disk_is_a_failed_delivery(failing, short, folder, monkeypatch):
     """A disk that is full or broken, at any step, is a failed delivery that says so, and makes no file."""
 
@@ -164,8 +166,8 @@ def test_an_error_of_the_disk_is_a_failed_delivery(failing, short, folder, monke
 
 def test_a_write_that_takes_only_a_part_is_finished(owner, folder, monkeypatch):
     """A disk that takes fewer bytes than it was given gets the rest."""
-    real = os.write
-    monkeypatch.setattr(os, "write", lambda file, view: real(file, bytes(view[:7])))
+    real = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, view, at: real(file, bytes(view[:7]), at))
     delivered(owner, body(PNG))
     assert (folder / "out.png").read_bytes() == PNG
 
@@ -207,10 +209,8 @@ def test_a_long_body_is_digested_as_it_comes(advice, owner, folder, monkeypatch)
     if not advice:
         monkeypatch.delattr(os, "posix_fadvise", raising=False)
     followed = []
-    real = delivery._Digest.follow
-    monkeypatch.setattr(
-        delivery._Digest, "follow", lambda self, path, upto: (followed.append(upto), real(self, path, upto))
-    )
+    real = Digest.follow
+    monkeypatch.setattr(Digest, "follow", lambda self, path, upto: (followed.append(upto), real(self, path, upto)))
     file, _ = delivered(owner, body(PNG, chunk=50))
     assert file.sha256 == hashlib.sha256(PNG).hexdigest()
     assert (folder / "out.png").read_bytes() == PNG
@@ -252,7 +252,7 @@ def test_only_a_regular_file_is_replaced(kind, replaceable, tmp_path):
         path.symlink_to(tmp_path)
     elif kind == "pipe":
         os.mkfifo(path)
-    assert delivery.is_replaceable(str(path)) is replaceable
+    assert is_replaceable(str(path)) is replaceable
 
 
 def test_overwrite_makes_a_file_where_there_is_none(folder):
@@ -271,7 +271,7 @@ def test_overwrite_replaces_no_link_that_got_in_the_way(owner, folder, tmp_path)
         if not owner.placed:
             await owner.place(media_type)
             (folder / "out.png").symlink_to(target)
-            return delivery.Destination(str(folder / "out.png"), overwrite=True)
+            return Destination(str(folder / "out.png"), overwrite=True)
         return await owner.place(media_type)
 
     async def run():

@@ -6,7 +6,7 @@ import os
 import pytest
 from fakes.media import HTML, OTHER, PNG, files
 
-from seedvr_cli.download.partial import Destination
+from seedvr_cli.download.destination import Destination
 from seedvr_cli.download.recover import recover
 
 

@@ -9,8 +9,9 @@ from fakes.media import HTML, JPEG, OTHER, PNG, URL, Server, body, cut, delivere
 from helpers.machine import descriptors
 from helpers.waiting import PATIENCE
 
-from seedvr_cli.download.download import FRUITLESS_BREAKS, fetch_file
-from seedvr_cli.download.partial import Destination
+from seedvr_cli.download.destination import Destination
+from seedvr_cli.download.download import fetch_file
+from seedvr_cli.download.streams import FRUITLESS_BREAKS
 from seedvr_cli.values.answer import Stream
 from seedvr_cli.values.errors import DeliveryError, NetworkError, RangeRefused
 
@@ -39,6 +40,15 @@ def test_another_etag_begins_again(owner, folder):
     assert server.asked == [(0, None), (500, '"a"'), (700, '"b"')]
     assert (folder / "out.png").read_bytes() == OTHER
     assert owner.etags == [("out.png", '"a"'), ("out.png", '"b"')]
+
+
+@pytest.mark.parametrize(("etag", "total"), [('"b"', len(PNG)), ('"a"', len(PNG) + 1)], ids=["ETag", "length"])
+def test_a_part_of_another_file_is_not_believed(etag, total, owner, folder):
+    """A rest that comes with another ETag or length than what came before belongs to another file: it begins again."""
+    rest = body(OTHER[500:], etag=etag, offset=500, total=total)
+    _, server = delivered(owner, cut(PNG, 500, etag='"a"'), rest, served(PNG, '"a"'))
+    assert server.asked == [(0, None), (500, '"a"'), (0, None)]
+    assert (folder / "out.png").read_bytes() == PNG
 
 
 def test_without_an_etag_a_break_begins_again(owner, folder):

@@ -4,8 +4,9 @@ import hashlib
 
 import pytest
 from fakes.cdn import Cdn, from_cdn
-from fakes.media import HTML, OTHER, PNG, files, left_behind
+from fakes.media import HTML, OTHER, PNG, files, left_behind, picture
 
+from seedvr_cli.download import pieces, streams
 from seedvr_cli.values.errors import DeliveryError
 
 
@@ -82,3 +83,32 @@ def test_an_error_page_over_the_wire_gets_no_name(wire, owner, folder):
     error = from_cdn(owner, Cdn(HTML, ("plain", None)))
     assert "no picture and no video" in error.message
     assert files(folder) == []
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Files here are large from some bytes on."""
+    monkeypatch.setattr(streams, "LARGE_BODY", 1000)
+    monkeypatch.setattr(pieces, "LARGEST", 1000)
+    monkeypatch.setattr(pieces, "SMALLEST", 100)
+
+
+def test_a_large_file_comes_side_by_side_over_the_wire(wire, owner, folder, large):
+    """Parts of a file that are asked for at the same time become the file."""
+    film = picture(1, (200, 100))
+    cdn = Cdn(film, ("ranges", 3000), ("ranges", None))
+    file = from_cdn(owner, cdn)
+    assert (folder / "out.png").read_bytes() == film
+    assert file.sha256 == hashlib.sha256(film).hexdigest()
+    assert len(cdn.ranges) > len(film) // 1000
+    assert {condition for _, condition in cdn.ranges[1:]} == {'"a"'}
+
+
+@pytest.mark.parametrize("how", [("416", None), ("plain", None), ("ranges", 100)])
+def test_a_part_that_does_not_come_is_brought_by_others_over_the_wire(how, wire, owner, folder, large):
+    """A part that is refused, comes as the whole file or is cut is brought all the same."""
+    film = picture(1, (200, 100))
+    cdn = Cdn(film, ("ranges", 3000), how, how, how, ("ranges", None))
+    from_cdn(owner, cdn)
+    assert (folder / "out.png").read_bytes() == film
+    assert files(folder) == ["out.png"]

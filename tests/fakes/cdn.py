@@ -32,17 +32,21 @@ class Cdn:
 
     def _answer(self, head, writer):
         how, at = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        asked = re.search(r"(?im)^range: bytes=(\d+)-\r$", head)
+        asked = re.search(r"(?im)^range: bytes=(\d+)-(\d*)\r$", head)
         condition = re.search(r"(?im)^if-range: (.*)\r$", head)
         self.ranges.append((int(asked[1]) if asked else 0, condition[1] if condition else None))
-        begin = int(asked[1]) if asked and how == "ranges" and condition and condition[1] == self.etag else 0
+        is_part = asked and how == "ranges" and condition and condition[1] == self.etag
+        begin = int(asked[1]) if is_part else 0
+        end = int(asked[2]) + 1 if is_part and asked[2] else len(self.content)
         if how == "416" and asked:
             writer.write(b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n\r\n")
             return
-        part = self.content[begin:]
+        part = self.content[begin:end]
         lines = ["HTTP/1.1 206 Partial Content" if begin else "HTTP/1.1 200 OK", "Connection: close"]
         if begin:
-            lines.append(f"Content-Range: bytes {begin}-{len(self.content) - 1}/{len(self.content)}")
+            lines.append(f"Content-Range: bytes {begin}-{end - 1}/{len(self.content)}")
+        if how == "ranges":
+            lines.append("Accept-Ranges: bytes")
         if self.etag:
             lines.append(f"ETag: {self.etag}")
         if how == "chunked":

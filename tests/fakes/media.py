@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 
 from PIL import Image
 
+from seedvr_cli.download.destination import Destination
 from seedvr_cli.download.disk import Disk
 from seedvr_cli.download.download import fetch_file
-from seedvr_cli.download.partial import Destination, Hooks
+from seedvr_cli.download.hooks import Hooks
 from seedvr_cli.values.answer import Stream
 from seedvr_cli.values.errors import DeliveryError, NetworkError
 from seedvr_cli.values.media import EXTENSIONS
@@ -48,10 +49,15 @@ class Owner:
         self.etags = []
         self.progress = []
         self.pauses = []
+        self.noted = None, None
+        self.urls = []
 
     @property
     def hooks(self):
-        return Hooks(self.place, self.note_etag, self.note_progress, self.pause, lambda: 1.0, Disk(), self.largest)
+        beside = asyncio.Semaphore(6)
+        return Hooks(
+            self.place, self.note, self.note_progress, self.pause, lambda: 1.0, Disk(), self.largest, beside, self.renew
+        )  # fmt: skip
 
     async def place(self, media_type):
         number = 1
@@ -63,9 +69,14 @@ class Owner:
                 return Destination(path, self.overwrite)
             number += 1
 
-    async def note_etag(self, path, etag):
+    async def note(self, path, etag, pieces=None):
         assert os.path.exists(f"{path}.part")
-        self.etags.append((os.path.basename(path), etag))
+        if pieces is None:
+            self.etags.append((os.path.basename(path), etag))
+        self.noted = etag, pieces
+
+    async def renew(self):
+        return self.urls.pop(0) if self.urls else None
 
     def note_progress(self, done, total):
         self.progress.append((done, total))
@@ -85,7 +96,7 @@ class Server:
         self.asked = []
 
     @asynccontextmanager
-    async def fetch(self, _url, offset=0, etag=None):
+    async def fetch(self, _url, offset=0, etag=None, _end=None):
         self.asked.append((offset, etag))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):

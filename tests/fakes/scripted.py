@@ -82,7 +82,9 @@ class ScriptedGateway:
         return found
 
     @asynccontextmanager
-    async def fetch(self, url: str, offset: int = 0, etag: str | None = None) -> AsyncIterator[Stream]:
+    async def fetch(
+        self, url: str, offset: int = 0, etag: str | None = None, end: int | None = None
+    ) -> AsyncIterator[Stream]:
         """A small picture."""
         self.fetched.append(url)
         if self._media is not None:

@@ -88,18 +88,18 @@ def refusal(error="Unauthorized", message="Access denied"):
 HTML = "<html><head><title>502</title><style>p{}</style></head><body><h1>Bad\n Gateway</h1></body></html>"
 
 
-async def read_all(client, url=MEDIA, offset=0, etag=None):
-    async with client.fetch(url, offset, etag) as stream:
+async def read_all(client, url=MEDIA, offset=0, etag=None, end=None):
+    async with client.fetch(url, offset, etag, end) as stream:
         return stream, b"".join([chunk async for chunk in stream.chunks])
 
 
-def fetched(*answers, url=MEDIA, offset=0, etag=None, base=BASE):
+def fetched(*answers, url=MEDIA, offset=0, etag=None, end=None, base=BASE):
     """A stream's facts and its bytes, or the exception; the script comes second."""
     script = Script(*answers)
 
     async def run():
         async with script.gateway(base) as client:
-            return await read_all(client, url, offset, etag)
+            return await read_all(client, url, offset, etag, end)
 
     try:
         return asyncio.run(run()), script

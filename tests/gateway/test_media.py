@@ -14,6 +14,7 @@ from seedvr_cli.gateway.encoding import PIECE, unpacked
 from seedvr_cli.values.errors import (
     DeliveryError,
     GatewayError,
+    MediaGone,
     NetworkError,
     OutcomeUnknown,
     RangeRefused,
@@ -148,6 +149,39 @@ def test_another_range_than_asked_for_is_refused(content_range):
     """A server that answers with another part of the file is not believed."""
     error, _ = fetched(media(206, b"ture", content_range=content_range), offset=3, etag='"abc"')
     assert type(error) is RangeRefused
+
+
+def test_a_part_is_asked_for_to_its_end():
+    """A part with an end is asked for with it, and is that very part."""
+    reply = media(206, b"tur", content_range="bytes 3-5/7", etag='"abc"')
+    (stream, body), script = fetched(reply, offset=3, etag='"abc"', end=6)
+    assert (stream.offset, stream.total, stream.etag, stream.has_ranges, body) == (3, 7, '"abc"', True, b"tur")
+    assert script.requests[0].headers["Range"] == "bytes=3-5"
+
+
+@pytest.mark.parametrize(
+    ("content_range", "length"),
+    [("bytes 3-6/7", 4), ("bytes 3-4/7", 2), ("bytes 2-5/7", 3), ("bytes 3-/7", 3), ("bytes 3-5/7", 4), ("", 3)],
+)
+def test_another_part_than_asked_for_is_refused(content_range, length):
+    """A server that answers with a longer or shorter part, or whose headers do not agree, is not believed."""
+    reply = media(206, b"picture"[:length], content_range=content_range)
+    assert type(fetched(reply, offset=3, etag='"abc"', end=6)[0]) is RangeRefused
+
+
+@pytest.mark.parametrize(
+    ("headers", "has_ranges"),
+    [
+        ({"accept_ranges": "bytes"}, True),
+        ({"accept_ranges": "Bytes "}, True),
+        ({"accept_ranges": "none"}, False),
+        ({}, False),
+        ({"accept_ranges": "bytes", "content_encoding": "gzip"}, False),
+    ],
+)
+def test_a_server_says_whether_it_can_send_parts(headers, has_ranges):
+    """Only a server that says so is asked for parts, and never for parts of what it packed."""
+    assert fetched(media(200, b"picture", **headers))[0][0].has_ranges is has_ranges
 
 
 @pytest.mark.parametrize(
@@ -310,7 +344,7 @@ def test_an_error_of_the_reader_stays_his_own(error, wire):
 
 @pytest.mark.parametrize(("status", "kind"), [(416, RangeRefused), (408, NetworkError), (425, NetworkError),
                                               (429, NetworkError), (500, NetworkError), (503, NetworkError),
-                                              (403, DeliveryError), (404, DeliveryError), (410, DeliveryError),
+                                              (403, MediaGone), (404, MediaGone), (410, MediaGone),
                                               (204, DeliveryError), (304, DeliveryError)])  # fmt: skip
 def test_what_a_media_servers_answer_means(status, kind):
     """A busy media server is asked again, one that has not got the file is not."""

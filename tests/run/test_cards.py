@@ -38,7 +38,7 @@ def delivery(path, position=0, *, is_there=True):
     content = path.read_bytes() if is_there else b""
     file = File(str(path), len(content), hashlib.sha256(content).hexdigest(), "image/png", 40, 30)
     stamp = path.stat().st_mtime_ns if is_there else 1
-    return Delivery(position, str(path), "run", done=True, replaces=False, etag=None, file=file, mtime_ns=stamp)
+    return Delivery(position, str(path), "run", True, False, None, None, file, stamp)
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_why_a_result_is_not_shown(state, is_there, note, result):
 def test_a_result_in_an_object_store(tmp_path):
     """A result in an object store is named by its address, without a query, and is no file."""
     entry = delivery(tmp_path / "x", is_there=False)
-    stored = Delivery(0, "s3://studio/big/photo.png", "run", True, False, None, entry.file, None)
+    stored = Delivery(0, "s3://studio/big/photo.png", "run", True, False, None, None, entry.file, None)
     made = card(job(), stored)
     assert (made.after.name, made.after.note) == ("s3://studio/big/photo.png", "The result is in an object store.")
 

@@ -6,7 +6,7 @@ import os
 import pytest
 from fakes.scripted import PICTURE, ScriptedGateway, completed, processing, queued
 
-from seedvr_cli.download.partial import Destination
+from seedvr_cli.download.destination import Destination
 from seedvr_cli.ledger.files import Deliveries, Placed
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.values.answer import Answer
@@ -174,7 +174,7 @@ def test_a_part_is_taken_up_again(house, go):
         async with house.ledger() as ledger:
             job = await ledger.find("job-1", "https://gateway.example")
             await ledger.deliveries.place(job, 0, str(path))
-            await ledger.deliveries.note_etag(job, 0, str(path), '"abc"')
+            await ledger.deliveries.note(job, 0, str(path), '"abc"')
 
     asyncio.run(die())
     (path.parent / "photo-upscaled.png.part").write_bytes(PICTURE[:40])
@@ -196,7 +196,7 @@ def test_a_part_that_another_run_ended_is_no_reason_for_a_second_name(house, go,
         async with house.ledger() as ledger:
             job = await ledger.find("job-1", "https://gateway.example")
             await ledger.deliveries.place(job, 0, str(path))
-            await ledger.deliveries.note_etag(job, 0, str(path), '"abc"')
+            await ledger.deliveries.note(job, 0, str(path), '"abc"')
 
     asyncio.run(begin())
     part.write_bytes(PICTURE[:40])

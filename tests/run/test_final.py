@@ -72,14 +72,11 @@ def test_what_there_is_of_a_failed_job_is_delivered(house, go, word):
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOENT])
 def test_a_disk_that_takes_nothing_ends_submissions(house, go, monkeypatch, code):
     """After a result that cannot be written nothing more is bought, and what is bought stays to be delivered."""
-    real = os.write
 
-    def full(descriptor, data):
-        if bytes(data[:4]) == PICTURE[:4]:
-            raise OSError(code, os.strerror(code), "out")
-        return real(descriptor, data)
+    def full(*_):
+        raise OSError(code, os.strerror(code), "out")
 
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "pwrite", full)
     gateway = ScriptedGateway()
     urls = [f"https://example.com/{number}.png" for number in range(6)]
     first, *others = go(gateway, house.purchases(*urls), jobs=1)

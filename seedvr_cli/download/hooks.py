@@ -1,0 +1,41 @@
+"""What a delivery asks of its owner."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from seedvr_cli.download.destination import Destination
+from seedvr_cli.download.disk import Disk
+from seedvr_cli.values.structure import Size
+
+
+class Note(Protocol):
+    """Records what a later run needs to go on with the `.part` of a path."""
+
+    def __call__(self, path: str, etag: str | None, pieces: str | None = None, /) -> Awaitable[None]:
+        """No ETag: nobody can. No pieces: all that stands in the `.part` is there, from its begin on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a delivery asks of its owner.
+
+    `place(media_type)` chooses the destination and records it before the `.part` is made; `note` is told what a later
+    run needs to resume; `progress(done, total)` in bytes; `pause(seconds)` waits; `jitter()` gives 0-1; `disk` flushes;
+    `largest` is how many bytes a file may have; `beside` is how many streams there may be beside the first ones, of all
+    deliveries together; `renew()` gives the media URL as it is now, or None. `finish(part, media_type, size)` may
+    change the whole file before it has its name, and says whether it did.
+    """
+
+    place: Callable[[str], Awaitable[Destination]]
+    note: Note
+    progress: Callable[[int, int | None], None]
+    pause: Callable[[float], Awaitable[None]]
+    jitter: Callable[[], float]
+    disk: Disk
+    largest: int
+    beside: asyncio.Semaphore
+    renew: Callable[[], Awaitable[str | None]]
+    finish: Callable[[str, str, Size | None], Awaitable[bool]] | None = None
