@@ -339,7 +339,9 @@ def test_whatever_happens_the_file_is_the_file(tmp_path_factory, seed):
                 machine.noted = None, None
             machine.lose_power()
     etag, record = machine.noted
-    known = pieces.Pieces.read(record).done if etag and record else 0
+    noted = pieces.Pieces.read(record) if etag and record else None
+    # What came of an answer that lied about the length is worth nothing.
+    known = noted.done if noted is not None and noted.total == len(FILM) else 0
     depot = Depot(FILM)
     assert is_film(machine.deliver(depot), folder)
     assert depot.fetched <= len(FILM) - known + depot.chunk * len(depot.asked)

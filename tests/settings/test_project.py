@@ -101,7 +101,7 @@ def test_one_that_cannot_be_read_is_a_usage_error(project, monkeypatch):
 
 ALLOWED = {
     "profile", "model", "scale", "width", "height", "target", "format", "noise", "seed", "sync", "quality",
-    "write-mode", "output", "keep-metadata", "max-filesize", "jobs", "poll-interval", "timeout", "rate",
+    "write-mode", "output", "keep-metadata", "keep-sound", "max-filesize", "jobs", "poll-interval", "timeout", "rate",
     "max-cost", "max-cost-per-day", "max-cost-per-month",
 }  # fmt: skip
 
