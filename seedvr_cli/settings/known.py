@@ -5,7 +5,8 @@ from typing import Any
 
 from seedvr_cli.settings.key import check_key
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.options import OPTIONS, Option, option_name, parse_text
+from seedvr_cli.values.options import OPTIONS, Option, option_name
+from seedvr_cli.values.parsers import parse_text
 from seedvr_cli.values.words import nearest
 
 

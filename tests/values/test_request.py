@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.options import json_or_text
+from seedvr_cli.values.parsers import json_or_text
 from seedvr_cli.values.request import build_request, choose_endpoint
 
 # For every parameter of the three endpoints: its flag, what a user writes, and what the body gets.
