@@ -23,10 +23,11 @@ def apply(
     failed_file: o.FailedFile = None,
     common: CommonOptions,
 ) -> int:
-    """Submit what a plan has, and nothing else: 'seedvr image ... --plan plan.jsonl' makes one.
+    """Submit what a plan has, and nothing else.
 
-    Refused, with nothing submitted, where the plan, the list of prices or a source has changed since. As always, what
-    the ledger has is not paid for again: the same plan may be applied until all of it is done.
+    A plan is what 'seedvr image' and 'seedvr video' write with --plan. It is refused, with nothing submitted, where it,
+    the list of prices or a source has changed since. As always, what the ledger has is not paid for again: the same
+    plan may be applied until all of it is done.
     """
     from seedvr_cli.cli.failed_file import Failures
     from seedvr_cli.cli.groups import MoneyOptions, OutputOptions

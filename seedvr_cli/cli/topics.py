@@ -122,9 +122,10 @@ def _money() -> Iterator[Block]:
         ],
     )
     yield (
-        "--dry-run says what a run would cost, after what is paid for already. --max-cost bounds a run, "
-        "max-cost-per-day in the config all runs of a day. A terminal is asked before more than a dollar; --yes "
-        "answers. 'seedvr spend' sums up."
+        "--dry-run says what a run would cost, after what is paid for already; --plan writes it down, and "
+        "'seedvr apply' submits just that. --max-cost bounds a run, max-cost-per-day and -month in the config all runs "
+        "of a day or a month (UTC), max-cost-per-tag all jobs of a --tag. A terminal is asked before more than a "
+        "dollar; --yes answers. 'seedvr spend' sums up, and 'seedvr reconcile' holds the vendor's statement against it."
     )
 
 

@@ -48,7 +48,7 @@ EXIT_CODES: Mapping[int, tuple[str, str]] = {
     2: ("bad usage; nothing was submitted", "mend the command line: the message says where"),
     3: ("no key, or the gateway refused it", "'seedvr config set api-key' or SEEDVR_API_KEY; --sandbox needs none"),
     4: (
-        "money: the balance, --max-cost or max-cost-per-day",
+        "money: the balance, --max-cost, or max-cost-per-day, -month or -tag",
         "add money or raise the limit, then run the same command again",
     ),
     5: ("the gateway or the network is not to be had", "run the same command again later"),
