@@ -75,17 +75,17 @@ def upscale(
     if dropped is not None:
         common.talk.say(f"seedvr: {dropped}")
     form = "bytes" if wishes.output == "-" else result_form(common, policy)
+    # What is delivered is its path and nothing more, which needs no closer look.
+    skim = form == "paths" and not policy.new and not policy.wants_more
     if sources.watch and not money.dry_run:
         from seedvr_cli.cli.watching import upscale_watched
 
-        skim = form == "paths" and not policy.new and not policy.wants_more
         check = what_is_checked(common, waiting_for=None, given=submitting.check, money=money)
         return upscale_watched(common, wishes, replace(policy, skim=skim, check=check), form, sources, money)
     words = sources.sources or ()
     if sources.lists or sources.shard:
         from seedvr_cli.cli.lists import upscale_lists
 
-        skim = form == "paths" and not policy.new and not policy.wants_more
         return upscale_lists(
             common, words, wishes, replace(policy, skim=skim), form, sources, money,
             lambda total: what_is_checked(common, waiting_for=total, given=submitting.check, money=money),
@@ -98,7 +98,7 @@ def upscale(
         return print_requests(common, prospects, policy)
     if money.plan is not None:
         return write_plan(common, prospects, policy, money.plan)
-    if form == "paths" and not policy.new and not policy.wants_more and tell_delivered(common, prospects, policy):
+    if skim and tell_delivered(common, prospects, policy):
         return 0
     from seedvr_cli.cli.failed_file import Failures
     from seedvr_cli.cli.session import Workload, prepare_claims, run_work
