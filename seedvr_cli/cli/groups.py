@@ -239,6 +239,8 @@ class LedgerOptions(Group):
 class CommonOptions(LedgerOptions):
     """For commands that talk to the gateway."""
 
+    fields: o.Fields = None
+    template: o.Print = None
     verbose: o.Verbose = None
     progress: o.Progress = None
     rows: o.Rows = None

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seedvr_cli.cli.context import Common
 from seedvr_cli.plan.planner import Prospect
@@ -54,7 +54,7 @@ Outdated = Callable[[Sequence[Prospect], Mapping[str, Job]], Container[str]]
 
 def print_requests(common: Common, prospects: Iterable[Prospect], policy: Policy) -> int:
     """--dry-run: each request and its list price on standard output, the sum on standard error."""
-    from seedvr_cli.render.results import write_line
+    from seedvr_cli.render.results import picked_line, write_line, write_lines
 
     base = "sandbox:" if common.sandbox else common.base_url
     count = total = settled = 0
@@ -74,7 +74,9 @@ def print_requests(common: Common, prospects: Iterable[Prospect], policy: Policy
                 count, total = count + 1, total + price
             settled += quote.job is not None
             if common.json:
-                write_line(_as_json(quote, base))
+                text = picked_line(_as_object(quote, base), common.pick)
+                if text is not None:
+                    write_lines([text])
             elif quote.is_sent:
                 write_line(f"{show_usd(price)}\t{_as_text(quote.prospect, base)}")
     requests = "1 request" if count == 1 else f"{count} requests"
@@ -247,7 +249,7 @@ def _as_text(prospect: Prospect, base: str) -> str:
     return f"POST {base}{request.endpoint.path}{headers}\t{json.dumps(request.body)}"
 
 
-def _as_json(quote: _Quote, base: str) -> str:
+def _as_object(quote: _Quote, base: str) -> dict[str, Any]:
     from seedvr_cli.render import machine
 
     item = quote.prospect.item()
@@ -258,4 +260,4 @@ def _as_json(quote: _Quote, base: str) -> str:
         value["price_usd"] = as_usd(quote.price)
         url, headers = base + request.endpoint.path, dict(request.headers)
         value["request"] = {"method": "POST", "url": url, "headers": headers, "body": request.body}
-    return machine.line(value)
+    return value

@@ -104,7 +104,7 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
     gc.set_threshold(GARBAGE)
     gc.enable()
     _allow_files()
-    results, tally, codes = Results(form), Tally(free=common.sandbox), set[int]()
+    results, tally, codes = Results(form, common.pick), Tally(free=common.sandbox), set[int]()
     async with open_session(common) as session:
         work = await find_work(session)
         engine = session.engine(policy)

@@ -186,7 +186,8 @@ def what_is_checked(common: Common, *, waiting_for: int | None, given: bool | No
 def check_stdout(common: Common, output: str | None) -> None:
     """UsageError where bytes would go where they cannot."""
     if output == "-" and common.json:
-        raise UsageError("-o - and --json: both want standard output")
+        flag = common.pick.flag if common.pick else "--json"
+        raise UsageError(f"-o - and {flag}: both want standard output")
     if output == "-" and sys.stdout.isatty():
         raise UsageError("-o -: standard output is a terminal; send it into a file or a pipe")
 

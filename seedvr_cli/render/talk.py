@@ -54,7 +54,12 @@ def _print_line(text: str) -> None:
 
 def clean(text: str) -> str:
     """Text from outside, made fit for a terminal's line."""
-    return _CONTROL.sub("", text.replace("\n", " ").replace("\t", " ")).encode("utf-8", "replace").decode()
+    return harmless(text).encode("utf-8", "replace").decode()
+
+
+def harmless(text: str) -> str:
+    """Text without control characters; bytes that are no text stay."""
+    return _CONTROL.sub("", text.replace("\n", " ").replace("\t", " "))
 
 
 def error_line(error: SeedvrError, where: str | None = None) -> str:
