@@ -8,6 +8,7 @@ from typing import Any
 from seedvr_cli.render.results import Picked
 from seedvr_cli.render.talk import Display, Talk
 from seedvr_cli.settings.file import find_base_url, load
+from seedvr_cli.settings.key import seen_keys
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.urls import SANDBOX_NAME, is_local_gateway
@@ -52,7 +53,7 @@ class Common:
         pick = _read_pick(fields, template, json=json)
         settings = load(profile)
         choose = settings.choose
-        talk = Talk(quiet=choose("quiet", quiet), verbose=choose("verbose", verbose))
+        talk = Talk(quiet=choose("quiet", quiet), verbose=choose("verbose", verbose), secrets=seen_keys)
         url = find_base_url(settings, base_url)
         if (project := settings.project) and project.distrust:
             talk.say(f"seedvr: project file {project.path} is not read: {project.distrust}")

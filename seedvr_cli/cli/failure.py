@@ -16,8 +16,9 @@ NOT_BY_PROFILE = frozenset({"config"})
 def fail(error: SeedvrError, command: Any, arguments: Sequence[str]) -> int:
     """Say it; returns the exit code. `command` is Typer's, as far as it could be made."""
     from seedvr_cli.render.talk import Talk, error_line
+    from seedvr_cli.settings.key import seen_keys
 
-    Talk().error(error_line(error))
+    Talk(secrets=seen_keys).error(error_line(error))
     if not isinstance(error, OutputLost) and wants_objects(command, arguments):
         from seedvr_cli.render import machine
         from seedvr_cli.render.results import write_line

@@ -159,6 +159,7 @@ class OutputOptions(Group):
     keep_sound: o.KeepSound = None
     embed: o.Embed = False
     sidecar: o.Sidecar = False
+    summary: o.Summary = None
 
 
 class LookOptions(Group):

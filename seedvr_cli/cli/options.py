@@ -114,6 +114,9 @@ Embed = Annotated[
     bool, typer.Option("--embed", help="Write request id, endpoint and parameters into the picture's metadata (XMP).")
 ]
 Sidecar = Annotated[bool, typer.Option("--sidecar", help="Write NAME.json beside each result: the JSON object.")]
+Summary = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Write the run's totals there at its end, as one JSON object.")
+]
 
 # A look at results.
 Compare = Annotated[
