@@ -15,7 +15,6 @@ from typer.exceptions import TyperException
 
 from seedvr_cli import __version__
 from seedvr_cli.cli.failure import fail
-from seedvr_cli.cli.flags import print_fields
 from seedvr_cli.cli.streams import forget_stdout
 from seedvr_cli.values.errors import Interrupted, SeedvrError, UsageError
 
@@ -119,6 +118,8 @@ def _help_of(context: Any) -> str:
 
 def _refuse(error: TyperException, command: Any, arguments: list[str]) -> int:
     if isinstance(error, BadOptionUsage) and error.option_name == "--fields":  # without a value it asks what there is
+        from seedvr_cli.cli.flags import print_fields
+
         print_fields()
         return 0
     if isinstance(error, NoArgsIsHelpError):  # a command without arguments shows its help

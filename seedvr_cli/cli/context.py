@@ -3,15 +3,17 @@
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from seedvr_cli.render.results import Picked
 from seedvr_cli.render.talk import Display, Talk
 from seedvr_cli.settings.file import find_base_url, load
 from seedvr_cli.settings.key import seen_keys
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.urls import SANDBOX_NAME, is_local_gateway
+
+if TYPE_CHECKING:
+    from seedvr_cli.render.results import Picked
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Common:
     key_file: str | None
     display: Display
     # What is printed of each object, where that is not all of it; then `json` is true.
-    pick: Picked = None
+    pick: "Picked" = None
 
     @classmethod
     def resolve(
@@ -85,7 +87,7 @@ class Common:
         return self.settings.choose(name, value, *circumstances, *(["sandbox"] if self.sandbox else []))
 
 
-def _read_pick(fields: str | None, template: str | None, *, json: bool | None) -> Picked:
+def _read_pick(fields: str | None, template: str | None, *, json: bool | None) -> "Picked":
     if fields is not None and template is not None:
         raise UsageError("--fields and --print: one of the two")
     if fields is not None:

@@ -27,8 +27,9 @@ class Tally:
         if event.state == "submitting":
             self._submitted.add(item.index)
         if event.request_id:
-            is_ours = isinstance(item, Purchase) and item.index in self._submitted
-            self._accepted[item.index] = item.request.price() if is_ours and isinstance(item, Purchase) else 0
+            self._accepted[item.index] = 0  # what an earlier run submitted, that one has counted
+            if isinstance(item, Purchase) and item.index in self._submitted:
+                self._accepted[item.index] = item.request.price()
 
     def underway(self) -> tuple[int, int]:
         """How many the gateway has that have not ended, and the list price of those that this run has submitted."""

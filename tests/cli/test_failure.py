@@ -36,6 +36,7 @@ def check(done, rc, code):
         ["image", URL, "--frob", "--json"],
         ["image", "--json", URL, "--scale"],
         ["image", "--scale", "99", URL, "--json"],
+        ["image", URL, "--scale", "--json"],
         ["--json", "image", URL],
         ["video", URL, "--json", "--target", "9p"],
         ["status", "--json", "--frob"],
