@@ -52,6 +52,14 @@ def test_each_outcome_is_counted(run, gateway, work):
     assert totals(work) == {"command": "download", "exit_code": 6, "running": 1}
 
 
+def test_a_plan_that_is_applied_is_summed_up(run, sandbox, url, work):
+    """`apply` writes its totals, too, and never over its plan."""
+    assert run("image", url, "--plan", "plan.jsonl", to=sandbox).rc == 0
+    assert run("apply", "plan.jsonl", "--summary", "plan.jsonl", to=sandbox).rc == 2
+    assert run("apply", "plan.jsonl", "--summary", "totals.json", to=sandbox).rc == 0
+    assert totals(work) == {"command": "apply", "done": 1, "price_usd": 0.001}
+
+
 def test_what_stands_there_already_is_counted_too(run, sandbox, url, work):
     """Where there is nothing to do, the file says so."""
     assert run("image", url, to=sandbox).rc == 0

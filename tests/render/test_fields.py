@@ -40,6 +40,16 @@ def test_every_field_that_is_listed_can_be_asked_for():
     assert set(json.loads(Fields.read(",".join(names)).line(DONE))) == set(names)
 
 
+def test_the_parts_of_a_key_are_those_of_the_object():
+    """The table of what is below a key has the keys that are there, in their order."""
+    failure = machine.failure_object(UsageError("no"))
+    assert {name: list(parts) for name, parts in machine.PARTS.items()} == {
+        "files": list(DONE["files"][0]),
+        "error": list(failure["error"]),
+    }
+    assert list(failure) == list(DONE) == list(machine.KEYS)
+
+
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
