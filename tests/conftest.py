@@ -26,6 +26,8 @@ from seedvr_cli.gateway.httpx_transport import HttpxTransport
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as under a runner of many: commands would inherit that
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+os.environ.pop("GITHUB_ACTIONS", None)  # what is tested in this process talks as it does on a desk
+
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:

@@ -10,12 +10,13 @@ from typing import Annotated, Any
 import typer
 
 # Typer brings Click inside and does not export this one; pyproject.toml bounds the version.
-from typer._click.exceptions import NoArgsIsHelpError
+from typer._click.exceptions import BadOptionUsage, NoArgsIsHelpError
 from typer.exceptions import TyperException
 
 from seedvr_cli import __version__
+from seedvr_cli.cli.failure import fail
 from seedvr_cli.cli.streams import forget_stdout
-from seedvr_cli.values.errors import SeedvrError
+from seedvr_cli.values.errors import Interrupted, SeedvrError, UsageError
 
 # What the system says of a standard output that cannot be written to.
 STREAM_ERRORS = frozenset({errno.ENOSPC, errno.EBADF, errno.EIO, errno.EAGAIN, errno.EFBIG})
@@ -70,32 +71,29 @@ def seedvr(
 
 def run(arguments: list[str]) -> int:
     """Run a command line; returns the exit code. No exception gets out."""
+    command = None
     try:
         app = make_app(arguments[0] if arguments and COMPLETION not in os.environ else None)
-        code = get_command(app).main(args=arguments, prog_name="seedvr", standalone_mode=False)
+        command = get_command(app)
+        code = command.main(args=arguments, prog_name="seedvr", standalone_mode=False)
         sys.stdout.flush()
     except TyperException as error:
-        return _refuse(error)
+        return _refuse(error, command, arguments)
     except SeedvrError as error:
-        from seedvr_cli.render.talk import error_line
-
-        _say(error_line(error))
-        return error.exit_code
+        return fail(error, command, arguments)
     except SystemExit as error:  # Typer ends by itself after a completion, and, with 1, where a pipe is closed
         return forget_stdout() if error.code == 1 else int(error.code or 0)
     except BrokenPipeError:
         return forget_stdout()
     except (KeyboardInterrupt, typer.Abort):
-        _say("seedvr: interrupted")
-        return 130
+        return fail(Interrupted("interrupted"), command, arguments)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it is one line
         if isinstance(error, OSError) and error.filename is None and error.errno in STREAM_ERRORS:
             _say(f"seedvr: cannot write to standard output: {error.strerror}")
             return 1
         from seedvr_cli.cli.crash_log import log_crash
 
-        _say(log_crash(error, arguments))
-        return 1
+        return fail(log_crash(error, arguments), command, arguments)
     return code if isinstance(code, int) else 0
 
 
@@ -118,17 +116,21 @@ def _help_of(context: Any) -> str:
     return help_of(context)
 
 
-def _refuse(error: TyperException) -> int:
-    message = error.format_message().strip()
+def _refuse(error: TyperException, command: Any, arguments: list[str]) -> int:
+    if isinstance(error, BadOptionUsage) and error.option_name == "--fields":  # without a value it asks what there is
+        from seedvr_cli.cli.flags import print_fields
+
+        print_fields()
+        return 0
     if isinstance(error, NoArgsIsHelpError):  # a command without arguments shows its help
         from seedvr_cli.cli.help_text import help_text
 
         _say(help_text(error.ctx, sys.stderr))
-    else:
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "seedvr"
-        _say(f"seedvr: {message.rstrip('.')}; '{command} --help' shows how")
-    return error.exit_code
+        return error.exit_code
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "seedvr"
+    message = error.format_message().strip().rstrip(".")
+    return fail(UsageError(message, hint=f"'{path} --help' shows how"), command, arguments)
 
 
 def _say(text: str) -> None:

@@ -21,6 +21,7 @@ def apply(
     max_cost: o.MaxCost = None,
     yes: o.Yes = False,
     failed_file: o.FailedFile = None,
+    summary: o.Summary = None,
     common: CommonOptions,
 ) -> int:
     """Submit what a plan has, and nothing else.
@@ -51,7 +52,7 @@ def apply(
     money = MoneyOptions(
         max_cost=max_cost, yes=yes, retry_failed=totals.retry_failed, if_changed=totals.if_changed
     )  # fmt: skip
-    policy = make_policy(settled, "video", OutputOptions(), waiting, submitting, money)
+    policy = make_policy(settled, "video", OutputOptions(summary=summary), waiting, submitting, money, [plan])
     count = sum(1 for _ in planned.prospects(wishes))  # so that all of it is right before anything is submitted
     check = what_is_checked(settled, waiting_for=count, given=submitting.check, money=money)
     policy = replace(policy, check=check)

@@ -139,6 +139,14 @@ def setting_words(context: typer.Context, incomplete: str) -> list[str]:
     return [word for word in setting.words if word.startswith(incomplete)] if setting else []
 
 
+def field_words(incomplete: str) -> list[str]:
+    """Fields of the JSON object, behind the commas that are there."""
+    from seedvr_cli.render.fields import field_names
+
+    before, comma, begun = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in field_names() if name.startswith(begun)]
+
+
 def request_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """The latest jobs of the ledger with their status and source; read only, and without waiting for a writer."""
     from seedvr_cli.ledger.glance import latest_jobs

@@ -39,6 +39,7 @@ def get(
     from seedvr_cli.settings.key import mask
     from seedvr_cli.settings.key_store import read_key
     from seedvr_cli.settings.known import setting_name
+    from seedvr_cli.values.errors import SeedvrError
 
     key = setting_name(name, "config get")
     settings = load(profile)
@@ -46,8 +47,7 @@ def get(
     if key == "api-key" and (secret := settings.values.get(key) or read_key(settings.profile)):
         written[key] = mask(secret)
     if key not in written:
-        print(f"seedvr: {key} is not set", file=sys.stderr)
-        raise typer.Exit(1)
+        raise SeedvrError(f"{key} is not set", code="not_set")
     write_line(machine.line(written[key]) if json else show(written[key]))
 
 

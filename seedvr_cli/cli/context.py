@@ -3,13 +3,17 @@
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seedvr_cli.render.talk import Display, Talk
 from seedvr_cli.settings.file import find_base_url, load
+from seedvr_cli.settings.key import seen_keys
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.urls import SANDBOX_NAME, is_local_gateway
+
+if TYPE_CHECKING:
+    from seedvr_cli.render.results import Picked
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class Common:
     sandbox: bool
     key_file: str | None
     display: Display
+    # What is printed of each object, where that is not all of it; then `json` is true.
+    pick: "Picked" = None
 
     @classmethod
     def resolve(
@@ -40,20 +46,23 @@ class Common:
         rows: int | None = None,
         bell: bool | None = None,
         title: bool | None = None,
+        fields: str | None = None,
+        template: str | None = None,
     ) -> "Common":
         """Check them together; UsageError says what is wrong. A command gives those that it has."""
         if sandbox and base_url:
             raise UsageError("--sandbox and --base-url: one of the two")
+        pick = _read_pick(fields, template, json=json)
         settings = load(profile)
-
         choose = settings.choose
-        talk = Talk(quiet=choose("quiet", quiet), verbose=choose("verbose", verbose))
+        talk = Talk(quiet=choose("quiet", quiet), verbose=choose("verbose", verbose), secrets=seen_keys)
         url = find_base_url(settings, base_url)
         if (project := settings.project) and project.distrust:
             talk.say(f"seedvr: project file {project.path} is not read: {project.distrust}")
         display = Display(choose("rows", rows), choose("bell", bell), choose("title", title))
         return cls(
-            settings, talk, choose("json", json), choose("progress", progress), url, sandbox, api_key_file, display
+            settings, talk, pick is not None or choose("json", json), choose("progress", progress), url, sandbox,
+            api_key_file, display, pick,
         )  # fmt: skip
 
     @property
@@ -76,3 +85,21 @@ class Common:
     def choose(self, name: str, value: Any, *circumstances: str) -> Any:
         """The flag's value, else the profile's, else the default in these circumstances."""
         return self.settings.choose(name, value, *circumstances, *(["sandbox"] if self.sandbox else []))
+
+
+def _read_pick(fields: str | None, template: str | None, *, json: bool | None) -> "Picked":
+    if fields is not None and template is not None:
+        raise UsageError("--fields and --print: one of the two")
+    if fields is not None:
+        if json is False:
+            raise UsageError("--fields and --no-json: one of the two")
+        from seedvr_cli.render.fields import Fields
+
+        return Fields.read(fields)
+    if template is not None:
+        if json:
+            raise UsageError("--print and --json: one of the two")
+        from seedvr_cli.render.fields import Template
+
+        return Template.read(template)
+    return None

@@ -5,23 +5,23 @@ import traceback
 from collections.abc import Sequence
 
 from seedvr_cli import __version__
+from seedvr_cli.values.errors import SeedvrError, Unforeseen
 
 
-def log_crash(error: Exception, arguments: Sequence[str]) -> str:
-    """Keep the traceback; the line for the user, which says where it is."""
+def log_crash(error: Exception, arguments: Sequence[str]) -> SeedvrError:
+    """Keep the traceback; what the user is told, which says where it is."""
     from seedvr_cli.render.talk import clean
     from seedvr_cli.values.redaction import redact
 
-    head = clean(f"seedvr: unforeseen error: {type(error).__name__}: {error}".splitlines()[0])
-    path = keep_traceback(error, arguments)
-    tail = f"; the details are in {path}; the ledger is whole" if path else ""
-    return redact(head + tail, known_secrets())
+    path, secrets = keep_traceback(error, arguments), known_secrets()
+    head = clean(f"unforeseen error: {type(error).__name__}: {error}".splitlines()[0])
+    hint = f"the details are in {path}; the ledger is whole" if path else None
+    return SeedvrError(redact(head, secrets), hint=hint and redact(hint, secrets), code=Unforeseen.code)
 
 
 def keep_traceback(error: Exception, arguments: Sequence[str]) -> str | None:
     """Write it to the log, without secrets; the log's path, or None where there is no place for one."""
     from seedvr_cli.settings.folders import state_folder
-    from seedvr_cli.values.errors import SeedvrError
     from seedvr_cli.values.redaction import redact
 
     text = f"seedvr {__version__}: {list(arguments)}\n{''.join(traceback.format_exception(error))}\n"
@@ -39,7 +39,6 @@ def known_secrets() -> set[str]:
     """The keys that this process could know."""
     from seedvr_cli.settings.file import load
     from seedvr_cli.settings.key import KEY_VARIABLES, find_key, seen_keys
-    from seedvr_cli.values.errors import SeedvrError
 
     try:
         settings = load()

@@ -49,6 +49,23 @@ def value_option(
     )
 
 
+def read_fields(text: str) -> str:
+    """What --fields was given; where that is the next option, there is no value, and the fields are printed."""
+    if text.startswith("-"):
+        print_fields()
+        raise typer.Exit
+    return text
+
+
+def print_fields() -> None:
+    """What --fields takes, one a line."""
+    from seedvr_cli.render.fields import field_names
+    from seedvr_cli.render.results import write_line
+
+    for name in field_names():
+        write_line(name)
+
+
 def request_flags(kind: str) -> Iterator[tuple[str, Any]]:
     """The catalog's flags for a command: the option's name in Python and its annotation."""
     endpoints = endpoints_of(kind)

@@ -159,6 +159,7 @@ class OutputOptions(Group):
     keep_sound: o.KeepSound = None
     embed: o.Embed = False
     sidecar: o.Sidecar = False
+    summary: o.Summary = None
 
 
 class LookOptions(Group):
@@ -239,6 +240,8 @@ class LedgerOptions(Group):
 class CommonOptions(LedgerOptions):
     """For commands that talk to the gateway."""
 
+    fields: o.Fields = None
+    template: o.Print = None
     verbose: o.Verbose = None
     progress: o.Progress = None
     rows: o.Rows = None

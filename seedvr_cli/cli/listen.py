@@ -52,11 +52,12 @@ def listen(
     """
     from seedvr_cli.cli.programs import Programs
     from seedvr_cli.cli.session import Workload, run_work
+    from seedvr_cli.cli.totals import check_summary
     from seedvr_cli.cli.upscale import result_form
     from seedvr_cli.run.hook import Address
     from seedvr_cli.run.listen import Listener
     from seedvr_cli.run.policy import make_policy
-    from seedvr_cli.values.errors import UsageError, worst_exit_code
+    from seedvr_cli.values.errors import UsageError
 
     common = options.resolve()
     if common.sandbox:
@@ -67,6 +68,7 @@ def listen(
     address = Address.read(bind, tls_cert, tls_key)
     address.context()
     public = common.choose("public-url", public_url)
+    check_summary(output.summary, overwrite=bool(output.overwrite))
     policy = make_policy(
         common.settings,
         "video",
@@ -75,6 +77,7 @@ def listen(
         max_filesize=output.max_filesize,
         download=download or output.output is not None,
         sidecar=output.sidecar,
+        summary=output.summary,
         keep_metadata=output.keep_metadata,
         keep_sound=output.keep_sound,
         embed=output.embed,
@@ -96,7 +99,8 @@ def listen(
         common.talk.say(f"seedvr: listening on {url}{called}")
         if public_url and common.settings.values.get("public-url") != public_url:
             common.talk.say(f"seedvr: for --callback of the other commands: seedvr config set public-url {public_url}")
-        return Workload(programs.around(listener.work()), None, on_end=programs.take)
+        return Workload(
+            programs.around(listener.work()), None, on_end=programs.take, beside=lambda: 1 if programs.failed else 0
+        )  # fmt: skip
 
-    code = run_work(common, policy, result_form(common, policy), find_work)
-    return worst_exit_code({code, 1 if programs.failed else 0})
+    return run_work(common, policy, result_form(common, policy), find_work)

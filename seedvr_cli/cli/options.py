@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from seedvr_cli.cli.completion import profiles, request_ids, tags
-from seedvr_cli.cli.flags import value_option
+from seedvr_cli.cli.completion import field_words, profiles, request_ids, tags
+from seedvr_cli.cli.flags import read_fields, value_option
 
 Sources = Annotated[
     list[str] | None,
@@ -114,6 +114,9 @@ Embed = Annotated[
     bool, typer.Option("--embed", help="Write request id, endpoint and parameters into the picture's metadata (XMP).")
 ]
 Sidecar = Annotated[bool, typer.Option("--sidecar", help="Write NAME.json beside each result: the JSON object.")]
+Summary = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Write the run's totals there at its end, as one JSON object.")
+]
 
 # A look at results.
 Compare = Annotated[
@@ -173,6 +176,20 @@ SkipClaimed = Annotated[
 
 # Every command.
 Json = Annotated[bool | None, typer.Option("--json/--no-json", help="One JSON object a line.")]
+Fields = Annotated[
+    str | None,
+    typer.Option(
+        "--fields",
+        metavar="LIST",
+        help="Only these keys of the JSON object, as in status,files[0].path; without a LIST, what there is.",
+        parser=read_fields,
+        autocompletion=field_words,
+    ),
+]
+Print = Annotated[
+    str | None,
+    typer.Option("--print", metavar="TEXT", help="A line of your own for each result: '{request_id} {files[0].path}'."),
+]
 Quiet = Annotated[bool | None, typer.Option("-q", "--quiet/--no-quiet", help="Nothing but errors on standard error.")]
 Verbose = Annotated[bool | None, typer.Option("-v", "--verbose/--no-verbose", help="Say more on standard error.")]
 Progress = Annotated[str | None, value_option("progress", meaning="How progress is shown.")]

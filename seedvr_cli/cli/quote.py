@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seedvr_cli.cli.context import Common
 from seedvr_cli.plan.planner import Prospect
@@ -54,7 +54,7 @@ Outdated = Callable[[Sequence[Prospect], Mapping[str, Job]], Container[str]]
 
 def print_requests(common: Common, prospects: Iterable[Prospect], policy: Policy) -> int:
     """--dry-run: each request and its list price on standard output, the sum on standard error."""
-    from seedvr_cli.render.results import write_line
+    from seedvr_cli.render.results import write_line, write_lines
 
     base = "sandbox:" if common.sandbox else common.base_url
     count = total = settled = 0
@@ -67,6 +67,8 @@ def print_requests(common: Common, prospects: Iterable[Prospect], policy: Policy
             if isinstance(quote.look, SeedvrError):
                 codes.add(2 if isinstance(quote.look, UsageError) else 1)
                 common.talk.error(error_line(quote.look, clean(quote.prospect.source.text)))
+                if common.json:
+                    write_lines(_object_lines(common, quote, base))
                 continue
             if quote.look is not None and quote.look.remark is not None:
                 common.talk.say(clean(f"seedvr: {name_of(quote.prospect.item())}: {quote.look.remark}"))
@@ -74,7 +76,7 @@ def print_requests(common: Common, prospects: Iterable[Prospect], policy: Policy
                 count, total = count + 1, total + price
             settled += quote.job is not None
             if common.json:
-                write_line(_as_json(quote, base))
+                write_lines(_object_lines(common, quote, base))
             elif quote.is_sent:
                 write_line(f"{show_usd(price)}\t{_as_text(quote.prospect, base)}")
     requests = "1 request" if count == 1 else f"{count} requests"
@@ -247,15 +249,24 @@ def _as_text(prospect: Prospect, base: str) -> str:
     return f"POST {base}{request.endpoint.path}{headers}\t{json.dumps(request.body)}"
 
 
-def _as_json(quote: _Quote, base: str) -> str:
+def _object_lines(common: Common, quote: _Quote, base: str) -> list[str]:
+    """The object of it, or what was picked of that."""
+    from seedvr_cli.render.results import picked_line
+
+    text = picked_line(_as_object(quote, base), common.pick)
+    return [] if text is None else [text]
+
+
+def _as_object(quote: _Quote, base: str) -> dict[str, Any]:
     from seedvr_cli.render import machine
 
     item = quote.prospect.item()
     request = item.request
-    value = machine.outcome_object(Outcome(item=item, job=quote.job, resumed=quote.job is not None))
+    error = quote.look if isinstance(quote.look, SeedvrError) else None
+    value = machine.outcome_object(Outcome(item=item, job=quote.job, resumed=quote.job is not None, error=error))
     value["request"] = None
-    if quote.is_sent:
+    if quote.is_sent and error is None:
         value["price_usd"] = as_usd(quote.price)
         url, headers = base + request.endpoint.path, dict(request.headers)
         value["request"] = {"method": "POST", "url": url, "headers": headers, "body": request.body}
-    return machine.line(value)
+    return value

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from seedvr_cli.cli.surface import Face
 
 
@@ -24,7 +26,7 @@ def schema_object(face: "Face") -> dict[str, Any]:
     from seedvr_cli.cli.groups import HEADINGS, OWN
     from seedvr_cli.cli.help_text import WIDEST, write_topic
     from seedvr_cli.cli.topics import TOPICS
-    from seedvr_cli.render.machine import KEYS, VERSION
+    from seedvr_cli.render.machine import KEYS, PARTS, VERSION
     from seedvr_cli.sandbox.faults import FAULTS
     from seedvr_cli.values.environment import CLUSTER_VARIABLES, COMMON_VARIABLES, OWN_VARIABLES
     from seedvr_cli.values.errors import EXIT_CODES
@@ -39,7 +41,7 @@ def schema_object(face: "Face") -> dict[str, Any]:
         "flags": _command(face)["flags"],
         "groups": [OWN, *HEADINGS],
         "commands": [_command(one) for one in face.walk() if one is not face],
-        "result": [{"key": key, "type": kind, "meaning": meaning} for key, (kind, meaning) in KEYS.items()],
+        "result": [_key(key, *told, PARTS.get(key, {})) for key, told in KEYS.items()],
         "exit_codes": [{"code": code, "meaning": means, "next": then} for code, (means, then) in EXIT_CODES.items()],
         "settings": _settings(face),
         "environment": [{"name": name, "meaning": meaning} for name, meaning in variables.items()],
@@ -51,6 +53,12 @@ def schema_object(face: "Face") -> dict[str, Any]:
         ],
         "endpoints": _endpoints(),
     }
+
+
+def _key(key: str, kind: str, meaning: str, parts: "Mapping[str, tuple[str, str]]") -> dict[str, Any]:
+    """A key of the JSON object; `parts` are those below it, or below each of its list."""
+    below = [{"key": part, "type": kind, "meaning": meaning} for part, (kind, meaning) in parts.items()]
+    return {"key": key, "type": kind, "meaning": meaning, "parts": below}
 
 
 def _command(face: "Face") -> dict[str, Any]:

@@ -16,6 +16,8 @@ from seedvr_cli.cli.context import Common
 from seedvr_cli.cli.crash_log import keep_traceback, known_secrets
 from seedvr_cli.cli.failed_file import Failures
 from seedvr_cli.cli.streams import PIPE_CLOSED, forget_stdout
+from seedvr_cli.cli.totals import Totals
+from seedvr_cli.render.ci import is_ci
 from seedvr_cli.render.reporter import Careful, PlainReporter, Reporter
 from seedvr_cli.render.results import Form, Results
 from seedvr_cli.render.talk import error_line
@@ -25,7 +27,7 @@ from seedvr_cli.run.engine import Engine, in_one_chunk
 from seedvr_cli.run.policy import Policy
 from seedvr_cli.run.session import Session, find_access
 from seedvr_cli.run.skim import Work
-from seedvr_cli.values.errors import DeliveryError, Interrupted, UsageError, worst_exit_code
+from seedvr_cli.values.errors import DeliveryError, Interrupted, SeedvrError, UsageError, worst_exit_code
 from seedvr_cli.values.events import Changed, Crashed, Finished, Notice, Skipped
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.money import show_usd
@@ -46,13 +48,14 @@ TICK_SECONDS = 0.1
 class Workload:
     """What a run is to do: `total` items where that is known; `checked` are all of them, where they are few.
 
-    `on_end` is told of each outcome, when it is printed.
+    `on_end` is told of each outcome, when it is printed; `beside` gives the exit code of what went on beside the run.
     """
 
     chunks: AsyncIterable[Sequence[Work]]
     total: int | None
     checked: Sequence[Work] = ()
     on_end: Callable[[Outcome], None] | None = None
+    beside: Callable[[], int] = lambda: 0
 
     @classmethod
     def of(cls, work: Sequence[Work]) -> "Workload":
@@ -95,18 +98,28 @@ def run_work(
     common: Common, policy: Policy, form: Form, find_work: FindWork, failures: Failures | None = None
 ) -> int:  # fmt: skip
     """Do all the work and report; returns the exit code. `find_work` gives it once the session is open."""
-    return asyncio.run(_run_work(common, policy, form, find_work, failures or Failures(None)))
+    tally = Tally(free=common.sandbox)
+    totals = Totals(policy.summary, tally, common.talk)
+    try:
+        code = asyncio.run(_run_work(common, policy, form, find_work, failures or Failures(None), tally, totals))
+    except BaseException as error:
+        totals.end(_exit_code(error), error)
+        raise
+    return totals.end(code)
 
 
-async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindWork, failures: Failures) -> int:
+async def _run_work(
+    common: Common, policy: Policy, form: Form, find_work: FindWork, failures: Failures, tally: Tally, totals: Totals
+) -> int:  # fmt: skip
     _spare_searches()
     gc.freeze()  # what was loaded until here is no garbage
     gc.set_threshold(GARBAGE)
     gc.enable()
     _allow_files()
-    results, tally, codes = Results(form), Tally(free=common.sandbox), set[int]()
+    results, codes = Results(form, common.pick), set[int]()
     async with open_session(common) as session:
         work = await find_work(session)
+        totals.total = work.total
         engine = session.engine(policy)
         await engine.check_outputs(work.checked)
         reporter = _reporter(common, policy, tally, work.total)
@@ -120,10 +133,11 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
                     async for event in events:
                         if isinstance(event, Crashed):
                             _keep(event)
-                        if isinstance(event, Changed) and event.request_id:
-                            tally.accept(event.item)
+                        if isinstance(event, Changed):
+                            tally.change(event)
                         elif isinstance(event, Finished):
                             tally.add(event.outcome)
+                            totals.add(event.outcome)
                             codes.add(event.outcome.error.exit_code if event.outcome.error else 0)
                             failures.add(event.outcome)
                             write = lambda outcome=event.outcome: results.write(outcome)  # noqa: E731
@@ -165,9 +179,19 @@ async def _run_work(common: Common, policy: Policy, form: Form, find_work: FindW
         elif tally.total > 1:
             for line in _what_is_left(tally):
                 common.talk.say(f"seedvr: {line}")
+        codes.add(work.beside())
     if PIPE_CLOSED in codes:
         return PIPE_CLOSED
     return worst_exit_code(codes)
+
+
+def _exit_code(error: BaseException) -> int:
+    """What the command ends with where a run is ended by this."""
+    if isinstance(error, SeedvrError):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted.exit_code
+    return PIPE_CLOSED if isinstance(error, BrokenPipeError) else 1
 
 
 def _looks(common: Common, policy: Policy, session: Session, reporter: Reporter) -> "Looks | None":
@@ -251,6 +275,10 @@ def _reporter(common: Common, policy: Policy, tally: Tally, total: int | None) -
         return Careful(
             LiveReporter(common.talk, tally, total=total, max_cost=policy.max_cost, display=common.display)
         )  # fmt: skip
+    if is_ci() and common.progress != "plain":
+        from seedvr_cli.render.ci_reporter import CiReporter
+
+        return CiReporter(common.talk, tally, total=total, name=shlex.join(["seedvr", *sys.argv[1:2]]))
     return PlainReporter(common.talk, tally, total=total)
 
 

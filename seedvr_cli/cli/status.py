@@ -148,15 +148,13 @@ _Told = tuple["Outcome", str | None, bool]
 
 def _listing(common: "Common", ids: Sequence[str] = ()) -> Callable[[Sequence[_Told]], None]:
     """What prints outcomes, some at a time; `ids` are those that will come, as they are shown."""
-    from seedvr_cli.render.results import write_lines
+    from seedvr_cli.render.results import object_lines, write_lines
 
     screen = _screen(ids) if _is_screen(common) else None
 
     def show(told: Sequence[_Told]) -> None:
         if common.json:
-            from seedvr_cli.render import machine
-
-            write_lines(machine.line(machine.outcome_object(outcome)) for outcome, _, _ in told)
+            write_lines(object_lines((outcome for outcome, _, _ in told), common.pick))
         elif screen is not None:
             write_lines(screen.lines([_entry(*one) for one in told if one[0].known]))
         else:

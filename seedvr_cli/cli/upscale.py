@@ -63,7 +63,7 @@ def upscale(
         tags=read("tag", sources.tag, "--tag") if sources.tag else (),
         calls_us=submitting.callback,
     )
-    policy = make_policy(common, request.kind, output, waiting, submitting, money)
+    policy = make_policy(common, request.kind, output, waiting, submitting, money, _own_files(sources))
     policy = replace(policy, compare=looks.compare, preview=looks.preview)
     _check_looks(policy, wishes.output)
     check_stdout(common, wishes.output)
@@ -73,7 +73,7 @@ def upscale(
         _check_video_support()
     dropped = dropped_size(wishes.defaults, wishes.endpoint, wishes.options)
     if dropped is not None:
-        common.talk.say(f"seedvr: {dropped}")
+        common.talk.warn(f"seedvr: {dropped}")
     form = "bytes" if wishes.output == "-" else result_form(common, policy)
     # What is delivered is its path and nothing more, which needs no closer look.
     skim = form == "paths" and not policy.new and not policy.wants_more
@@ -98,7 +98,7 @@ def upscale(
         return print_requests(common, prospects, policy)
     if money.plan is not None:
         return write_plan(common, prospects, policy, money.plan)
-    if skim and tell_delivered(common, prospects, policy):
+    if skim and policy.summary is None and tell_delivered(common, prospects, policy):
         return 0
     from seedvr_cli.cli.failed_file import Failures
     from seedvr_cli.cli.session import Workload, prepare_claims, run_work
@@ -127,12 +127,20 @@ def make_policy(
     waiting: WaitingOptions,
     submitting: SubmittingOptions = SubmittingOptions(),  # noqa: B008 - it is frozen
     money: MoneyOptions = MoneyOptions(),  # noqa: B008 - it is frozen
+    others: Sequence[str] = (),
 ) -> Policy:
-    """The run's policy: flags, the profile's defaults, and the table's for this kind of command and gateway."""
+    """The run's policy: flags, the profile's defaults, and the table's for this kind of command and gateway.
+
+    `others` are files and sources of this command that no other file of it may be.
+    """
     if submitting.no_wait and waiting.no_download:
         raise UsageError("--no-wait and --no-download: one of the two")
     if output.output == "-" and (submitting.no_wait or waiting.no_download):
         raise UsageError("-o -: there are no bytes to print with --no-wait or --no-download")
+    if output.summary is not None:
+        from seedvr_cli.cli.totals import check_summary
+
+        check_summary(output.summary, [output.output, *others], overwrite=bool(output.overwrite))
     public_url = common.choose("public-url", submitting.public_url)
     if submitting.callback and public_url is None:
         raise UsageError("--callback: where the gateway is to call is not known",
@@ -159,6 +167,7 @@ def make_policy(
         skip_claimed=submitting.skip_claimed,
         shared_rate=submitting.shared_rate,
         sidecar=output.sidecar,
+        summary=output.summary,
         keep_metadata=output.keep_metadata,
         keep_sound=output.keep_sound,
         embed=output.embed,
@@ -186,7 +195,8 @@ def what_is_checked(common: Common, *, waiting_for: int | None, given: bool | No
 def check_stdout(common: Common, output: str | None) -> None:
     """UsageError where bytes would go where they cannot."""
     if output == "-" and common.json:
-        raise UsageError("-o - and --json: both want standard output")
+        flag = common.pick.flag if common.pick else "--json"
+        raise UsageError(f"-o - and {flag}: both want standard output")
     if output == "-" and sys.stdout.isatty():
         raise UsageError("-o -: standard output is a terminal; send it into a file or a pipe")
 
@@ -213,6 +223,10 @@ def _check_looks(policy: Policy, output: str | None) -> None:
 def result_form(common: Common, policy: Policy) -> Literal["json", "ids", "urls", "paths"]:
     """What a line of standard output is."""
     return "json" if common.json else "ids" if not policy.wait else "urls" if not policy.download else "paths"
+
+
+def _own_files(sources: SourceOptions) -> list[str]:
+    return [*(sources.sources or ()), *(sources.lists or ()), *([sources.failed_file] if sources.failed_file else [])]
 
 
 def _instant(text: str | None) -> float | None:

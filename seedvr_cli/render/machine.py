@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from seedvr_cli.values.errors import SeedvrError
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.job import File
-from seedvr_cli.values.result import result_of
+from seedvr_cli.values.result import Problem, result_of
 from seedvr_cli.values.schedule import iso
 
 VERSION = 1
@@ -36,6 +37,22 @@ KEYS: Mapping[str, tuple[str, str]] = {
     "elapsed_s": ("number|null", "seconds from submission to completion"),
     "extra": ("object|null", "what the gateway said beyond its documentation"),
 }
+# Keys below some of these.
+PARTS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "files": {
+        "path": ("string", "where it is: a path, or an object store's URL"),
+        "bytes": ("integer", "its size"),
+        "sha256": ("string", "of its bytes"),
+        "media_type": ("string|null", "as its first bytes say it"),
+        "width": ("integer|null", "pixels"),
+        "height": ("integer|null", "pixels"),
+    },
+    "error": {
+        "code": ("string", "for programs"),
+        "message": ("string", "for people: what is wrong"),
+        "hint": ("string|null", "what to do"),
+    },
+}
 
 
 def outcome_object(outcome: Outcome) -> dict[str, Any]:
@@ -53,7 +70,7 @@ def outcome_object(outcome: Outcome) -> dict[str, Any]:
         "media_url": list(result.media_url),
         "media_type": result.media_type,
         "files": [_file(file) for file in result.files],
-        "error": {"code": error.code, "message": error.message, "hint": error.hint} if error else None,
+        "error": _error(error) if error else None,
         "params": dict(result.params),
         "resumed": result.resumed,
         "submitted_at": iso(submitted) if submitted else None,
@@ -63,9 +80,18 @@ def outcome_object(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def failure_object(error: SeedvrError) -> dict[str, Any]:
+    """The object of a command that fails as a whole: every key but `v` and `error` is null."""
+    return {**dict.fromkeys(KEYS), "v": VERSION, "error": _error(error)}
+
+
 def line(value: Any) -> str:
     """One line; plain ASCII, so that no terminal is fooled by it."""
     return json.dumps(value)
+
+
+def _error(error: SeedvrError | Problem) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message, "hint": error.hint}
 
 
 def _file(file: File) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Protocol
 from seedvr_cli.render.human import name_of, outcome_line, summary_line
 from seedvr_cli.render.talk import Talk
 from seedvr_cli.render.tally import Tally
-from seedvr_cli.values.errors import NotSubmitted
+from seedvr_cli.values.errors import NotSubmitted, StillRunning
 from seedvr_cli.values.events import NO_ANSWER, Changed, Event, Finished, Notice, Started
 from seedvr_cli.values.items import Outcome
 
@@ -15,6 +15,11 @@ from seedvr_cli.values.items import Outcome
 MANY_JOBS = 20
 # Seconds between two summaries.
 SUMMARY_SECONDS = 30.0
+
+
+def is_many(total: int | None) -> bool:
+    """Whether so many jobs, or nobody knows how many, are too many for a line each."""
+    return total is None or total > MANY_JOBS
 
 
 class Reporter(Protocol):
@@ -85,12 +90,15 @@ class Careful:
 class PlainReporter:
     """A line for each change of state, or a summary every 30 seconds where there are many jobs."""
 
-    def __init__(self, talk: Talk, tally: Tally, *, total: int | None) -> None:
+    def __init__(
+        self, talk: Talk, tally: Tally, *, total: int | None, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._talk = talk
         self._tally = tally
-        self._many = total is None or total > MANY_JOBS
+        self._many = is_many(total)
         self._total = total
-        self._began = self._last = time.monotonic()
+        self._now = now
+        self._began = self._last = now()
         self._states: dict[int, str] = {}
 
     def handle(self, event: Event) -> None:
@@ -122,7 +130,7 @@ class PlainReporter:
 
     def tick(self) -> None:
         """A summary, if it is time."""
-        now = time.monotonic()
+        now = self._now()
         if self._many and now - self._last >= SUMMARY_SECONDS:
             self._last = now
             of = f" of {self._total}" if self._total else ""
@@ -133,12 +141,13 @@ class PlainReporter:
     def close(self) -> None:
         """The last line, where there was more than one job."""
         if self._tally.total > 1:
-            self._talk.say(summary_line(self._tally, time.monotonic() - self._began))
+            self._talk.say(summary_line(self._tally, self._now() - self._began))
 
     def _finish(self, outcome: Outcome) -> None:
         if outcome.error is not None:
             if not (self._many and isinstance(outcome.error, NotSubmitted) and self._tally.held > 1):
-                self._talk.error(outcome_line(outcome))  # of many that were not submitted, the first says why
+                level = "warning" if outcome.error.exit_code == StillRunning.exit_code else "error"
+                self._talk.error(outcome_line(outcome), level)  # of many that were not submitted, the first says why
         elif not self._many:
             text = outcome_line(outcome, free=self._tally.free)
             self._talk.say(f"seedvr: {text}")

@@ -3,14 +3,20 @@
 import os
 import select
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from seedvr_cli.render.talk import clean
 from seedvr_cli.values.errors import OutputLost
 from seedvr_cli.values.items import Outcome
 
+if TYPE_CHECKING:
+    from seedvr_cli.render.fields import Fields, Template
+
 Form = Literal["paths", "ids", "urls", "json", "bytes"]
+
+# What is printed of an object: all of it, or what was picked.
+Picked: TypeAlias = "Fields | Template | None"
 
 
 class Results:
@@ -19,8 +25,9 @@ class Results:
     Where it cannot be written to for another reason, `trouble` says why, and what is left goes nowhere.
     """
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Form, pick: Picked = None) -> None:
         self._form = form
+        self._pick = pick
         self.trouble: OutputLost | None = None
 
     def write(self, outcome: Outcome) -> None:
@@ -28,6 +35,9 @@ class Results:
         if self._form == "bytes":
             for file in outcome.files:
                 self._put(lambda path=file.path: _copy(path))  # type: ignore[misc]
+            return
+        if self._pick is not None:
+            self._put(lambda: write_lines(self.lines(outcome)))
             return
         for text in self.lines(outcome):
             self._put(lambda text=text: write_line(text))  # type: ignore[misc]
@@ -56,9 +66,7 @@ class Results:
         job = outcome.job
         match self._form:
             case "json":
-                from seedvr_cli.render import machine
-
-                return [machine.line(machine.outcome_object(outcome))]
+                return [*object_lines([outcome], self._pick)]
             case "ids":
                 return [clean(job.request_id)] if job and job.request_id and outcome.error is None else []
             case "urls":
@@ -92,6 +100,23 @@ def _encoded(text: str) -> bytes:
         if sys.stdout.isatty():
             return text.encode(sys.getfilesystemencoding(), "replace")
         return text.encode("utf-8", "surrogateescape")
+
+
+def object_lines(outcomes: Iterable[Outcome], pick: Picked = None) -> Iterator[str]:
+    """The JSON objects of outcomes, or what was picked of each."""
+    from seedvr_cli.render import machine
+
+    for outcome in outcomes:
+        text = picked_line(machine.outcome_object(outcome), pick)
+        if text is not None:
+            yield text
+
+
+def picked_line(value: Mapping[str, Any], pick: Picked) -> str | None:
+    """The object's line, or what was picked of it, if there is any."""
+    from seedvr_cli.render import machine
+
+    return machine.line(value) if pick is None else pick.line(value)
 
 
 def write_bytes(data: bytes) -> None:

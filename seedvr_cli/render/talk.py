@@ -3,10 +3,11 @@
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
+from seedvr_cli.render.ci import annotation, defused, is_github
 from seedvr_cli.values.errors import SeedvrError
 
 # Control characters, and those that turn the direction of text around.
@@ -23,22 +24,31 @@ class Display:
 
 
 class Talk:
-    """Lines on standard error."""
+    """Lines on standard error. `secrets` are in no annotation; there may be more of them later."""
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, secrets: Collection[str] = ()) -> None:
         self.quiet = quiet
         self.verbose = verbose
+        self._secrets = secrets
         # The live display puts its own in its place.
         self.write: Callable[[str], None] = _print_line
 
     def say(self, text: str) -> None:
         """A line unless -q."""
         if not self.quiet:
-            self.error(text)
+            self.error(text, level="")
 
-    def error(self, text: str) -> None:
-        """A line in any case."""
-        self.write(clean(text))
+    def warn(self, text: str) -> None:
+        """A line unless -q, which CI shows as a warning."""
+        if not self.quiet:
+            self.error(text, level="warning")
+
+    def error(self, text: str, level: str = "error") -> None:
+        """A line in any case; `level` is what it is to CI, where it is anything."""
+        text = clean(text)
+        if is_github():
+            text = defused(annotation(level, text, self._secrets) if level else text)
+        self.write(text)
 
 
 def _print_line(text: str) -> None:
@@ -54,7 +64,12 @@ def _print_line(text: str) -> None:
 
 def clean(text: str) -> str:
     """Text from outside, made fit for a terminal's line."""
-    return _CONTROL.sub("", text.replace("\n", " ").replace("\t", " ")).encode("utf-8", "replace").decode()
+    return harmless(text).encode("utf-8", "replace").decode()
+
+
+def harmless(text: str) -> str:
+    """Text without control characters; bytes that are no text stay."""
+    return _CONTROL.sub("", text.replace("\n", " ").replace("\t", " "))
 
 
 def error_line(error: SeedvrError, where: str | None = None) -> str:

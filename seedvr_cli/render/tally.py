@@ -1,7 +1,8 @@
 """Counts of a run."""
 
 from seedvr_cli.values.errors import CostCapReached, JobFailed, NotSubmitted
-from seedvr_cli.values.items import Item, Outcome, Purchase
+from seedvr_cli.values.events import Changed
+from seedvr_cli.values.items import Outcome, Purchase
 
 
 class Tally:
@@ -16,20 +17,29 @@ class Tally:
         self.final = 0
         # List prices of what the gateway has, by the items' index.
         self._accepted: dict[int, int] = {}
+        # The indexes of items that this run submits, until they end.
+        self._submitted: set[int] = set()
         self.done = self.skipped = self.failed = self.running = self.unknown = self.held = self.price = 0
 
-    def accept(self, item: Item) -> None:
-        """The gateway has this one, and it has not ended."""
-        self._accepted[item.index] = item.request.price() if isinstance(item, Purchase) else 0
+    def change(self, event: Changed) -> None:
+        """A job is in another state: once it has a request id the gateway has it, and it has not ended."""
+        item = event.item
+        if event.state == "submitting":
+            self._submitted.add(item.index)
+        if event.request_id:
+            self._accepted[item.index] = 0  # what an earlier run submitted, that one has counted
+            if isinstance(item, Purchase) and item.index in self._submitted:
+                self._accepted[item.index] = item.request.price()
 
     def underway(self) -> tuple[int, int]:
-        """How many the gateway has that have not ended, and their list price, in millionths of a dollar."""
+        """How many the gateway has that have not ended, and the list price of those that this run has submitted."""
         return len(self._accepted), sum(self._accepted.values())
 
     def add(self, outcome: Outcome) -> None:
         """Count one more."""
         error = outcome.error
         self._accepted.pop(outcome.item.index, None)
+        self._submitted.discard(outcome.item.index)
         self.final += isinstance(error, JobFailed) and error.code == JobFailed.code
         if error is None:
             if outcome.skipped:

@@ -27,6 +27,7 @@ class Policy:
     `if_changed` submits again what has changed at its URL since it was paid for.
     `keep_metadata` and `keep_sound` are of which sources these are carried to the results: of files of this machine,
     of URLs too, which are fetched for it, or of none. `embed` writes the request there.
+    `summary` is the file that gets the run's totals.
     `sidecar`: the JSON object is written beside each result; `compare`: before and after as a picture, and `preview`
     shows them. `upload` is where files of this machine go, so that the gateway can read them.
     `skim` passes over delivered items of a list without a closer look than name, size and time, unless `looks_again`.
@@ -52,6 +53,7 @@ class Policy:
     check: Check = "none"
     if_changed: bool = False
     sidecar: bool = False
+    summary: str | None = None
     compare: bool = False
     preview: bool = False
     keep_metadata: Keep = "none"
@@ -86,6 +88,7 @@ def make_policy(
     keep_upload: bool | None = None,
     keep_metadata: bool | None = None,
     keep_sound: bool | None = None,
+    summary: str | None = None,
     **plain: bool,
 ) -> Policy:
     """What was given, else what the profile has, else the defaults in these circumstances (`video`, `sandbox`)."""
@@ -104,6 +107,7 @@ def make_policy(
         ),
         rate=choose("rate", rate),
         callback=callback,
+        summary=summary,
         check=check,
         keep_metadata=_kept(settings, "keep-metadata", keep_metadata),
         keep_sound=_kept(settings, "keep-sound", keep_sound),

@@ -26,6 +26,9 @@ COMMON_VARIABLES: Mapping[str, str] = {
     "NO_PROXY": "Hosts that are reached without one, with commas between.",
     "SSL_CERT_FILE": "Whom to trust: a file of certificates.",
     "SSL_CERT_DIR": "The same as a folder.",
+    "GITHUB_ACTIONS": "true: the log gets annotations and a group, where no terminal shows it.",
+    "GITHUB_STEP_SUMMARY": "There: the page that gets a run's totals, and what failed.",
+    "GITLAB_CI": "true: few lines, and a sign of life.",
 }
 # Where a cluster says which share of the work this process has (--shard auto).
 CLUSTER_VARIABLES: Mapping[str, str] = {

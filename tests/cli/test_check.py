@@ -120,6 +120,15 @@ def test_a_dry_run_that_looks_names_what_is_wrong(run, site):
     assert len(site.heard) == heard
 
 
+def test_a_dry_run_that_looks_has_an_object_for_each_source(run, site):
+    """With --json a source that is refused has an object as well, with its error, and no request."""
+    words = ("image", f"{site.url}/gone", f"{site.url}/good.jpg", "--dry-run", "--check", "--json")
+    done = run(*words, "--base-url", site.url)
+    errors = {value["source"]: value["error"] and value["error"]["code"] for value in done.objects}
+    assert (done.rc, errors) == (1, {f"{site.url}/gone": "source", f"{site.url}/good.jpg": None})
+    assert [value["request"] is None for value in done.objects] == [True, False]
+
+
 def test_the_hosted_gateways_sources_are_looked_at_by_default(run, url):
     """Fewer than 100 URLs are looked at: what cannot be reached costs nothing."""
     env = {"HTTPS_PROXY": "http://127.0.0.1:1"}

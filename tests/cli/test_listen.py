@@ -218,13 +218,14 @@ def test_a_run_and_a_listener_make_one_delivery(start, run, gateway, work, url):
 
 
 def test_programs_that_fail(start, run, gateway, work):
-    """A program that fails is told, and is exit code 1; one that is not there is a usage error before anything else."""
+    """A program that fails is told, and is exit code 1, in the totals too; one that is not there is a usage error."""
     gateway = gateway()
     failing = shlex.join([sys.executable, "-c", "raise SystemExit(3)"])
-    listener = listen(start, gateway, "--exec", failing, "--poll-interval", "0.2", "--once", 1)
+    words = ("--exec", failing, "--poll-interval", "0.2", "--once", 1, "--summary", "totals.json")
+    listener = listen(start, gateway, *words)
     submit(run, listener, new_url(), to=gateway)
     done = listener.end()
-    assert done.rc == 1
+    assert (done.rc, json.loads((work / "totals.json").read_text())["exit_code"]) == (1, 1)
     assert "for fake_1: it ended with 3" in done.stderr
     for command in ("no-such-program --at all", "'", ""):
         assert run("listen", "--exec", command, to=gateway).rc == 2

@@ -6,6 +6,7 @@ from rich.cells import cell_len
 
 from seedvr_cli.render.overall import Overall
 from seedvr_cli.render.tally import Tally
+from seedvr_cli.values.events import Changed
 from seedvr_cli.values.money import show_usd
 
 
@@ -99,11 +100,15 @@ def test_one_job_has_no_line_and_free_ones_no_cost():
 
 
 def test_what_is_under_way_counts_as_cost():
-    """A job that the gateway has is counted at its list price before it has ended."""
-    run = Run(2)
-    run.tally.accept(row(0, "a.jpg"))
-    price = run.tally.underway()[1]
-    assert price > 0
+    """A job that this run has submitted is counted at its list price before it has ended; an earlier run's is not."""
+    run, item = Run(2), row(0, "a.jpg")
+    run.tally.change(Changed(row(1, "b.jpg"), "QUEUED", "id_2"))
+    assert run.tally.underway() == (1, 0)
+    run.tally.change(Changed(item, "submitting"))
+    assert run.tally.underway() == (1, 0)
+    run.tally.change(Changed(item, "QUEUED", "id_1"))
+    count, price = run.tally.underway()
+    assert (count, price) == (2, item.request.price())
     assert f" · {show_usd(price)} · " in run.line(1.0, rows=1)
 
 

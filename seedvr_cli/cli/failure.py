@@ -1,0 +1,66 @@
+"""A command that fails as a whole: a line on standard error, and for who reads JSON an object on standard output."""
+
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from typing import Any
+
+from seedvr_cli.cli.streams import forget_stdout
+from seedvr_cli.values.errors import OutputLost, SeedvrError
+
+# Flags that ask for objects; the last one that stands there counts.
+JSON_FLAGS = {"--json": True, "--fields": True, "--no-json": False, "--print": False}
+# Commands that print JSON only where they are asked to on the spot: they show and change what is stored.
+NOT_BY_PROFILE = frozenset({"config"})
+
+
+def fail(error: SeedvrError, command: Any, arguments: Sequence[str]) -> int:
+    """Say it; returns the exit code. `command` is Typer's, as far as it could be made."""
+    from seedvr_cli.render.talk import Talk, error_line
+    from seedvr_cli.settings.key import seen_keys
+
+    Talk(secrets=seen_keys).error(error_line(error))
+    if not isinstance(error, OutputLost) and wants_objects(command, arguments):
+        from seedvr_cli.render import machine
+        from seedvr_cli.render.results import write_line
+
+        try:
+            write_line(machine.line(machine.failure_object(error)))
+        except BrokenPipeError:
+            forget_stdout()
+        except OutputLost:
+            pass  # the exit code says enough
+    return error.exit_code
+
+
+def wants_objects(command: Any, arguments: Sequence[str]) -> bool:
+    """Whether JSON is asked for, also where the words could not be understood: by a flag, else by the profile."""
+    words = list(takewhile(lambda word: word != "--", arguments))
+    asked = [JSON_FLAGS[word] for word in (word.partition("=")[0] for word in words) if word in JSON_FLAGS]
+    if asked:
+        return asked[-1]
+    return bool(words) and words[0] not in NOT_BY_PROFILE and _has_json(command, words) and _is_stored(words)
+
+
+def _has_json(command: Any, words: Sequence[str]) -> bool:
+    for word in words:
+        command = getattr(command, "commands", {}).get(word, command)
+    return any("--json" in option.opts for option in getattr(command, "params", ()))
+
+
+def _is_stored(words: Sequence[str]) -> bool:
+    """Whether the profile says so; what is wrong with that is said already."""
+    from seedvr_cli.settings.file import load
+
+    try:
+        return bool(load(next(_profiles(words), None)).choose("json", None))
+    except SeedvrError:
+        return False
+
+
+def _profiles(words: Sequence[str]) -> Iterator[str]:
+    """The profiles that the words name, the last one first."""
+    for word, value in reversed(list(zip(words, [*words[1:], None], strict=True))):
+        if word == "--profile" and value is not None:
+            yield value
+        elif word.startswith("--profile="):
+            yield word.partition("=")[2]
