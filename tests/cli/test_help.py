@@ -209,7 +209,7 @@ LINES = [(name, example.line) for name, face in FACES.items() for example in fac
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "line"), LINES, ids=[line for _, line in LINES])
 def test_an_example_does_what_it_shows(name, line, stage, requires):
-    """Each example of help and manuals ends with 0 where it is run, against the sandbox."""
+    """Each example of help and manuals ends as it should where it is run, against the sandbox."""
     requires("jq")
     bench, environment = stage
     if not name.startswith("ledger"):

@@ -20,8 +20,11 @@ def prepare(bench: Bench, url: str) -> dict[str, str]:
     """A folder with what the examples name, and the environment that leads to the command and to that gateway."""
     shutil.copy(DATA / "photo.jpg", bench.work / "photo.jpg")
     Path(bench.work, "urls.txt").write_text("https://example.com/a.png\nhttps://example.com/b.png\n")
+    Path(bench.work, "statement.csv").write_text("request_id,amount\n")
     Path(bench.work, "big").mkdir()
     bench.configure("[default]\nscale = 2\n")
+    planned = ["image", "https://example.com/planned.png", "--plan", "plan.jsonl", "--base-url", url]
+    assert bench.run(*planned).rc == 0
     return bench.environment(
         env={
             "SEEDVR_BASE_URL": url,
@@ -64,5 +67,7 @@ def run_example(line: str, bench: Bench, environment: dict[str, str]) -> "subpro
             process.send_signal(signal.SIGTERM)
         out, _ = process.communicate("test-key-0123456789\n", timeout=PATIENCE)
         ended = {143, -signal.SIGTERM} if server else {0}  # told to end before it hears of signals, or after
+        if line.startswith("seedvr reconcile"):  # a wallet that nobody has does not agree with the ledger
+            ended = {0, 1}
         code = 0 if process.returncode in ended else process.returncode
         return subprocess.CompletedProcess(line, code, out, "")
