@@ -22,14 +22,21 @@ AT_ONCE = 4
 BLOCK = 256 << 10
 
 
-def send_in_pieces(place: Place, file: str, *, media_type: str, watch: Callable[[int], None]) -> None:
-    """Make the object. `watch` is told how many bytes of it are there, and may raise Stopped. Raises StoreError."""
+def send_in_pieces(
+    place: Place, file: str, *, media_type: str, watch: Callable[[int], None], anew: bool = False
+) -> None:  # fmt: skip
+    """Make the object; `anew` goes on with nothing that was begun.
+
+    `watch` is told how many bytes of it are there, and may raise Stopped. Raises StoreError, and UploadGone where what
+    was begun cannot be gone on with.
+    """
     with Requests.open(place) as requests:
         begun = requests.uploads()
-        upload = begun[0] if begun else requests.begin(media_type)
-        there = requests.pieces(upload) if begun else {}
+        is_new = anew or not begun
+        upload = requests.begin(media_type) if is_new else begun[0]
+        there = {} if is_new else requests.pieces(upload)
         requests.complete(upload, _Sending(requests, upload, file, watch).run(there))
-        for other in begun[1:]:  # two machines had begun at the same time: what nobody ends is paid for every month
+        for other in begun if is_new else begun[1:]:  # what nobody ends is paid for every month
             with suppress(StoreError):
                 requests.abort(other)
 

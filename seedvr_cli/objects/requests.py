@@ -27,7 +27,7 @@ _SILENT = frozenset({403, 404, 405, 501})
 
 
 class UploadGone(StoreError):
-    """Another machine has ended it, or sent the same at the same time."""
+    """Another machine has ended it, or sent the same at the same time, or something else."""
 
 
 class Requests:
@@ -117,7 +117,7 @@ class Requests:
             # That an object could not be made of its pieces may come after a 200.
             if (answer.is_success and not code) or answer.status_code in silent:
                 return answer
-            if code in _GONE:
+            if code in _GONE or (method == "PUT" and answer.status_code == 501):  # no piece in another one's place
                 raise UploadGone(f"{self._place.root}: the upload was ended elsewhere")
             trouble = explain(self._place.root, f"{answer.status_code} {answer.reason_phrase}: {answer.text}")
             if answer.status_code < 500 and not answer.is_success and answer.status_code != 429:

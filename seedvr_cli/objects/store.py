@@ -155,7 +155,7 @@ class ObjectStore:
 
         for attempt in range(ATTEMPTS):
             try:
-                send_in_pieces(place, file, media_type=media_type, watch=watch)
+                send_in_pieces(place, file, media_type=media_type, watch=watch, anew=attempt > 0)
             except StoreError as error:
                 there = self.facts(path)
                 if there is not None and there.size == os.path.getsize(file):

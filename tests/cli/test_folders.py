@@ -87,6 +87,6 @@ def test_only_what_is_asked_for(run, sandbox, holiday, words, wanted):
 
 def test_a_folder_of_which_nothing_is_left(run, sandbox, holiday):
     """A folder without what is asked for, and a time that is none, are one line and code 2."""
-    for words in (("--include", "*.gif"), ("--newer-than", "yesterday")):
+    for words in (("--include", "*.gif"), ("--newer-than", "someday")):
         done = run("image", "holiday/", "--recursive", *words, to=sandbox)
         assert (done.rc, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
