@@ -100,6 +100,13 @@ def test_what_builds_the_wheel_is_what_it_is_tested_with():
     assert command_line in PROJECT["dependencies"]
 
 
+def test_groups_are_the_extras():
+    """Each dependency group for development is the extra of the same name, so that the two have the same in them."""
+    groups = tomllib.loads(PYPROJECT)["dependency-groups"]
+    assert groups == {name: [f"{PROJECT['name']}[{name}]"] for name in ("test", "dev")}
+    assert groups.keys() <= EXTRAS.keys()
+
+
 def test_each_command_has_a_manual_page(wheel):
     """The wheel puts a page where `man` looks below the prefix: of `seedvr`, and of each command."""
     from seedvr_cli.cli.surface import describe_all
