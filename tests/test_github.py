@@ -12,6 +12,7 @@ import yaml
 from helpers.command import clean_environment
 from helpers.examples import path_with_seedvr
 from helpers.places import DATA, ROOT
+from readme import README
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -164,6 +165,16 @@ def test_the_action_fails_as_the_command_does(act, inputs, code, tmp_path):
     ended, said, _ = act(**{"sources": "https://example.com/a.png", **inputs})
     assert ended == code, said
     assert not (tmp_path / "work" / "broken").exists()
+
+
+def test_the_action_of_the_readme_has_inputs_that_there_are():
+    """The README's use of the action gives inputs that it has, all that it must, and the key by the environment."""
+    (text,) = re.findall(r"```yaml\n(jobs:\n  upscale:.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (step,) = [step for step in yaml.safe_load(text)["jobs"]["upscale"]["steps"] if step.get("id") == "upscale"]
+    inputs = load(ACTION)["inputs"]
+    assert {name for name, about in inputs.items() if about.get("required")} <= step["with"].keys() <= inputs.keys()
+    assert step["env"]["SEEDVR_API_KEY"] == "${{ secrets.SEEDVR_API_KEY }}"
+    assert f"/{ACTION.parent.relative_to(ROOT)}@v" in step["uses"]
 
 
 def test_the_key_is_no_input():
