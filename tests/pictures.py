@@ -1,17 +1,22 @@
-"""`python tests/pictures.py` records the README's picture of a terminal: three pictures, really run in the sandbox."""
+"""`python tests/pictures.py` records the README's picture of a terminal: the real command, a scripted gateway.
 
+Each job stays as the scene has it until the picture is taken: there is no moment to miss, however slow the machine is.
+"""
+
+import io
 import re
-import sys
 import tempfile
-from collections import Counter
+import threading
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pyte
-from helpers.command import clean_environment
+from fakes.gateway import FakeGateway, Heard, Reply
+from helpers.command import KEY, clean_environment
+from helpers.examples import path_with_seedvr
 from helpers.places import DATA
-from helpers.screen import SEEDVR, Screen
+from helpers.screen import Screen
 from PIL import Image
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
@@ -19,16 +24,20 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 PICTURE = DATA / "terminal.svg"
-# Runs until two pictures are caught in different states.
-ATTEMPTS = 20
-COLUMNS, ROWS = 84, 16
-COMMAND = "seedvr image cafe/*.jpg -x 4 -j 2 --sandbox"
-# The part of the photo that each source shows, and its width: the larger, the longer it takes.
-SOURCES = {
-    "counter.jpg": ((0, 0, 480, 320), 240),
-    "cup.jpg": ((120, 40, 420, 240), 1200),
-    "spoon.jpg": ((0, 120, 300, 320), 500),
+COLUMNS, ROWS = 80, 16
+COMMAND = "seedvr image cafe/*.jpg -x 4 -o big/ --max-cost 1"
+# How each job stands, and how wide its source is.
+SCENE = {
+    "beans.jpg": ("COMPLETED", 320),
+    "counter.jpg": ("COMPLETED", 480),
+    "cup.jpg": ("downloading", 600),
+    "light.jpg": ("PROCESSING", 300),
+    "spoon.jpg": ("PROCESSING", 280),
+    "window.jpg": ("QUEUED", 360),
 }
+SCALE = 4
+# Seconds for each byte of the second half of what is being downloaded.
+DRIP = 0.3
 # Whatever looks like a terminal's font on the reader's machine; nothing is fetched.
 FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
 THEME = TerminalTheme(
@@ -41,50 +50,77 @@ THEME = TerminalTheme(
 
 def main() -> None:
     """Record, and write the picture."""
-    for _ in range(ATTEMPTS):
-        with tempfile.TemporaryDirectory() as folder:
-            raw = record(Path(folder))
-        if raw:
-            break
-    else:
-        sys.exit(f"no good moment in {ATTEMPTS} runs")
+    with tempfile.TemporaryDirectory() as folder:
+        raw = record(Path(folder))
     PICTURE.write_text(as_svg(raw), encoding="utf-8")
     print(f"{PICTURE}: {PICTURE.stat().st_size} bytes")
 
 
-def record(folder: Path) -> bytes | None:
-    """All that reached the terminal until a moment when one picture is done and two are not, and differ."""
-    work, home, programs = folder / "work", folder / "home", folder / "bin"
-    for made in (work / "cafe", home, programs):
+def record(folder: Path) -> bytes:
+    """All that reaches the terminal until each job stands as in the scene. AssertionError where one never does."""
+    work, home = folder / "work", folder / "home"
+    for made in (work / "cafe", home / "config"):
         made.mkdir(parents=True)
-    for name, (part, width) in SOURCES.items():
-        with Image.open(DATA / "photo.jpg") as photo:
-            cut = photo.crop(part)
-            cut.resize((width, width * cut.height // cut.width)).save(work / "cafe" / name)
-    command = programs / "seedvr"
-    command.write_text(f'#!/bin/sh\nexec {" ".join(SEEDVR)} "$@"\n')
-    command.chmod(0o755)
-    environment = clean_environment(home, {"PS1": "$ ", "LC_ALL": "C.UTF-8"})
-    environment["PATH"] = f"{programs}:{environment['PATH']}"
-    with Screen(
-        ["bash", "--norc", "--noprofile", "-i"], env=environment, cwd=work, columns=COLUMNS, rows=ROWS
-    ) as screen:  # fmt: skip
-        screen.wait_for(r"^\$")
-        screen.press("bind 'set enable-bracketed-paste off'\r")
-        # From here on the ledger knows how long a picture takes.
-        screen.press("seedvr image cafe/counter.jpg -x 3 -q -o before/ --sandbox; echo \\#\r")
-        screen.wait_for("^#$", r"^\$\Z")
-        screen.press("clear\r")
-        screen.wait_for(r"\A\$\Z")
-        begun = len(screen.raw)
-        screen.press(f"{COMMAND}\r")
-        while True:
-            screen.read()
-            states = Counter(re.findall(r"^[⠋-⠿] .*(QUEUED|PROCESSING|downloading) ", screen.text, re.MULTILINE))
-            if "counter-4x.png\n" in screen.text and len(states) == 2 and screen.text.count(" of ~") == 2:
-                return bytes(screen.raw[begun:])
-            if re.search(r"^seedvr: 3 done", screen.text, re.MULTILINE):
-                return None
+    sources = {name: _photo(width) for name, (_, width) in SCENE.items()}
+    for name, photo in sources.items():
+        photo.save(work / "cafe" / name)
+    upload = home / "upload"
+    upload.write_text('#!/bin/sh\necho "https://example.com/${1##*/}"\n')
+    upload.chmod(0o755)
+    (home / "config" / "config.toml").write_text(
+        f"[default]\nupload-command = '{upload} {{path}}'\npoll-interval = 1\n"
+    )
+    taken = threading.Event()
+    gateway = FakeGateway(lambda heard: _answer(gateway, heard, sources, taken))
+    environment = clean_environment(
+        home, {"PS1": "$ ", "LC_ALL": "C.UTF-8", "SEEDVR_API_KEY": KEY, "SEEDVR_BASE_URL": gateway.url}
+    )
+    environment["PATH"] = path_with_seedvr(home)
+    shell = ["bash", "--norc", "--noprofile", "-i"]
+    try:
+        with Screen(shell, env=environment, cwd=work, columns=COLUMNS, rows=ROWS) as screen:
+            screen.wait_for(r"^\$")
+            screen.press("bind 'set enable-bracketed-paste off'; clear\r")
+            screen.wait_for(r"\A\$\Z")
+            begun = len(screen.raw)
+            screen.press(f"{COMMAND}\r")
+            screen.wait_for(*(_line_of(name, state) for name, (state, _) in SCENE.items()))
+            return bytes(screen.raw[begun:])
+    finally:
+        taken.set()
+        gateway.close()
+
+
+def _photo(width: int) -> Image.Image:
+    """The photo of the tests in that width."""
+    with Image.open(DATA / "photo.jpg") as photo:
+        return photo.resize((width, width * photo.height // photo.width))
+
+
+def _answer(
+    gateway: FakeGateway, heard: Heard, sources: dict[str, Image.Image], taken: threading.Event
+) -> Reply | None:
+    """A job stands as in the scene; of what is being downloaded half comes, and the rest when the picture is taken."""
+    if heard.method == "POST":
+        return None
+    if heard in gateway.polls():
+        assert heard.source
+        name = heard.source.rpartition("/")[2]
+        state = SCENE[name][0].replace("downloading", "COMPLETED")
+        output = {"media_url": [f"{gateway.url}/media/{name}"], "media_type": "image/png"}
+        return gateway.view(heard, state, **({"output": output} if state == "COMPLETED" else {}))
+    name = heard.path.rpartition("/")[2]
+    large = sources[name].resize([SCALE * side for side in sources[name].size])
+    file = io.BytesIO()
+    large.save(file, "PNG")
+    return Reply(200, file.getvalue(), held=taken if SCENE[name][0] == "downloading" else None, drip=DRIP)
+
+
+def _line_of(name: str, state: str) -> str:
+    """The pattern of a job's line on the screen."""
+    if state == "COMPLETED":
+        return rf"^✓ {name} .* big/{name.partition('.')[0]}-{SCALE}x\.png$"
+    return rf"^[⠋-⠿] {name} .*{state} .*" + (r" of \d.*[━╸]" if state == "downloading" else "")
 
 
 def as_svg(raw: bytes) -> str:
@@ -92,7 +128,7 @@ def as_svg(raw: bytes) -> str:
     screen = pyte.Screen(COLUMNS, ROWS)
     # pyte has no faint letters: italic ones, which nothing here has, stand for them.
     pyte.ByteStream(screen).feed(b"$ " + re.sub(rb"\x1b\[2(?=[;m])", b"\x1b[3", raw))
-    console = Console(record=True, width=COLUMNS, file=open("/dev/null", "w"), force_terminal=True)  # noqa: SIM115
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     for number in range(max(y for y, line in enumerate(screen.display) if line.strip()) + 1):
         console.print(_line(screen, number), no_wrap=True, overflow="crop")
     form = re.sub(r"@font-face \{\{.*?\}\}\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)

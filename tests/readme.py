@@ -1,6 +1,6 @@
 """What the README and the skill show of other files, and the screen that a test keeps: this writes them in place.
 
-Tables are made of what the code goes by, and recipes are the files of tests/recipes.
+Tables are made of what the code goes by, recipes are the files of tests/recipes, other files are shown by their path.
 """
 
 import re
@@ -15,13 +15,15 @@ from seedvr_cli.values.errors import EXIT_CODES
 from seedvr_cli.values.money import show_usd
 from seedvr_cli.values.parameter import Parameter
 
-README = Path(__file__).parent.parent / "README.md"
-SKILL = Path(__file__).parent.parent / "seedvr_cli" / "SKILL.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+SKILL = ROOT / "seedvr_cli" / "SKILL.md"
 HELP = Path(__file__).parent / "data" / "help-image.txt"
 TABLE = re.compile(r"<!-- ([\w-]+): made by tests/readme.py -->\n.*?<!-- /\1 -->\n", re.DOTALL)
 RECIPES = Path(__file__).parent / "recipes"
 RECIPE = re.compile(r"<!-- recipe: (\S+) -->\n.*?<!-- /recipe -->\n", re.DOTALL)
-LANGUAGES = {".py": "python", ".sh": "sh", ".yaml": "yaml", ".json": "json"}
+FILE = re.compile(r"<!-- file: (\S+) -->\n.*?<!-- /file -->\n", re.DOTALL)
+LANGUAGES = {".py": "python", ".sh": "sh", ".yaml": "yaml", ".yml": "yaml", ".json": "json", "": "dockerfile"}
 
 
 def with_tables(text: str) -> str:
@@ -34,20 +36,21 @@ def with_tables(text: str) -> str:
     return TABLE.sub(shown, text)
 
 
-def with_recipes(text: str) -> str:
-    """The README with each recipe as its file has it."""
+def with_files(text: str) -> str:
+    """The README with each recipe and each other file that it shows as that is."""
 
-    def shown(match: re.Match[str]) -> str:
-        file = RECIPES / match[1]
+    def shown(kind: str, folder: Path, match: re.Match[str]) -> str:
+        file = folder / match[1]
         code = f"```{LANGUAGES[file.suffix]}\n{file.read_text(encoding='utf-8')}```\n"
-        return f"<!-- recipe: {match[1]} -->\n{code}<!-- /recipe -->\n"
+        return f"<!-- {kind}: {match[1]} -->\n{code}<!-- /{kind} -->\n"
 
-    return RECIPE.sub(shown, text)
+    text = RECIPE.sub(lambda match: shown("recipe", RECIPES, match), text)
+    return FILE.sub(lambda match: shown("file", ROOT, match), text)
 
 
-def without_recipes(text: str) -> str:
+def without_files(text: str) -> str:
     """What the README has beside them."""
-    return RECIPE.sub("", text)
+    return FILE.sub("", RECIPE.sub("", text))
 
 
 def _endpoints() -> list[str]:
@@ -138,4 +141,4 @@ def help_screen() -> str:
 if __name__ == "__main__":
     HELP.write_text(help_screen(), encoding="utf-8")
     for page in (README, SKILL):
-        page.write_text(with_recipes(with_tables(page.read_text(encoding="utf-8"))), encoding="utf-8")
+        page.write_text(with_files(with_tables(page.read_text(encoding="utf-8"))), encoding="utf-8")

@@ -11,6 +11,7 @@ from zipfile import ZipFile
 import hatchling.build
 import pytest
 from helpers.places import ROOT
+from readme import README
 
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads(PYPROJECT)["project"]
@@ -98,6 +99,19 @@ def test_what_builds_the_wheel_is_what_it_is_tested_with():
     builder, command_line = tomllib.loads(PYPROJECT)["build-system"]["requires"]
     assert builder in EXTRAS["test"]
     assert command_line in PROJECT["dependencies"]
+
+
+def test_the_readme_tells_of_each_extra():
+    """The README has a row for each extra that is not for development."""
+    rows = re.findall(r"(?m)^\| `(\w+)` \| ", README.read_text(encoding="utf-8").partition("## First picture")[0])
+    assert set(rows) == EXTRAS.keys() - {"test", "dev"}
+
+
+def test_groups_are_the_extras():
+    """Each dependency group for development is the extra of the same name, so that the two have the same in them."""
+    groups = tomllib.loads(PYPROJECT)["dependency-groups"]
+    assert groups == {name: [f"{PROJECT['name']}[{name}]"] for name in ("test", "dev")}
+    assert groups.keys() <= EXTRAS.keys()
 
 
 def test_each_command_has_a_manual_page(wheel):

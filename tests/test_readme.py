@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 from helpers.command import clean_environment
-from readme import HELP, README, RECIPE, RECIPES, SKILL, TABLE, help_screen, with_recipes, with_tables, without_recipes
+from readme import (
+    FILE,
+    HELP,
+    README,
+    RECIPE,
+    RECIPES,
+    SKILL,
+    TABLE,
+    help_screen,
+    with_files,
+    with_tables,
+    without_files,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,13 +37,14 @@ def test_the_screen_that_is_kept_is_that_of_help():
     assert HELP.read_text(encoding="utf-8") == help_screen()
 
 
-def test_recipes_are_shown_as_they_are_tested():
-    """Each file of a recipe stands in the README, as `python tests/readme.py` would write it."""
+def test_files_are_shown_as_they_are_tested():
+    """Recipes, the action and the image's recipe stand in the README, as `python tests/readme.py` would write them."""
     text = README.read_text(encoding="utf-8")
-    assert with_recipes(text) == text
+    assert with_files(text) == text
     files = [file.name for file in RECIPES.iterdir() if file.is_file()]
     recipes = [name for name in files if not name.startswith("test_") and name != "conftest.py"]
     assert sorted(match[1] for match in RECIPE.finditer(text)) == sorted(recipes)
+    assert {match[1] for match in FILE.finditer(text)} == {".github/actions/seedvr/action.yml", ".github/Containerfile"}
 
 
 def test_every_flag_in_the_readme_exists():
@@ -46,7 +59,7 @@ def test_every_flag_in_the_readme_exists():
             found |= flags(child)
         return found
 
-    shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", without_recipes(README.read_text(encoding="utf-8"))))
+    shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", without_files(README.read_text(encoding="utf-8"))))
     foreign = {"--raw-output", "--help", "--version", "--cli-input-json"}
     assert shown - flags(get_command(make_app())) - foreign == set()
 
@@ -81,7 +94,7 @@ def test_every_exit_code_is_listed():
 
 def test_the_python_of_the_readme_runs(tmp_path):
     """Each Python example runs as it stands, and prints what it says."""
-    text = without_recipes(README.read_text(encoding="utf-8"))
+    text = without_files(README.read_text(encoding="utf-8"))
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     environment = clean_environment(tmp_path)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)

@@ -45,7 +45,8 @@ class Heard:
 class Reply:
     """An answer: a body as it is, or anything else as JSON.
 
-    `cut_after`: bytes of the body, then no connection. `held`: half of the body, and the rest once that is set.
+    `cut_after`: bytes of the body, then no connection. `held`: half of the body, and the rest once that is set,
+    or `drip` seconds for each byte before, so that whoever shows how far it is has something to show.
     """
 
     status: int = 200
@@ -53,6 +54,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     cut_after: int | None = None
     held: threading.Event | None = None
+    drip: float | None = None
 
     @property
     def content(self) -> bytes:
@@ -187,8 +189,10 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.held:
             half = len(content) // 2
             self.wfile.write(content[:half])
-            answer.held.wait(PATIENCE)
             content = content[half:]
+            while not answer.held.wait(answer.drip or PATIENCE) and answer.drip:
+                self.wfile.write(content[:1])
+                content = content[1:]
         self.wfile.write(content if answer.cut_after is None else content[: answer.cut_after])
         if answer.cut_after is not None:
             self._cut()
