@@ -71,6 +71,7 @@ class PlanWriter:
         line = _line({
             "index": item.index,
             "source": request.source.text,
+            "identity": request.source.identity,
             "name": request.source.name,
             "endpoint": endpoint.name,
             "params": dict(request.params),
@@ -146,7 +147,8 @@ class Plan:
         params, output = line["params"], Output(**line["output"])
         identifying = identifying_params(endpoint, params)
         identity = source.identity if line["key_name"] is None else named_identity(line["key_name"])
-        if job_key(self.totals.gateway, endpoint.name, identifying, identity) != line["key"]:
+        key = job_key(self.totals.gateway, endpoint.name, identifying, identity)
+        if (source.identity, key) != (line["identity"], line["key"]):  # under a name of the user's own the key is blind
             raise UsageError(f"{line['source']} has changed since the plan was made")
         request = Request(endpoint, Source("", "", "", ""), params, line["notify"], line["headers"])
         recipe = Recipe(request, output, identifying, tags=tuple(line["tags"]))

@@ -54,10 +54,11 @@ def test_a_name_of_the_users_own_is_kept(tmp_path):
     assert found.key_name == "mine"
 
 
-def test_a_source_that_has_changed_is_refused(tmp_path):
-    """A file with other bytes, or none, is told with the plan's line."""
+@pytest.mark.parametrize("name", [None, "mine"])
+def test_a_source_that_has_changed_is_refused(tmp_path, name):
+    """A file with other bytes, or none, is told with the plan's line, under a name of the user's own as well."""
     photo = picture(str(tmp_path / "photo.png"))
-    path, _ = written(tmp_path, [photo], wishes())
+    path, _ = written(tmp_path, [photo], wishes(key=name))
     picture(photo, "red")
     assert refused(path) == f"{path}:1: {photo} has changed since the plan was made"
     (tmp_path / "photo.png").unlink()
