@@ -22,6 +22,8 @@ from seedvr_cli.values.request import Request, Source, identifying_params, job_k
 from seedvr_cli.values.version import Version
 
 VERSION = 1
+# What comes of reading what no plan is.
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +106,22 @@ class Plan:
 
     def requests(self, wishes: Wishes) -> Iterator[tuple[Prospect, Version | None]]:
         """The same, each with the version of its source that was seen."""
-        for number, line in self._lines():
-            if "plan" not in line:
-                where = f"{self._path}:{number}"
-                try:
-                    version = Version(**line["version"]) if line["version"] else None
-                    yield self._prospect(number, line, wishes), version
-                except UsageError as error:
-                    raise UsageError(f"{where}: {error.message}", hint=error.hint or "make the plan anew") from error
-                except (KeyError, TypeError, ValueError) as error:
-                    raise UsageError(f"{where}: this is no request of a plan") from error
+        count = 0
+        for number, text in self._lines():
+            where = f"{self._path}:{number}"
+            try:
+                line = json.loads(text)
+                if "plan" in line:
+                    continue
+                version = Version(**line["version"]) if line["version"] else None
+                yield self._prospect(number, line, wishes), version
+                count += 1
+            except UsageError as error:
+                raise UsageError(f"{where}: {error.message}", hint=error.hint or "make the plan anew") from error
+            except _UNREADABLE as error:
+                raise UsageError(f"{where}: this is no request of a plan") from error
+        if count != self.totals.requests:
+            raise UsageError(f"{self._path} was changed while it was read", hint="make it anew")
 
     def _check(self) -> Totals:
         """The file is as it was written, and the prices are as they were."""
@@ -131,7 +139,7 @@ class Plan:
                 value["requests"], price, value["gateway"], value["retry_failed"], value["if_changed"]
             )  # fmt: skip
             is_whole, prices = value["sha256"] == digest.hexdigest(), dict(value["prices"])
-        except (KeyError, TypeError, ValueError) as error:
+        except _UNREADABLE as error:
             raise UsageError(f"{self._path} is no plan, or not all of one", hint="--plan writes one") from error
         if not is_whole:
             raise UsageError(f"{self._path} was changed since it was made", hint="make it anew")
@@ -157,15 +165,16 @@ class Plan:
             where=f"{self._path}:{number}",
         )  # fmt: skip
 
-    def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _lines(self) -> Iterator[tuple[int, str]]:
         with self._opened() as file:
-            for number, line in enumerate(file, start=1):
-                yield number, json.loads(line)
+            yield from enumerate(file, start=1)
 
     @contextmanager
     def _opened(self) -> Iterator[IO[str]]:
         try:
             with open(self._path, encoding="utf-8", errors="surrogateescape") as file:
+                if not file.seekable():  # a pipe would be empty the second time
+                    raise UsageError(f"{self._path} is no file", hint="a plan is read more than once: put it into one")
                 yield file
         except OSError as error:
             raise UsageError(f"{self._path}: {error.strerror or error}") from error
