@@ -14,7 +14,7 @@ from typing import IO, Any, Self
 from seedvr_cli.plan.planner import Prospect, Recipe
 from seedvr_cli.plan.sources import expand
 from seedvr_cli.plan.wishes import Wishes
-from seedvr_cli.values.catalog import ENDPOINTS, Endpoint
+from seedvr_cli.values.catalog import ENDPOINTS, WEBHOOK_HEADER, Endpoint
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.money import as_usd
 from seedvr_cli.values.naming import Output
@@ -158,6 +158,8 @@ class Plan:
         key = job_key(self.totals.gateway, endpoint.name, identifying, identity)
         if (source.identity, key) != (line["identity"], line["key"]):  # under a name of the user's own the key is blind
             raise UsageError(f"{line['source']} has changed since the plan was made")
+        if wishes.calls_us and WEBHOOK_HEADER in line["headers"]:
+            raise UsageError("it has a --webhook, and the gateway calls that or --callback", hint="without --callback")
         request = Request(endpoint, Source("", "", "", ""), params, line["notify"], line["headers"])
         recipe = Recipe(request, output, identifying, tags=tuple(line["tags"]))
         return Prospect(

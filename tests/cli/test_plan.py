@@ -93,3 +93,17 @@ def test_a_source_that_nobody_answers_for_is_planned_all_the_same(bench, gateway
     """With --if-changed a server that does not answer hinders no plan, as it hinders no run."""
     made = bench.run("image", f"{origin.url}/gone.jpg", "--if-changed", "--plan", "plan.jsonl", to=gateway())
     assert (made.rc, "1 request," in made.stderr) == (0, True), made.stderr
+
+
+def test_what_could_not_be_written_or_called_is_not_submitted(bench, gateway):
+    """A plan whose folder is none by now, and one with a webhook for a run with --callback, are refused unpaid."""
+    fake, (url,) = gateway(), urls(1)
+    assert bench.run("image", url, "-o", "big/", "--plan", "plan.jsonl", to=fake).rc == 0
+    (bench.work / "big").write_text("a file")
+    refused = bench.run("apply", "plan.jsonl", to=fake)
+    assert (refused.rc, "big is in the way: it is not a folder" in refused.stderr) == (2, True), refused.stderr
+    hook, callback = ("--webhook", "https://a.example/hook"), ("--callback", "--public-url", "https://b.example")
+    assert bench.run("image", url, *hook, "--plan", "plan.jsonl", to=fake).rc == 0
+    refused = bench.run("apply", "plan.jsonl", *callback, to=fake)
+    assert (refused.rc, "it has a --webhook" in refused.stderr) == (2, True), refused.stderr
+    assert fake.posts() == []
