@@ -10,6 +10,7 @@ from seedvr_cli.cli.groups import CommonOptions, SubmittingOptions, WaitingOptio
 
 if TYPE_CHECKING:
     from seedvr_cli.run.session import Session
+    from seedvr_cli.values.naming import Output
 
 
 @command
@@ -37,6 +38,7 @@ def apply(
     from seedvr_cli.cli.session import Workload, prepare_claims, run_work
     from seedvr_cli.cli.upscale import make_policy, result_form, upload_target, what_is_checked
     from seedvr_cli.plan.plan_file import Plan
+    from seedvr_cli.plan.planner import check_output_folder
     from seedvr_cli.plan.wishes import Wishes
     from seedvr_cli.run.change import changed_since
     from seedvr_cli.values.catalog import ENDPOINTS
@@ -48,12 +50,21 @@ def apply(
     if totals.gateway != settled.gateway_name:
         raise UsageError(f"{plan} is for {totals.gateway}, and this would go to {settled.gateway_name}",
                          hint="--base-url, or --sandbox")  # fmt: skip
-    wishes = Wishes(next(iter(ENDPOINTS.values())), {}, local_files=settled.is_local, uploads=upload_target(settled))
+    wishes = Wishes(
+        next(iter(ENDPOINTS.values())), {}, local_files=settled.is_local, uploads=upload_target(settled),
+        calls_us=submitting.callback,
+    )  # fmt: skip
     money = MoneyOptions(
         max_cost=max_cost, yes=yes, retry_failed=totals.retry_failed, if_changed=totals.if_changed
     )  # fmt: skip
     policy = make_policy(settled, "video", OutputOptions(summary=summary), waiting, submitting, money, [plan])
-    count = sum(1 for _ in planned.prospects(wishes))  # so that all of it is right before anything is submitted
+    outputs: dict[str, Output] = {}
+    count = 0
+    for prospect in planned.prospects(wishes):  # so that all of it is right before anything is submitted
+        count += 1
+        outputs.setdefault(prospect.recipe.output.folder, prospect.recipe.output)
+    for output in outputs.values():
+        check_output_folder(output)
     check = what_is_checked(settled, waiting_for=count, given=submitting.check, money=money)
     policy = replace(policy, check=check)
 

@@ -154,11 +154,9 @@ def list_(
             print(f"seedvr: profile {settings.profile} in {settings.path}", file=sys.stderr)
             _tell_project(project)
         return
-    values = dict(settings.written)
+    values = {name: redact(value) if isinstance(value, str) else value for name, value in settings.written.items()}
     if "api-key" in values:
         values["api-key"] = mask(settings.values["api-key"])
-    if "ledger-url" in values:
-        values["ledger-url"] = redact(str(values["ledger-url"]))
     if json:
         write_line(machine.line(values))
         return

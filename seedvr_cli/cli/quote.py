@@ -95,6 +95,8 @@ def write_plan(common: Common, prospects: Iterable[Prospect], policy: Policy, pa
     count = total = 0
     codes: set[int] = set()
     looks: Looks = _looks(common) if policy.check == "all" else lambda _: {}
+    if policy.if_changed and policy.check != "all":
+        looks = _glimpses(common)
     compare: Outdated = lambda some, jobs: _outdated(common, some, jobs, policy)  # noqa: E731 - as above
     try:
         with (
@@ -110,7 +112,8 @@ def write_plan(common: Common, prospects: Iterable[Prospect], policy: Policy, pa
                     common.talk.error(error_line(quote.look, clean(quote.prospect.source.text)))
                 elif quote.is_sent:
                     count, total = count + 1, total + quote.price
-                    plan.add(quote.prospect, quote.price, quote.look.version if quote.look else None)
+                    version = quote.look.version if quote.look else None
+                    plan.add(quote.prospect, quote.price, version or quote.prospect.seen)
     except OSError as error:
         raise UsageError(f"--plan {path}: {error.strerror or error}") from error
     requests = "1 request" if count == 1 else f"{count} requests"
@@ -194,6 +197,26 @@ def _looks(common: Common) -> Looks:
     async def look(prospects: Sequence[Prospect]) -> "Mapping[int, Look | SeedvrError]":
         async with Gateway(common.base_url, "") as gateway:
             return await look_at_all({one.index: one.item().request for one in prospects}, gateway)
+
+    return lambda prospects: asyncio.run(look(prospects))
+
+
+def _glimpses(common: Common) -> Looks:
+    """Which versions of their sources requests are for; what is not to be seen hinders nothing."""
+    import asyncio
+
+    from seedvr_cli.gateway.client import Gateway
+    from seedvr_cli.run.change import glimpse_all
+    from seedvr_cli.run.preflight import Look, Sight
+
+    async def look(prospects: Sequence[Prospect]) -> "Mapping[int, Look | SeedvrError]":
+        requests = {one.index: one.item().request for one in prospects if _is_at_url(one)}
+        async with Gateway(common.base_url, "") as gateway:
+            seen = await glimpse_all(requests, gateway)
+        return {
+            number: Look(Sight(None, None, None, is_animated=False, version=version), requests[number].price())
+            for number, version in seen.items()
+        }
 
     return lambda prospects: asyncio.run(look(prospects))
 

@@ -7,8 +7,10 @@ from seedvr_cli.ledger.verdicts import OverCap
 from seedvr_cli.values.caps import Caps, Period
 from seedvr_cli.values.job import Draft
 
-# Millionths of a dollar that are drawn at a time.
+# Millionths of a dollar that are drawn at a time, and how many portions a cap has at the least: what a run that is
+# killed has drawn and not spent is lost to it, and as long as it lives nobody else may spend that.
 PORTION = 50_000
+PORTIONS = 100
 
 # A gateway, and the tag whose money it is; None for that of its days.
 Pot = tuple[str, str | None]
@@ -50,7 +52,9 @@ class Purse:
     async def _fill(self, pot: Pot, price: int, caps: Caps) -> OverCap | None:
         """Draw on a pot until it has the price; which cap forbids that."""
         missing = price - self._money.get(pot, 0)
-        for wanted in (max(missing, PORTION), missing):
+        limits = (caps.day, caps.month) if pot[1] is None else (caps.tags.get(pot[1]),)
+        portion = min([PORTION, *(limit // PORTIONS for limit in limits if limit is not None)])
+        for wanted in dict.fromkeys((max(missing, portion), missing)):
             if await self._draw(pot, wanted, caps):
                 self._money[pot] = self._money.get(pot, 0) + wanted
                 return None

@@ -14,7 +14,7 @@ from typing import IO, Any, Self
 from seedvr_cli.plan.planner import Prospect, Recipe
 from seedvr_cli.plan.sources import expand
 from seedvr_cli.plan.wishes import Wishes
-from seedvr_cli.values.catalog import ENDPOINTS, Endpoint
+from seedvr_cli.values.catalog import ENDPOINTS, WEBHOOK_HEADER, Endpoint
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.money import as_usd
 from seedvr_cli.values.naming import Output
@@ -22,6 +22,8 @@ from seedvr_cli.values.request import Request, Source, identifying_params, job_k
 from seedvr_cli.values.version import Version
 
 VERSION = 1
+# What comes of reading what no plan is.
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class PlanWriter:
         line = _line({
             "index": item.index,
             "source": request.source.text,
+            "identity": request.source.identity,
             "name": request.source.name,
             "endpoint": endpoint.name,
             "params": dict(request.params),
@@ -103,16 +106,22 @@ class Plan:
 
     def requests(self, wishes: Wishes) -> Iterator[tuple[Prospect, Version | None]]:
         """The same, each with the version of its source that was seen."""
-        for number, line in self._lines():
-            if "plan" not in line:
-                where = f"{self._path}:{number}"
-                try:
-                    version = Version(**line["version"]) if line["version"] else None
-                    yield self._prospect(number, line, wishes), version
-                except UsageError as error:
-                    raise UsageError(f"{where}: {error.message}", hint=error.hint or "make the plan anew") from error
-                except (KeyError, TypeError, ValueError) as error:
-                    raise UsageError(f"{where}: this is no request of a plan") from error
+        count = 0
+        for number, text in self._lines():
+            where = f"{self._path}:{number}"
+            try:
+                line = json.loads(text)
+                if "plan" in line:
+                    continue
+                version = Version(**line["version"]) if line["version"] else None
+                yield self._prospect(number, line, wishes), version
+                count += 1
+            except UsageError as error:
+                raise UsageError(f"{where}: {error.message}", hint=error.hint or "make the plan anew") from error
+            except _UNREADABLE as error:
+                raise UsageError(f"{where}: this is no request of a plan") from error
+        if count != self.totals.requests:
+            raise UsageError(f"{self._path} was changed while it was read", hint="make it anew")
 
     def _check(self) -> Totals:
         """The file is as it was written, and the prices are as they were."""
@@ -130,7 +139,7 @@ class Plan:
                 value["requests"], price, value["gateway"], value["retry_failed"], value["if_changed"]
             )  # fmt: skip
             is_whole, prices = value["sha256"] == digest.hexdigest(), dict(value["prices"])
-        except (KeyError, TypeError, ValueError) as error:
+        except _UNREADABLE as error:
             raise UsageError(f"{self._path} is no plan, or not all of one", hint="--plan writes one") from error
         if not is_whole:
             raise UsageError(f"{self._path} was changed since it was made", hint="make it anew")
@@ -146,8 +155,11 @@ class Plan:
         params, output = line["params"], Output(**line["output"])
         identifying = identifying_params(endpoint, params)
         identity = source.identity if line["key_name"] is None else named_identity(line["key_name"])
-        if job_key(self.totals.gateway, endpoint.name, identifying, identity) != line["key"]:
+        key = job_key(self.totals.gateway, endpoint.name, identifying, identity)
+        if (source.identity, key) != (line["identity"], line["key"]):  # under a name of the user's own the key is blind
             raise UsageError(f"{line['source']} has changed since the plan was made")
+        if wishes.calls_us and WEBHOOK_HEADER in line["headers"]:
+            raise UsageError("it has a --webhook, and the gateway calls that or --callback", hint="without --callback")
         request = Request(endpoint, Source("", "", "", ""), params, line["notify"], line["headers"])
         recipe = Recipe(request, output, identifying, tags=tuple(line["tags"]))
         return Prospect(
@@ -155,15 +167,16 @@ class Plan:
             where=f"{self._path}:{number}",
         )  # fmt: skip
 
-    def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _lines(self) -> Iterator[tuple[int, str]]:
         with self._opened() as file:
-            for number, line in enumerate(file, start=1):
-                yield number, json.loads(line)
+            yield from enumerate(file, start=1)
 
     @contextmanager
     def _opened(self) -> Iterator[IO[str]]:
         try:
             with open(self._path, encoding="utf-8", errors="surrogateescape") as file:
+                if not file.seekable():  # a pipe would be empty the second time
+                    raise UsageError(f"{self._path} is no file", hint="a plan is read more than once: put it into one")
                 yield file
         except OSError as error:
             raise UsageError(f"{self._path}: {error.strerror or error}") from error

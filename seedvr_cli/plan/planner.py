@@ -28,6 +28,7 @@ from seedvr_cli.values.request import (
     named_identity,
 )
 from seedvr_cli.values.urls import is_plain_url
+from seedvr_cli.values.version import Version
 
 # Recipes that are kept: a list may give every line options of its own.
 LARGEST_COOKBOOK = 1024
@@ -61,7 +62,8 @@ class Prospect:
 
     `key` is what "the same request" means, `key_name` the user's own name for it; `where` names it for error messages;
     `entry` is its line; `problem` what is wrong with that. `refusal` is why nothing can be bought. `follow`: its format
-    is that of the source, which has to be seen first; it takes media type and codec, and gives what takes its place.
+    is that of the source, which has to be seen first; it takes media type and codec, and gives what takes its place,
+    which has the version that was `seen`.
     """
 
     index: int
@@ -74,6 +76,7 @@ class Prospect:
     problem: str | None = None
     refusal: SeedvrError | None = None
     follow: Callable[[str | None, str | None], "Prospect"] | None = None
+    seen: Version | None = None
 
     @property
     def trouble(self) -> SeedvrError | None:

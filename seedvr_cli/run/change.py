@@ -58,17 +58,27 @@ async def glimpse(request: Request, gateway: Gateway) -> Version | None:
     return peek.version
 
 
-async def changed_sources(pairs: Mapping[str, tuple[Request, Job]], gateway: Gateway) -> set[str]:
-    """Of requests and the jobs that are paid for, by key, those whose source is another one by now."""
+async def glimpse_all(requests: Mapping[int, Request], gateway: Gateway) -> dict[int, Version]:
+    """Which version of each source is there now, by its number, where that is to be seen."""
     room = asyncio.Semaphore(AT_ONCE)
 
-    async def is_changed(request: Request, job: Job) -> bool:
+    async def one(request: Request) -> Version | None:
         async with room:
-            seen = await glimpse(request, gateway)
-        return seen is not None and job.seen is not None and seen.differs_from(job.seen)
+            return await glimpse(request, gateway)
 
-    found = await asyncio.gather(*(is_changed(request, job) for request, job in pairs.values()))
-    return {key for key, changed in zip(pairs, found, strict=True) if changed}
+    found = await asyncio.gather(*map(one, requests.values()))
+    return {number: seen for number, seen in zip(requests, found, strict=True) if seen is not None}
+
+
+async def changed_sources(pairs: Mapping[str, tuple[Request, Job]], gateway: Gateway) -> set[str]:
+    """Of requests and the jobs that are paid for, by key, those whose source is another one by now."""
+    then = [job.seen for _, job in pairs.values()]
+    now = await glimpse_all({number: request for number, (request, _) in enumerate(pairs.values())}, gateway)
+    return {
+        key
+        for number, (key, seen) in enumerate(zip(pairs, then, strict=True))
+        if seen is not None and number in now and now[number].differs_from(seen)
+    }
 
 
 async def changed_since(seen: Iterable[tuple[Prospect, Version | None]], gateway: Gateway) -> str | None:

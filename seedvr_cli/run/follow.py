@@ -43,4 +43,4 @@ async def _followed(prospect: Prospect, gateway: Gateway) -> Prospect:
         refusal = SourceRefused(f"-f same: {error.message}", hint=choose_instead(request.endpoint))
         refusal.exit_code = error.exit_code
         return replace(prospect, refusal=refusal)
-    return prospect.follow(sight.media_type, sight.codec)
+    return replace(prospect.follow(sight.media_type, sight.codec), seen=sight.version)

@@ -82,8 +82,17 @@ class SeedvrError(Exception):
 
 
 class UsageError(SeedvrError):
+    """It quotes what the user wrote, but for what a URL has in it that lets somebody in."""
+
     code = "usage"
     exit_code = 2
+
+    def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
+        if "://" in message:
+            from seedvr_cli.values.redaction import with_bare_urls
+
+            message = with_bare_urls(message)
+        super().__init__(message, hint=hint, code=code)
 
 
 class KeyMissing(SeedvrError):

@@ -23,6 +23,8 @@ _SECRET_NAME = re.compile(
 )
 # A URL with a query, wherever it ends; what has no end is cut as well.
 _QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*")
+# The same of what is no URL that we take, for want of an s.
+_WEB_QUERY = re.compile(r"(?i)((?:https?|ftp)://[^\s?\"'<>]*)\?[^\s\"'<>]+")
 # Name and password before a host; and a password with a slash in it, which a port is not.
 _LOGIN = re.compile(r"//[^/?#\s'\"<>]*@")
 _ODD_LOGIN = re.compile(r"//[^/@\s\[]*?:(?!\d*(?:[/?#\s'\"<>]|$))[^@\s'\"<>]*@")
@@ -33,9 +35,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if secret:
             text = text.replace(secret, "***")
-    text = _LOGIN.sub("//***@", text)
-    text = _ODD_LOGIN.sub("//***@", text)
-    text = _PARAMETER.sub(_blotted, text)
+    text = _without_credentials(text)
     text = _KEY.sub(r"\1***", text)
     return _HEADER.sub(r"\1***", text)
 
@@ -43,6 +43,15 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 def without_queries(text: str) -> str:
     """The text with its URLs cut before their queries, which may be signatures."""
     return _QUERY.sub(r"\1", text)
+
+
+def with_bare_urls(text: str) -> str:
+    """What is said of a user's own words: web addresses stand without their queries, and no URL has a password."""
+    return _WEB_QUERY.sub(r"\1?...", _without_credentials(text))
+
+
+def _without_credentials(text: str) -> str:
+    return _PARAMETER.sub(_blotted, _ODD_LOGIN.sub("//***@", _LOGIN.sub("//***@", text)))
 
 
 def _blotted(match: re.Match[str]) -> str:

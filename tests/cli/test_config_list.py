@@ -187,3 +187,19 @@ def test_the_commands_name_it(run, project, look, sandbox, home):
     assert done.stderr in run("config", "list").stderr
     checks, _ = look("--base-url", sandbox.url)
     assert checks["config"]["message"].endswith(f"project file {path} sets jobs")
+
+
+def test_what_lets_somebody_in_is_in_no_list(bench):
+    """Passwords and signatures in any setting are blotted out, with --all and without, as text and as JSON."""
+    bench.configure(
+        "[default]\n"
+        'webhook = "https://a.example/hook?token=SECRET"\n'
+        'public-url = "https://me:SECRET@b.example"\n'
+        'upload-command = "curl -d sig=1 https://c.example/?sig=SECRET"\n'
+        'ledger-url = "postgresql://db/jobs?user=me&password=SECRET"\n'
+    )
+    for words in ((), ("--json",), ("--all",), ("--all", "--json")):
+        done = bench.run("config", "list", *words, key=None)
+        assert done.rc == 0, done.stderr
+        assert all(f"{name}.example" in done.stdout for name in "abc")
+        assert "SECRET" not in done.stdout + done.stderr

@@ -120,3 +120,23 @@ def test_a_wrong_word_is_one_line(bench):
         assert (done.rc, done.stdout) == (2, "")
         assert done.stderr.count("\n") == 1
         assert "--help" in done.stderr
+
+
+def test_what_was_typed_wrongly_is_quoted_without_its_secrets(bench):
+    """A usage error has no query of a URL and no password, of whichever word or setting it is."""
+    signed, login = "//a.example/b.mp4?X-Amz-Signature=SECRET", "http://me:SECRET@a.example"
+    (bench.work / "l.txt").write_text(f"https://a.example/b.jpg\nftp:{signed}\n")
+    commands = (
+        (("image", f"https:{signed}"), {}),
+        (("image", f"ftp:{signed}"), {}),
+        (("image", "--from", "l.txt"), {}),
+        (("image", "--from", f"https:{signed}"), {}),
+        (("doctor", f"https:{signed}"), {}),
+        (("image", "https://a.example/b.jpg", "--webhook", f"http:{signed}"), {}),
+        (("config", "set", "public-url", login), {}),
+        (("status",), {"SEEDVR_BASE_URL": login}),
+    )
+    for done in bench.run_all(*((*words, {"env": env}) for words, env in commands)):
+        assert done.rc == 2, done.stderr
+        assert "a.example" in done.stderr
+        assert "SECRET" not in done.stderr

@@ -73,3 +73,37 @@ def test_a_plan_of_a_source_that_changed_at_its_url_submits_nothing(bench, sandb
     origin.put("/a.jpg", picture(1, (40, 30), "JPEG"), ETag='"1"')
     assert bench.run("apply", "plan.jsonl", to=sandbox).lines == ["a-upscaled.png"]
     assert sandbox.accepted(url) == 1
+
+
+@pytest.mark.parametrize("words", [("-f", "same"), ("--if-changed",)])
+def test_a_plan_that_a_look_made_is_of_the_source_that_was_seen(bench, sandbox, origin, words):
+    """What was seen for -f same and --if-changed stands in the plan: of another source nothing is submitted."""
+    url = origin.put("/a.jpg", picture(1, (40, 30), "JPEG"), ETag='"1"')
+    assert bench.run("image", url, *words, "--plan", "plan.jsonl", to=sandbox).rc == 0
+    for accepted in (1, 1):
+        assert bench.run("apply", "plan.jsonl", to=sandbox).rc == 0
+        assert sandbox.accepted(url) == accepted
+    origin.put("/a.jpg", picture(2, (80, 60), "PNG"), ETag='"2"')
+    refused = bench.run("apply", "plan.jsonl", to=sandbox)
+    assert (refused.rc, f"{url} has changed since the plan was made" in refused.stderr) == (2, True)
+    assert sandbox.accepted(url) == 1
+
+
+def test_a_source_that_nobody_answers_for_is_planned_all_the_same(bench, gateway, origin):
+    """With --if-changed a server that does not answer hinders no plan, as it hinders no run."""
+    made = bench.run("image", f"{origin.url}/gone.jpg", "--if-changed", "--plan", "plan.jsonl", to=gateway())
+    assert (made.rc, "1 request," in made.stderr) == (0, True), made.stderr
+
+
+def test_what_could_not_be_written_or_called_is_not_submitted(bench, gateway):
+    """A plan whose folder is none by now, and one with a webhook for a run with --callback, are refused unpaid."""
+    fake, (url,) = gateway(), urls(1)
+    assert bench.run("image", url, "-o", "big/", "--plan", "plan.jsonl", to=fake).rc == 0
+    (bench.work / "big").write_text("a file")
+    refused = bench.run("apply", "plan.jsonl", to=fake)
+    assert (refused.rc, "big is in the way: it is not a folder" in refused.stderr) == (2, True), refused.stderr
+    hook, callback = ("--webhook", "https://a.example/hook"), ("--callback", "--public-url", "https://b.example")
+    assert bench.run("image", url, *hook, "--plan", "plan.jsonl", to=fake).rc == 0
+    refused = bench.run("apply", "plan.jsonl", *callback, to=fake)
+    assert (refused.rc, "it has a --webhook" in refused.stderr) == (2, True), refused.stderr
+    assert fake.posts() == []

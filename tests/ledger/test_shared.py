@@ -341,6 +341,21 @@ def test_the_days_cap_is_one_for_all_machines(machine, board):
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("caps", [Caps(day=200_000), Caps(month=200_000), Caps(tags={"x": 200_000})])
+def test_a_killed_run_takes_little_of_a_cap_with_it(machine, board, caps):
+    """What it has drawn and not spent is a hundredth of the cap at the most, as is what others have to wait for."""
+
+    async def work():
+        async with machine("a") as killed, machine("b") as b:
+            await killed.claim(draft("one", tags=("x",)), Terms(caps=caps))
+            verdict = await b.claim(draft("two", tags=("x",)), Terms(caps=caps))
+            assert isinstance(verdict, Claimed)
+            pot = ("g", "x") if caps.tags else "g"
+            assert board.drawn[pot] <= 2 * 2_000
+
+    asyncio.run(work())
+
+
 def test_months_and_tags_have_one_cap_for_all_machines(machine, board):
     """Machines draw on one cap of the month and of each tag; who is refused is told what is spent."""
     caps = Caps(month=10_000, tags={"x": 3_000})

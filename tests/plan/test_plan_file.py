@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -54,10 +55,11 @@ def test_a_name_of_the_users_own_is_kept(tmp_path):
     assert found.key_name == "mine"
 
 
-def test_a_source_that_has_changed_is_refused(tmp_path):
-    """A file with other bytes, or none, is told with the plan's line."""
+@pytest.mark.parametrize("name", [None, "mine"])
+def test_a_source_that_has_changed_is_refused(tmp_path, name):
+    """A file with other bytes, or none, is told with the plan's line, under a name of the user's own as well."""
     photo = picture(str(tmp_path / "photo.png"))
-    path, _ = written(tmp_path, [photo], wishes())
+    path, _ = written(tmp_path, [photo], wishes(key=name))
     picture(photo, "red")
     assert refused(path) == f"{path}:1: {photo} has changed since the plan was made"
     (tmp_path / "photo.png").unlink()
@@ -74,6 +76,7 @@ def test_a_plan_that_has_changed_is_refused(tmp_path):
         (text.splitlines(keepends=True)[0], "is no plan, or not all of one"),
         ("https://example.com/a.jpg\n", "is no plan, or not all of one"),
         ("", "is no plan, or not all of one"),
+        ("[" * 100_000, "is no plan, or not all of one"),
         (text.replace('"plan": 1', '"plan": 2'), "was made by a newer seedvr"),
         (text.replace("1000]", "1001]"), "list prices of 7b-image have changed"),
     ):
@@ -82,15 +85,40 @@ def test_a_plan_that_has_changed_is_refused(tmp_path):
     assert "No such file" in refused(str(tmp_path / "none.jsonl"))
 
 
-def test_a_plan_that_somebody_else_wrote_is_one_line(tmp_path):
+@pytest.mark.parametrize(
+    "line", [json.dumps({"source": URL, "endpoint": "7b-image"}), "5", "[]", "{", "", "[" * 100_000]
+)
+def test_a_plan_that_somebody_else_wrote_is_one_line(tmp_path, line):
     """A line that has not what a request has is told, though the digest is right."""
     file = io.StringIO()
     with PlanWriter(file, "g") as writer:
-        writer._file.write(line := json.dumps({"source": URL, "endpoint": "7b-image"}) + "\n")
+        writer._file.write(line := f"{line}\n")
         writer._digest.update(line.encode())
     path = tmp_path / "plan.jsonl"
     path.write_text(file.getvalue())
     assert refused(str(path)) == f"{path}:1: this is no request of a plan"
+
+
+def test_a_plan_in_a_pipe_is_refused(tmp_path):
+    """It is read more than once: of a pipe nothing would be left, and nothing submitted."""
+    path, _ = written(tmp_path, [URL], wishes())
+    ends = os.pipe()
+    with os.fdopen(ends[1], "wb") as pipe:
+        pipe.write((tmp_path / "plan.jsonl").read_bytes())
+    try:
+        assert "is no file" in refused(f"/dev/fd/{ends[0]}")
+    finally:
+        os.close(ends[0])
+    assert len(list(Plan(path).prospects(wishes()))) == 1
+
+
+def test_a_plan_that_changes_while_it_is_read_is_refused(tmp_path):
+    """Requests that are not there any more are not passed over in silence."""
+    path, _ = written(tmp_path, [URL], wishes())
+    plan = Plan(path)
+    (tmp_path / "plan.jsonl").write_text("")
+    with pytest.raises(UsageError, match="was changed while it was read"):
+        list(plan.prospects(wishes()))
 
 
 def test_a_run_that_fails_makes_no_plan(tmp_path):

@@ -145,3 +145,18 @@ def test_errors_of_the_gateway_keep_the_exit_code_of_their_parents():
     assert not issubclass(NotSent, OutcomeUnknown)
     assert not issubclass(OutcomeUnknown, errors.NetworkError | errors.GatewayError)
     assert not issubclass(UsageError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("SOURCE: 'ftp://a.example/b?X-Amz-Signature=s' is not", "SOURCE: 'ftp://a.example/b?...' is not"),
+        ("https://a.example/b.mp4?t=s: it is", "https://a.example/b.mp4?... it is"),
+        ("'https://me:s@a.example' is not an https URL", "'https://***@a.example' is not an https URL"),
+        ("postgresql://a/b?user=me&password=s: no", "postgresql://a/b?user=me&password=*** no"),
+        ("--tag: 'what?' is none", "--tag: 'what?' is none"),
+    ],
+)
+def test_what_a_user_wrote_is_quoted_without_what_lets_somebody_in(said, shown):
+    """A usage error has no query of a web address, and no password."""
+    assert UsageError(said).message == shown
