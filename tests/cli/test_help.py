@@ -121,6 +121,7 @@ def test_an_unknown_topic_names_the_nearest(run):
         (("imgae",), "no such command 'imgae' (did you mean image?); 'seedvr --help' shows how"),
         (("config", "edti"), "no such command 'edti' (did you mean edit?); 'seedvr config --help' shows how"),
         (("xyzzy",), "no such command 'xyzzy'; 'seedvr --help' shows how"),
+        (("image", "-x"), "option '-x' requires an argument; 'seedvr image --help' shows how"),
         (("image", "--sclae", "4"), "no such option: --sclae (Possible options: "),
     ],
 )  # fmt: skip
