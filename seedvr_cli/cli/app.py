@@ -127,9 +127,15 @@ def _refuse(error: TyperException, command: Any, arguments: list[str]) -> int:
 
         _say(help_text(error.ctx, sys.stderr))
         return error.exit_code
+    import re
+
     context = getattr(error, "ctx", None)
-    path = context.command_path if context else "seedvr"
+    # A flag without its value names no command; the first word does.
+    path = context.command_path if context else " ".join(["seedvr", *({*arguments[:1]} & {*COMMANDS})])
+    # The parser's own words, as all others are put: one clause, and in brackets what may have been meant.
     message = error.format_message().strip().rstrip(".")
+    message = re.sub(r"\. Did you mean '(.+)'\?$", r" (did you mean \1?)", message)
+    message = f"{message[:1].lower()}{message[1:]}"
     return fail(UsageError(message, hint=f"'{path} --help' shows how"), command, arguments)
 
 

@@ -51,5 +51,8 @@ async def _find_items(common: "Common", session: "Session", ids: Sequence[str], 
     if not items:
         common.talk.say("seedvr: nothing is waiting to be delivered")
     if output is not None and len(items) > 1 and items[0].output.kind == "file":
-        raise UsageError(f"-o {output}: one file name, and there are {len(items)} results", hint="give a folder")
+        raise UsageError(
+            f"-o {output}: one file name, and there are {len(items)} results",
+            hint="give a folder (big/)",
+        )
     return items

@@ -179,7 +179,8 @@ def _notes(common: "Common", jobs: "Sequence[Reported]", total: int) -> "list[st
         common.talk.say(f"seedvr: the latest {len(jobs)} of {total} jobs; --limit takes more")
     if not jobs:
         name = common.gateway_name
-        common.talk.say(f"seedvr: the ledger has no such job for {GATEWAY_WORDS.get(name, name)}")
+        also = "" if common.sandbox else "; --sandbox shows those of the sandbox"
+        common.talk.say(f"seedvr: the ledger has no such job for {GATEWAY_WORDS.get(name, name)}{also}")
     if not clips.is_there() and any(is_video(reported.job) for reported in jobs):
         common.talk.say("seedvr: to show videos: pip install 'seedvr-cli[video]'")
     return notes

@@ -118,7 +118,7 @@ def _selection(
 
 def _list(common: "Common", selection: "Selection") -> int:
     from seedvr_cli.ledger.listing import MOST_LEFT, Listing, short_ids
-    from seedvr_cli.run.ask import outcome_of
+    from seedvr_cli.run.ask import GATEWAY_WORDS, outcome_of
     from seedvr_cli.settings.folders import state_folder
 
     folder, is_screen = state_folder(), _is_screen(common)
@@ -133,7 +133,9 @@ def _list(common: "Common", selection: "Selection") -> int:
     if is_empty:
         which = "such " if selection.tags or selection.since or selection.states not in ([], ["unknown"]) else ""
         what = "no submission without an answer" if selection.states == ["unknown"] else f"no {which}job"
-        common.talk.say(f"seedvr: the ledger has {what} for {selection.gateway}")
+        also = "; --sandbox shows those of the sandbox" if what == "no job" and not common.sandbox else ""
+        where = GATEWAY_WORDS.get(selection.gateway, selection.gateway)
+        common.talk.say(f"seedvr: the ledger has {what} for {where}{also}")
     if listing.left:
         more = f"{'at least ' if listing.left >= MOST_LEFT else ''}{listing.left}"
         common.talk.say(f"seedvr: {more} more: --limit N")

@@ -45,7 +45,8 @@ def upscale_watched(
     for folder in folders:
         if not os.path.isdir(folder):
             raise UsageError(f"--watch: {folder} is no folder")
-    if policy.max_cost is None and not policy.caps.hold_for(wishes.tags) and not money.yes:
+    is_bounded = policy.max_cost is not None or policy.caps.hold_for(wishes.tags)
+    if not (is_bounded or money.yes or common.sandbox):
         raise UsageError(
             "--watch pays for whatever comes",
             hint="set a limit: --max-cost, max-cost-per-day or max-cost-per-month; or --yes",

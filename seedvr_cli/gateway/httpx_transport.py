@@ -1,6 +1,7 @@
 """A transport over httpx: many clients of one connection each, as one with many gets slow with their number."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
@@ -243,6 +244,7 @@ async def _chunks(response: httpx.Response, seconds: float) -> AsyncIterator[byt
 
 
 def _reason(error: Exception) -> str:
-    return redact(str(error)) or {"ReadTimeout": "no answer in time", "ConnectTimeout": "no connection in time"}.get(
+    said = re.sub(r"^\[Errno -?\d+\] ", "", str(error))  # a number of the system's tells nobody anything
+    return redact(said) or {"ReadTimeout": "no answer in time", "ConnectTimeout": "no connection in time"}.get(
         type(error).__name__, type(error).__name__
     )

@@ -234,7 +234,7 @@ def plan(words: Iterable[str], wishes: Wishes, gateway: str = "") -> list[Prospe
     if len(prospects) > 1 and output.kind != "template":
         what = "standard output takes one source" if output.kind == "stdout" else "one file name"
         raise UsageError(f"-o {wishes.output}: {what}, and there are {len(prospects)} sources",
-                         hint="give a folder or a template such as '{stem}-{index}{ext}'")  # fmt: skip
+                         hint="give a folder (big/) or a template such as '{stem}-{index}{ext}'")  # fmt: skip
     check_output_folder(output)
     return prospects
 

@@ -127,8 +127,11 @@ def file_source(path: str, wishes: Wishes, *, below: str | None = None) -> Sourc
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UsageError(f"SOURCE: {path}: {error.strerror}") from error
+    if below is not None and media_type not in SOURCE_TYPES[kind]:  # nobody has named it
+        what = f"it is {media_type}" if media_type else f"it is no {kind}"
+        raise UsageError(f"SOURCE: {path}: {what}", hint="--exclude leaves a folder's file out")
     if media_type is None:
-        raise UsageError(f"SOURCE: {path}: it is no {kind}")
+        raise UsageError(f"SOURCE: {path}: it is no {kind}", hint=_what_is_taken(kind))
     _check_type(path, media_type, kind)
     shown = os.path.basename(path) if below is None else os.path.relpath(path, below)
     name = "/".join(safe_name(part, fallback=kind) for part in shown.split(os.sep))
@@ -150,5 +153,9 @@ def _check_type(word: str, media_type: str | None, kind: str) -> None:
     if media_type is None or media_type in SOURCE_TYPES[kind]:
         return
     other = next((one for one, types in SOURCE_TYPES.items() if media_type in types), None)
-    hint = f"'seedvr {other}' is for {other}s" if other else f"it takes {', '.join(SOURCE_EXTENSIONS[kind])}"
+    hint = f"'seedvr {other}' is for {other}s" if other else _what_is_taken(kind)
     raise UsageError(f"SOURCE: {word[:200]}: it is {media_type}", hint=hint)
+
+
+def _what_is_taken(kind: str) -> str:
+    return f"it takes {', '.join(SOURCE_EXTENSIONS[kind])}"

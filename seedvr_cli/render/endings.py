@@ -1,5 +1,7 @@
 """What an outcome leaves above the rows: one line each, in columns, with the path at its end."""
 
+from collections.abc import Mapping
+
 from rich.cells import cell_len
 from rich.text import Text
 
@@ -34,8 +36,10 @@ class Endings:
         self._names.see([name])
         path = max((cell_len(clean(shown(file.path))) for file in outcome.files), default=0)
         parts = {"name": self._names.fit(name, min(self._names.cells, NAME_CELLS)), **self._cells(outcome)}
+        if _cells_of(parts) + path > width:  # then there are no columns to keep
+            parts = {part: text.strip() for part, text in parts.items() if text.strip()}
         for part in _DISPENSABLE:
-            if 2 + sum(len(text) + 2 for text in parts.values()) + path > width:
+            if _cells_of(parts) + path > width:
                 parts.pop(part, None)
         line = Text.assemble(("✓ ", "dim" if outcome.skipped else "green"))
         for part, text in parts.items():
@@ -53,3 +57,8 @@ class Endings:
         }
         self._widths = {part: max(self._widths.get(part, 0), len(text)) for part, text in cells.items()}
         return {part: text.rjust(self._widths[part]) for part, text in cells.items() if self._widths[part]}
+
+
+def _cells_of(parts: Mapping[str, str]) -> int:
+    """Of the mark, and of the parts with the gaps behind them."""
+    return 2 + sum(cell_len(text) + 2 for text in parts.values())

@@ -15,7 +15,7 @@ def setting_name(text: str, where: str) -> str:
     name = option_name(text)
     if name not in SETTINGS:
         raise UsageError(f"{where}: there is no setting {text!r}{nearest(name, SETTINGS)}",
-                         hint="'seedvr config list' shows them all")  # fmt: skip
+                         hint="'seedvr config list --all' shows them")  # fmt: skip
     return name
 
 

@@ -115,6 +115,24 @@ def test_an_unknown_topic_names_the_nearest(run):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("imgae",), "no such command 'imgae' (did you mean image?); 'seedvr --help' shows how"),
+        (("config", "edti"), "no such command 'edti' (did you mean edit?); 'seedvr config --help' shows how"),
+        (("xyzzy",), "no such command 'xyzzy'; 'seedvr --help' shows how"),
+        (("image", "-x"), "option '-x' requires an argument; 'seedvr image --help' shows how"),
+        (("image", "--sclae", "4"), "no such option: --sclae (Possible options: "),
+    ],
+)  # fmt: skip
+def test_a_slip_is_one_clause_and_its_remedy(run, words, line):
+    """What the parser refuses is one line in the words of all others: one clause, what may be meant, and the remedy."""
+    done = run(*words)
+    assert (done.rc, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert done.stderr.startswith(f"seedvr: {line}")
+
+
+@pytest.mark.slow
 def test_a_command_that_is_given_nothing_shows_its_help_on_standard_error(run):
     """Without a command, or with one that needs another behind it, help goes to standard error, and the code is 2."""
     for words in ((), ("config",)):

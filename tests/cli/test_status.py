@@ -76,6 +76,13 @@ def test_an_empty_ledger_is_said_on_standard_error(bench, sandbox):
     assert (quiet.rc, quiet.stdout, quiet.stderr) == (0, "", "")
 
 
+def test_an_empty_ledger_tells_of_the_sandbox(bench, sandbox):
+    """Without jobs of a gateway status says how those of the sandbox are seen; in the sandbox it does not."""
+    done, there = bench.run_all(["status"], ["status", "--sandbox"], to=None)
+    assert done.stderr.endswith("; --sandbox shows those of the sandbox\n")
+    assert there.stderr == "seedvr: the ledger has no job for the sandbox\n"
+
+
 def test_a_job_of_another_machine(run, sandbox, url):
     """status of an id that this ledger does not know asks the gateway and shows what it says."""
     request_id = run("image", url, "--no-wait", to=sandbox).stdout.strip()

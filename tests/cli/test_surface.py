@@ -180,6 +180,7 @@ def test_a_forgotten_heading_is_seen():
 def test_every_command_says_what_it_is_for(face):
     """A command has a summary of one sentence, examples that begin with it, and a help for each of its arguments."""
     assert face.summary.endswith(".")
+    assert ".." not in face.summary
     assert face.summary[:1].isupper()
     assert len(face.summary) <= 120
     assert face.examples

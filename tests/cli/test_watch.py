@@ -136,6 +136,16 @@ def test_the_limit_ends_it(start, sandbox, work):
     assert (process.returncode, len(lines)) == (4, 2)
 
 
+def test_the_sandbox_asks_for_no_limit(start, work):
+    """In the sandbox nothing is paid: --watch goes on without a limit until it is stopped."""
+    folder = work / "in"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(picture("red"))
+    with watching(start, "in/", "--sandbox", to=None, key=None) as (process, lines, _):
+        wait_for(lambda: lines or process.poll() is not None)
+    assert (process.returncode, lines) == (130, ["out/a-upscaled.png"])
+
+
 def test_what_it_asks_for(run, sandbox, work):
     """Without a limit, with a list, without a folder: one line and code 2."""
     (work / "in").mkdir()

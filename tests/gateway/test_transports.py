@@ -180,6 +180,17 @@ def test_a_host_that_cannot_be_is_never_sent_to(host):
         asyncio.run(run())
 
 
+def test_a_name_that_is_not_known_is_told_without_a_number(wire):
+    """What the resolver says of a name that it does not know begins with its words, not with their number."""
+
+    async def run():
+        async with Gateway("https://gateway.invalid", KEY) as client:
+            await client.submit(request())
+
+    with pytest.raises(NotSent, match=r"^cannot reach https://gateway\.invalid: [A-Z]"):
+        asyncio.run(run())
+
+
 def test_a_connection_is_used_again(wire):
     """Polls of one run share a connection."""
     connections = []

@@ -174,8 +174,21 @@ def test_the_wrong_kind_is_refused():
         "SOURCE: a.mp4: it is image/png",
         "'seedvr image' is for images",
     )
-    assert refused(["notes.png"], wishes()) == ("SOURCE: notes.png: it is no image", None)
-    assert refused(["empty.png"], wishes()) == ("SOURCE: empty.png: it is no image", None)
+    taken = "it takes .png, .jpg, .jpeg, .webp"
+    assert refused(["notes.png"], wishes()) == ("SOURCE: notes.png: it is no image", taken)
+    assert refused(["empty.png"], wishes()) == ("SOURCE: empty.png: it is no image", taken)
+
+
+@pytest.mark.parametrize(("content", "what"), [(b"broken", "it is no image"), (MP4, "it is video/mp4")])
+def test_what_a_folder_has_of_another_kind_can_be_left_out(content, what):
+    """A folder's file that its name belies is refused with the flag that leaves it out, and then is no source."""
+    Path("holiday").mkdir()
+    picture("holiday/a.png")
+    Path("holiday/b.png").write_bytes(content)
+    message, hint = refused(["holiday"], wishes())
+    assert message == f"SOURCE: holiday/b.png: {what}"
+    assert "--exclude" in hint
+    assert texts(plan(["holiday"], wishes(exclude=("b.png",)))) == ["holiday/a.png"]
 
 
 def test_one_wrong_source_stops_all():

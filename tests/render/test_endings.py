@@ -43,6 +43,14 @@ def test_the_path_has_room_before_anything_else(width, line):
     assert text == line
 
 
+def test_a_line_that_does_not_fit_has_no_gaps():
+    """Where the path leaves no room for columns, what is left stands side by side, and more of it is shown."""
+    endings = Endings(free=True)
+    endings.line(done("photo.jpg", size=(10_000, 10_000), skipped=True), 120)
+    text = endings.line(done("a-longer-name-of-a-photo.jpg", size=(96, 64), resumed=True), 88).plain
+    assert text == "✓ a-longer-name-of-a-photo.jpg  96x64  paid for before  "
+
+
 def test_what_went_wrong_is_said_whole():
     """A job that failed leaves its error, and no columns."""
     outcome = done("photo.jpg", error=DeliveryError("the disk is full", hint="make room"))
