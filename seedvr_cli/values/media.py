@@ -123,7 +123,7 @@ def measure(source: str | BinaryIO, media_type: str) -> Size | None:
                 return Size(height, width) if is_turned else Size(width, height)
         if media_type in {"video/mp4", "video/quicktime"}:
             with nullcontext(source) if not isinstance(source, str) else open(source, "rb") as file:
-                return mp4_size(file, 0, file.seek(0, os.SEEK_END))
+                return mp4_size(file)
     except Exception:  # noqa: BLE001 - readers of pictures raise whatever they like, or are not installed
         return None
     return None
