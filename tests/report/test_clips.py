@@ -95,6 +95,15 @@ def test_frames_that_are_too_large_are_not_decoded(clip, monkeypatch):
         look_at_clip(str(clip))
 
 
+def test_a_name_in_another_encoding_does_no_harm(tmp_path):
+    """A video whose own texts are no UTF-8 is shown like any other."""
+    path = make_video(av, tmp_path / "a.mp4", container={"movflags": "+faststart"})
+    content = path.read_bytes()
+    assert b"VideoHandler" in content
+    path.write_bytes(content.replace(b"VideoHandler", b"Vid\xe9oHandler"))
+    assert look_at_clip(str(path)).whole.media_type == "video/mp4"
+
+
 @pytest.mark.parametrize("content", [b"", b"#EXTM3U\nhttp://127.0.0.1:9/a.ts\n", b"\0\0\0\x18ftypmp42" + b"\0" * 99])
 def test_what_is_no_video(content, tmp_path):
     """A playlist, an empty and a damaged file are told as what cannot be read."""
