@@ -166,6 +166,21 @@ def _vint(data: bytes, position: int) -> tuple[int | None, int]:
     return None if digits == (1 << 7 * width) - 1 else digits, position + width
 
 
+def webp_size(head: bytes) -> Size | None:
+    """By the first bytes, whatever is missing behind them (RFC 9649, sections 2.7.1 and 3.4; RFC 6386, section 9.1)."""
+    kind, head = head[12:16], head[20:30]
+    if len(head) < 10:
+        return None
+    if kind == b"VP8X":
+        return Size(1 + int.from_bytes(head[4:7], "little"), 1 + int.from_bytes(head[7:10], "little"))
+    if kind == b"VP8L":
+        bits = int.from_bytes(head[1:5], "little")
+        return Size(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+    if kind == b"VP8 ":
+        return Size(*(int.from_bytes(head[start : start + 2], "little") & 0x3FFF for start in (6, 8)))
+    return None
+
+
 def inside(file: BinaryIO, spans: Iterable[tuple[int, int]], kind: bytes) -> list[tuple[int, int]]:
     """Where the contents of the boxes of that kind stand that are next within these spans, as far as the file goes."""
     size = file.seek(0, os.SEEK_END)

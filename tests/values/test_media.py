@@ -277,6 +277,18 @@ def test_the_beginning_of_a_long_index_tells_the_size():
     assert measure(io.BytesIO(content[:-300]), "video/mp4") == Size(64, 48)
 
 
+@pytest.mark.parametrize(
+    "how", [{}, {"lossless": True}, {"exif": Image.Exif().tobytes()}], ids=["lossy", "lossless", "extended"]
+)
+def test_the_beginning_of_a_webp_tells_its_size(how):
+    """The first bytes of a WebP tell its size, though no decoder takes them without the rest."""
+    file = io.BytesIO()
+    Image.effect_noise((301, 204), 80).save(file, "WEBP", **how)
+    assert measure(io.BytesIO(file.getvalue()[:200]), "image/webp") == Size(301, 204)
+    assert measure(io.BytesIO(file.getvalue()[:25]), "image/webp") is None
+    assert measure(io.BytesIO(webp(b"ABCD", bytes(40))), "image/webp") is None
+
+
 def element(name, content, *, says_length=True):
     length = len(content).to_bytes(7, "big") if says_length else b"\xff" * 7
     return bytes.fromhex(name) + b"\x01" + length + content
