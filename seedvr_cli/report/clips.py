@@ -66,6 +66,8 @@ def _taken(path: str) -> "tuple[Sequence[VideoFrame], Image.Image]":
         if not reader.streams.video:
             raise Unshown("it has no pictures")
         stream = reader.streams.video[0]
+        if stream.codec_context is None:
+            raise Unshown("its codec is not known")
         stream.thread_type = "AUTO"
         if stream.width * stream.height > LARGEST_FRAME:
             raise Unshown(f"frames of {stream.width} x {stream.height} pixels are too large for a preview")
