@@ -17,7 +17,7 @@ def checked(profile: bytes) -> bytes:
     """The profile, up to the length that it gives; MetadataError where it is none, or cut (ICC.1, section 7.2)."""
     length = int.from_bytes(profile[:4], "big")
     if profile[36:40] != b"acsp" or not _HEADER <= length <= len(profile):
-        raise MetadataError("its colour profile is damaged")
+        raise MetadataError("its colour profile is damaged, and is left out")
     return profile[:length]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from seedvr_cli.report.card import Look, Shot
 from seedvr_cli.report.previews import Unshown, look_at
+from seedvr_cli.values.tolerance import tolerant
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -60,10 +61,13 @@ def _taken(path: str) -> "tuple[Sequence[VideoFrame], Image.Image]":
     small: list[VideoFrame] = []
     still = last = None
     # Absolute, because FFmpeg takes what stands before a colon in a relative name for a protocol.
-    with av.open(os.path.abspath(path), options={"format_whitelist": FORMATS}) as reader:
+    options = {"format_whitelist": FORMATS}
+    with av.open(os.path.abspath(path), options=options, **tolerant(av.__version__)) as reader:
         if not reader.streams.video:
             raise Unshown("it has no pictures")
         stream = reader.streams.video[0]
+        if stream.codec_context is None:
+            raise Unshown("its codec is not known")
         stream.thread_type = "AUTO"
         if stream.width * stream.height > LARGEST_FRAME:
             raise Unshown(f"frames of {stream.width} x {stream.height} pixels are too large for a preview")

@@ -1,6 +1,5 @@
 """A picture on disk becomes a small one of a bounded number of bytes, and a part of it at 1:1."""
 
-import struct
 import warnings
 from contextlib import suppress
 from io import BytesIO
@@ -74,25 +73,32 @@ def shot(image: "Image.Image", budget: int) -> Shot:
 
 def decoded(path: str, *, ground: str = "white") -> "Image.Image":
     """Upright pixels in sRGB (mode RGB), what is transparent on a ground of that colour. Raises Unshown."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes that Pillow thinks are many; the limit here is ours
             with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > LARGEST_PICTURE:
-                    raise Unshown(f"{image.width} x {image.height} pixels are too many for a preview")
-                image.load()
-                with suppress(Exception):  # EXIF that cannot be read turns nothing
-                    ImageOps.exif_transpose(image, in_place=True)
-                return _in_srgb(image, ground)
+                return _upright(image, ground)
+    except Unshown:
+        raise
     except UnidentifiedImageError as error:
         raise Unshown("it is no picture that can be read") from error
-    # What Pillow's readers raise for damaged files; SyntaxError is their word for a broken PNG.
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, MemoryError) as error:
-        raise Unshown("the picture cannot be read") from error
     except Image.DecompressionBombError as error:
         raise Unshown("it has too many pixels for a preview") from error
+    except Exception as error:  # readers of pictures raise whatever they like for damaged files
+        raise Unshown("the picture cannot be read") from error
+
+
+def _upright(image: "Image.Image", ground: str) -> "Image.Image":
+    from PIL import ImageOps
+
+    if image.width * image.height > LARGEST_PICTURE:
+        raise Unshown(f"{image.width} x {image.height} pixels are too many for a preview")
+    image.load()
+    with suppress(Exception):  # EXIF that cannot be read turns nothing
+        ImageOps.exif_transpose(image, in_place=True)
+    return _in_srgb(image, ground)
 
 
 def _encoded(image: "Image.Image", quality: int) -> bytes:

@@ -27,6 +27,8 @@ Packets: TypeAlias = "Iterator[Packet[Any]]"  # quoted: PyAV's packets are gener
 RUN_UP = Fraction(1, 20)
 # What an MP4 is given of uncompressed sound: FFmpeg before 6.1 takes all of it for 16 bits, and plays noise.
 SAMPLES = frozenset({"pcm_s16le", "pcm_s16be"})
+# Sound that FFmpeg puts into an MP4, and not into a MOV, of which it tells too late.
+MP4_ALONE = frozenset({"flac", "opus", "truehd"})
 _NAMES = {"audio": "sound", "subtitle": "subtitles"}
 _CONTAINERS = {"mp4": "MP4", "mov": "MOV"}
 
@@ -88,9 +90,14 @@ def _added(writer: OutputContainer, template: Stream) -> Stream:
     codec = template.codec_context.name if template.codec_context is not None else ""
     if writer.format.name == "mp4" and codec.startswith("pcm_") and codec not in SAMPLES:
         raise ValueError(codec)
+    if writer.format.name == "mov" and codec in MP4_ALONE:
+        raise ValueError(codec)
     stream = writer.add_stream_from_template(template, opaque=True)  # which asks for no encoder
     if template.container.format.name == writer.format.name or template.type == "video":
         stream.codec_context.codec_tag = template.codec_context.codec_tag
+    # Containers that only count the channels mean the usual ones, which an MP4 of uncompressed sound has to name.
+    if isinstance(stream, AudioStream) and stream.layout.name == f"{stream.channels} channels":
+        stream.layout = f"{stream.channels}c"
     stream.metadata.update(template.metadata)
     stream.disposition = template.disposition
     return stream

@@ -3,11 +3,11 @@
 import os
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
-from seedvr_cli.values.structure import boxes
+from seedvr_cli.values.structure import inside
 
 # The applications whose extension makes a GIF go round.
 _LOOPS = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0"})
@@ -92,17 +92,10 @@ def _palette(flags: int) -> int:
 
 def _sample_kinds(file: BinaryIO) -> Iterator[str]:
     """What the video tracks of an MP4 are made of, as far as it is there (ISO 14496-12, 8.5.2)."""
-    size = file.seek(0, os.SEEK_END)
-
-    def inside(spans: Iterable[tuple[int, int]], kind: bytes) -> list[tuple[int, int]]:
-        return [
-            (at, min(stop, size)) for start, end in spans for name, at, stop in boxes(file, start, end) if name == kind
-        ]
-
-    for track in inside(inside([(0, size)], b"moov"), b"trak"):
-        media = inside([track], b"mdia")
-        if any(_read(file, at + 8, 4) == b"vide" for at, _ in inside(media, b"hdlr")):
-            for at, _ in inside(inside(inside(media, b"minf"), b"stbl"), b"stsd"):
+    for track in inside(file, inside(file, [(0, file.seek(0, os.SEEK_END))], b"moov"), b"trak"):
+        media = inside(file, [track], b"mdia")
+        if any(_read(file, at + 8, 4) == b"vide" for at, _ in inside(file, media, b"hdlr")):
+            for at, _ in inside(file, inside(file, inside(file, media, b"minf"), b"stbl"), b"stsd"):
                 yield _read(file, at + 12, 4).decode("latin-1").strip()
 
 

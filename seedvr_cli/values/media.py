@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from importlib import import_module
 from typing import BinaryIO
 
-from seedvr_cli.values.structure import Size, mp4_size
+from seedvr_cli.values.structure import Size, mp4_size, webp_size
 
 # Enough of a file's beginning to tell its type.
 HEAD_BYTES = 64
@@ -123,9 +123,11 @@ def measure(source: str | BinaryIO, media_type: str) -> Size | None:
                 return Size(height, width) if is_turned else Size(width, height)
         if media_type in {"video/mp4", "video/quicktime"}:
             with nullcontext(source) if not isinstance(source, str) else open(source, "rb") as file:
-                return mp4_size(file, 0, file.seek(0, os.SEEK_END))
+                return mp4_size(file)
     except Exception:  # noqa: BLE001 - readers of pictures raise whatever they like, or are not installed
-        return None
+        if media_type == "image/webp" and not isinstance(source, str):  # which Pillow reads whole or not at all
+            source.seek(0)
+            return webp_size(source.read(HEAD_BYTES))
     return None
 
 

@@ -3,15 +3,18 @@
 import mmap
 import os
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-# Bytes at the end of a track's header: its matrix, width and height.
-TRACK_END = 44
+# Bytes of a track's header, and of its end: its matrix, width and height.
+TRACK_HEADER, TRACK_END = 84, 44
+# Bytes of a table of kinds of samples up to the height of the first, if that is a picture.
+FRAME_SIZE_END = 44
 # The beginning of every PNG, and its end: the chunk IEND with its checksum.
 _PNG_BEGIN, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
-# The mark at the end of every JPEG.
-_JPEG_END = b"\xff\xd9"
+# The mark at the end of every JPEG, and the second byte of that in front of its pixels.
+_JPEG_END, _JPEG_SCAN = b"\xff\xd9", b"\xda"
 # The boxes without which there is nothing to see.
 _NEEDED_BOXES = {
     "image/avif": {b"meta", b"mdat"},
@@ -71,11 +74,20 @@ def _has_png_end(file: BinaryIO, size: int) -> bool:
 
 
 def _has_jpeg_end(file: BinaryIO, size: int) -> bool:
-    """Whether the mark of the end stands anywhere behind the first bytes."""
+    """Whether the mark of the end stands anywhere behind the metadata, whose thumbnail ends with one too."""
     if size < len(_JPEG_END):
         return False
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.rfind(_JPEG_END, len(_JPEG_END)) > 0
+        return content.rfind(_JPEG_END, _jpeg_scan(content)) > 0
+
+
+def _jpeg_scan(content: mmap.mmap) -> int:
+    """Where the first scan begins, or how far the segments in front of it can be followed."""
+    place = len(_JPEG_END)
+    while content[place : place + 1] == b"\xff" and content[place + 1 : place + 2] != _JPEG_SCAN:
+        is_fill = content[place + 1 : place + 2] == b"\xff"
+        place += 1 if is_fill else 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+    return place
 
 
 def boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]:
@@ -154,23 +166,59 @@ def _vint(data: bytes, position: int) -> tuple[int | None, int]:
     return None if digits == (1 << 7 * width) - 1 else digits, position + width
 
 
-def mp4_size(file: BinaryIO, start: int, end: int) -> Size | None:
-    """The largest track's size: the track header ends with width and height as 16.16 fixed-point numbers."""
-    best: Size | None = None
-    for kind, content, stop in boxes(file, start, end):
-        found: Size | None = None
-        if kind in {b"moov", b"trak"}:
-            found = mp4_size(file, content, stop)
-        elif kind == b"tkhd":
-            file.seek(stop - TRACK_END)
-            a, b, _, c, d, *_, width, height = struct.unpack(">11I", file.read(TRACK_END))
+def webp_size(head: bytes) -> Size | None:
+    """By the first bytes, whatever is missing behind them (RFC 9649, sections 2.7.1 and 3.4; RFC 6386, section 9.1)."""
+    kind, head = head[12:16], head[20:30]
+    if len(head) < 10:
+        return None
+    if kind == b"VP8X":
+        return Size(1 + int.from_bytes(head[4:7], "little"), 1 + int.from_bytes(head[7:10], "little"))
+    if kind == b"VP8L":
+        bits = int.from_bytes(head[1:5], "little")
+        return Size(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+    if kind == b"VP8 ":
+        return Size(*(int.from_bytes(head[start : start + 2], "little") & 0x3FFF for start in (6, 8)))
+    return None
+
+
+def inside(file: BinaryIO, spans: Iterable[tuple[int, int]], kind: bytes) -> list[tuple[int, int]]:
+    """Where the contents of the boxes of that kind stand that are next within these spans, as far as the file goes."""
+    size = file.seek(0, os.SEEK_END)
+    return [(at, min(stop, size)) for start, end in spans for name, at, stop in boxes(file, start, end) if name == kind]
+
+
+def mp4_size(file: BinaryIO) -> Size | None:
+    """The largest track's size, upright: in pixels as they are stored, which players may stretch to another shape."""
+    tracks = inside(file, inside(file, [(0, file.seek(0, os.SEEK_END))], b"moov"), b"trak")
+    sizes = [found for track in tracks if (found := _track_size(file, track))]
+    return max(sizes, key=lambda size: size.width * size.height, default=None)
+
+
+def _track_size(file: BinaryIO, track: tuple[int, int]) -> Size | None:
+    """By the description of its samples, or else by its header; None of a track that has nothing to see."""
+    for start, end in inside(file, [track], b"tkhd"):
+        if end - start < TRACK_HEADER:
+            continue
+        # The header ends with a matrix, and with width and height as 16.16 fixed-point numbers.
+        a, b, _, c, d, *_, width, height = _unpacked(file, end - TRACK_END, ">11I")
+        width, height = _frame_size(file, track) or (width >> 16, height >> 16)
+        if width and height:
             is_turned = a == d == 0 and b and c  # a quarter turn
-            found = Size(height >> 16, width >> 16) if is_turned else Size(width >> 16, height >> 16)
-        if (
-            found
-            and found.width
-            and found.height
-            and (best is None or found.width * found.height > best.width * best.height)
-        ):
-            best = found
-    return best
+            return Size(height, width) if is_turned else Size(width, height)
+    return None
+
+
+def _frame_size(file: BinaryIO, track: tuple[int, int]) -> tuple[int, int] | None:
+    """Width and height where they are said of pictures (ISO 14496-12, section 12.1.3)."""
+    media = inside(file, inside(file, [track], b"mdia"), b"minf")
+    if inside(file, media, b"vmhd"):
+        for start, end in inside(file, inside(file, media, b"stbl"), b"stsd"):
+            if end - start >= FRAME_SIZE_END:
+                width, height = _unpacked(file, start + FRAME_SIZE_END - 4, ">2H")
+                return (width, height) if width and height else None
+    return None
+
+
+def _unpacked(file: BinaryIO, place: int, form: str) -> tuple[int, ...]:
+    file.seek(place)
+    return struct.unpack(form, file.read(struct.calcsize(form)))

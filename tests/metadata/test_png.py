@@ -185,12 +185,15 @@ BOMB = zlib.compress(bytes(LARGEST + 1))
             "a chunk zTXt cannot be read: it is cut, or decompresses",
         ),
         (chunk(b"iCCP", b"a\0\0no zlib"), "a chunk iCCP cannot be read: it cannot be decompressed"),
-        (chunk(b"iCCP", b"a\0\0" + zlib.compress(b"short")), "its colour profile is damaged"),
+        (chunk(b"iCCP", b"a\0\0" + zlib.compress(b"short")), "its colour profile is damaged, and is left out"),
         (
             chunk(b"iCCP", b"a\0\0" + zlib.compress(PROFILE))[:-1] + b"?",
             "a chunk iCCP cannot be read: its checksum is wrong",
         ),
-        (chunk(b"iCCP", b"a\0\0" + zlib.compress(PROFILE.replace(b"acsp", b"ascp"))), "its colour profile is damaged"),
+        (
+            chunk(b"iCCP", b"a\0\0" + zlib.compress(PROFILE.replace(b"acsp", b"ascp"))),
+            "its colour profile is damaged, and is left out",
+        ),
         (chunk(b"eXIf", b"no tiff"), "its EXIF is damaged, and is left out"),
         (chunk(b"iTXt", b"XML:com.adobe.xmp\0\0"), "a chunk iTXt cannot be read: it ends before its text"),
         (chunk(b"tEXt", b"Raw profile type exif\0\nexif\n9\nzz"), "a chunk tEXt cannot be read: it is no raw profile"),

@@ -95,6 +95,23 @@ def test_frames_that_are_too_large_are_not_decoded(clip, monkeypatch):
         look_at_clip(str(clip))
 
 
+def test_a_name_in_another_encoding_does_no_harm(tmp_path):
+    """A video whose own texts are no UTF-8 is shown like any other."""
+    path = make_video(av, tmp_path / "a.mp4", container={"movflags": "+faststart"})
+    content = path.read_bytes()
+    assert b"VideoHandler" in content
+    path.write_bytes(content.replace(b"VideoHandler", b"Vid\xe9oHandler"))
+    assert look_at_clip(str(path)).whole.media_type == "video/mp4"
+
+
+def test_a_codec_that_nobody_knows_is_told(tmp_path):
+    """A video of a codec that FFmpeg has no name for is not shown."""
+    path = make_video(av, tmp_path / "a.mp4")
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"free"))
+    with pytest.raises(Unshown, match="codec is not known"):
+        look_at_clip(str(path))
+
+
 @pytest.mark.parametrize("content", [b"", b"#EXTM3U\nhttp://127.0.0.1:9/a.ts\n", b"\0\0\0\x18ftypmp42" + b"\0" * 99])
 def test_what_is_no_video(content, tmp_path):
     """A playlist, an empty and a damaged file are told as what cannot be read."""

@@ -5,7 +5,7 @@ import os
 
 import pytest
 from helpers.report import GREEN, RED, WHITE, is_like
-from PIL import Image, ImageCms, ImageDraw
+from PIL import Image, ImageCms, ImageDraw, PngImagePlugin
 
 from seedvr_cli.report import previews
 from seedvr_cli.report.previews import (
@@ -182,6 +182,17 @@ def test_a_cut_picture_is_told(saved):
     os.truncate(path, 9000)
     with pytest.raises(Unshown, match="cannot be read"):
         look(path)
+
+
+def test_whatever_a_reader_raises_is_told(saved, monkeypatch):
+    """A reader that raises what no reader of pictures should, as the one of AVIF does, costs the preview alone."""
+
+    def fail(self):
+        raise RuntimeError("Missing or empty image item")
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", fail)
+    with pytest.raises(Unshown, match="cannot be read"):
+        look(saved(Image.new("RGB", (40, 30))))
 
 
 def test_a_tiny_budget_makes_the_picture_smaller():

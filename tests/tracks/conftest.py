@@ -68,6 +68,11 @@ class Films:
         lines = subprocess.run([self.ffmpeg, *words], check=True, capture_output=True, text=True).stdout.splitlines()
         return [line.split(",")[5].strip() for line in lines if not line.startswith("#")]  # behind it, side data
 
+    def samples(self, path: Path) -> bytes:
+        """All of the first sound, of 16 bits a sample."""
+        words = ["-v", "error", "-i", str(path), "-map", "0:a:0", "-f", "s16le", "-"]
+        return subprocess.run([self.ffmpeg, *words], check=True, capture_output=True).stdout
+
     def times(self, path: Path, streams: str) -> list[tuple[float, float]]:
         """When each packet is shown, and for how long: seconds, in the order of display."""
         words = ["-v", "error", "-select_streams", streams, "-of", "json", "-show_packets", str(path)]

@@ -72,6 +72,17 @@ def test_sound_of_every_kind_comes_back(films, ending, codec):
     assert abs(float(films.look(made)["format"]["duration"]) - 2) < 0.07
 
 
+@pytest.mark.parametrize("channels", [2, 6])
+@pytest.mark.parametrize("ending", ["avi", "mkv"])
+def test_uncompressed_sound_of_several_channels(films, ending, channels):
+    """Containers that only count the channels have the usual ones, and the sound comes back sample for sample."""
+    source = films.source(f"source.{ending}", "-c:a", "pcm_s16le", "-ac", channels)
+    carried, made = films.carry(source, films.result())
+    assert carried == Carried(is_changed=True, troubles=())
+    assert films.look(made)["streams"][1]["channels"] == channels
+    assert films.samples(made) == films.samples(source)
+
+
 def test_a_webm_source(films):
     """Sound of a WebM is carried as well."""
     source = films.make("source.webm", "-f", "lavfi", "-i", "testsrc=s=96x64:r=25:d=2", "-f", "lavfi", "-i", "sine=d=2",
@@ -259,6 +270,15 @@ def test_samples_that_players_misread_are_told(films, codec):
     carried, made = films.carry(source, films.result("result.mov"), "video/quicktime")
     assert carried.is_changed
     assert codecs(films.look(made)) == ["h264", codec]
+
+
+def test_a_mov_is_given_what_it_can_hold(films):
+    """Sound that FFmpeg puts into an MP4 alone is told, and does not keep the other sound out of a MOV."""
+    words = ("-map", 0, "-map", 1, "-map", 2, "-c:a:0", "flac", "-c:a:1", "ac3")
+    source = films.source("source.mkv", *words, inputs=SECOND)
+    carried, made = films.carry(source, films.result("result.mov"), "video/quicktime")
+    assert carried == Carried(is_changed=True, troubles=("left out, as MOV cannot hold it as it is: sound (flac)",))
+    assert codecs(films.look(made)) == ["h264", "ac3"]
 
 
 def rotated(films, name, degrees, *, ending="mp4", pictures="testsrc=s=96x64:r=25:d=2"):

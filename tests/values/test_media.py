@@ -230,6 +230,65 @@ def test_a_cut_file_is_not_whole(media_type, tmp_path):
     assert mistaken == []
 
 
+@pytest.mark.parametrize("fill", [b"", b"\xff\xff"], ids=["as usual", "with fill"])
+def test_the_end_of_a_thumbnail_is_not_that_of_its_photo(tmp_path, fill):
+    """A photo that is cut is not taken for whole because its thumbnail, a JPEG in its EXIF, has an end."""
+    path = tmp_path / "photo.jpg"
+    photo = picture("JPEG")
+    thumbnail = b"Exif\0\0" + photo
+    photo = photo[:2] + fill + b"\xff\xe1" + struct.pack(">H", 2 + len(thumbnail)) + thumbnail + photo[2:]
+    path.write_bytes(photo)
+    assert is_whole(str(path), "image/jpeg")
+    for length in range(HEAD_BYTES, len(photo)):
+        path.write_bytes(photo[:length])
+        assert not is_whole(str(path), "image/jpeg"), length
+
+
+def stretched(shown, stored, *, kind=b"vmhd", entry=86):
+    """An MP4 whose header says how wide it is to be shown, and whose samples how wide they are."""
+    sample = struct.pack(">I4s24x2H50x", 86, b"avc1", *stored)[:entry]
+    table = box(b"stbl", box(b"stsd", struct.pack(">II", 0, 1) + sample))
+    header = box(b"tkhd", bytes(76) + struct.pack(">II", shown[0] << 16, shown[1] << 16))
+    media = box(b"mdia", box(b"minf", box(kind, bytes(12)) + table))
+    return box(b"ftyp", b"isom" + bytes(4)) + box(b"moov", box(b"trak", header + media) + bytes(400))
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        (stretched((1920, 1080), (1440, 1080)), Size(1440, 1080)),
+        (stretched((320, 60), (9999, 9999), kind=b"nmhd"), Size(320, 60)),  # subtitles
+        (stretched((320, 60), (0, 0)), Size(320, 60)),
+        (stretched((320, 60), (640, 120), entry=20), Size(320, 60)),
+        (box(b"moov", box(b"trak", box(b"tkhd", bytes(84))) + box(b"trak", b"")), None),
+    ],
+    ids=["stretched", "subtitles", "no size of its own", "short table", "nothing to see"],
+)
+def test_a_video_has_the_pixels_that_are_stored(tmp_path, content, size):
+    """A video that players stretch has the pixels of its pictures, and what is no picture has none."""
+    path = tmp_path / "video.mp4"
+    path.write_bytes(content)
+    assert measure(str(path), "video/mp4") == size
+
+
+def test_the_beginning_of_a_long_index_tells_the_size():
+    """Of a video whose index is longer than what was read of it, the size is known all the same."""
+    content = stretched((64, 48), (64, 48))
+    assert measure(io.BytesIO(content[:-300]), "video/mp4") == Size(64, 48)
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"lossless": True}, {"exif": Image.Exif().tobytes()}], ids=["lossy", "lossless", "extended"]
+)
+def test_the_beginning_of_a_webp_tells_its_size(how):
+    """The first bytes of a WebP tell its size, though no decoder takes them without the rest."""
+    file = io.BytesIO()
+    Image.effect_noise((301, 204), 80).save(file, "WEBP", **how)
+    assert measure(io.BytesIO(file.getvalue()[:200]), "image/webp") == Size(301, 204)
+    assert measure(io.BytesIO(file.getvalue()[:25]), "image/webp") is None
+    assert measure(io.BytesIO(webp(b"ABCD", bytes(40))), "image/webp") is None
+
+
 def element(name, content, *, says_length=True):
     length = len(content).to_bytes(7, "big") if says_length else b"\xff" * 7
     return bytes.fromhex(name) + b"\x01" + length + content

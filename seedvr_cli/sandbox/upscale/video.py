@@ -26,6 +26,7 @@ from seedvr_cli.sandbox.upscale.rendering import Rendered, UpscaleError, number,
 from seedvr_cli.sandbox.upscale.sound import Packets, sound_packets
 from seedvr_cli.values.media import sniff_file
 from seedvr_cli.values.structure import is_whole
+from seedvr_cli.values.tolerance import tolerant
 
 SOURCE_FORMATS = "mov,mp4,avi,matroska,webm"
 """What the reference allows as `video_url`. FFmpeg would also open playlists, which name other files to read."""
@@ -132,9 +133,11 @@ def _convert(source: Path, part: Path, params: Mapping[str, object], *, bare: bo
 def _open(source: Path) -> InputContainer:
     try:
         # Absolute, because FFmpeg takes what stands before a colon in a relative name for a protocol.
-        return av.open(str(source.absolute()), options={"format_whitelist": SOURCE_FORMATS})
+        options = {"format_whitelist": SOURCE_FORMATS}
+        reader: InputContainer = av.open(str(source.absolute()), options=options, **tolerant(av.__version__))
     except (av.InvalidDataError, av.ArgumentError) as error:
         raise UpscaleError("the source is not an MP4, MOV, AVI or WebM video") from error
+    return reader
 
 
 def _time(packet: "Packet[Any]") -> Fraction:

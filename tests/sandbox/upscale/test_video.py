@@ -113,6 +113,15 @@ def test_sound_whose_first_block_is_lost(av, render, tmp_path):
         assert float((stream.start_time + stream.duration) * stream.time_base) == pytest.approx(1, abs=0.07)
 
 
+def test_text_in_another_encoding(av, render, tmp_path):
+    """A video whose own texts are no UTF-8 is upscaled like any other."""
+    source = make_video(av, tmp_path / "latin.mp4")
+    content = source.read_bytes()
+    assert b"VideoHandler" in content
+    source.write_bytes(content.replace(b"VideoHandler", b"Vid\xe9oHandler"))
+    assert render("3b-video", source).width == 128
+
+
 def test_no_sound(av, render, tmp_path):
     """A silent video stays one."""
     with av.open(str(render("3b-video", make_video(av, tmp_path / "silent.mp4")).path)) as reader:
