@@ -1,10 +1,11 @@
-"""--failed-file: what did not succeed, in a form that can be given to the next run; made only if there is something."""
+"""--failed-file: what did not succeed, in a form that the next run takes; there only if there is something."""
 
 import csv
 import io
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 from seedvr_cli.plan.lists import Form
 from seedvr_cli.render.talk import clean
@@ -41,6 +42,12 @@ class Failures:
         with open(self._path, "a" if self._begun else "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
         self._begun = True
+
+    def end(self) -> None:
+        """The run is through: where nothing failed, what an earlier one has written there is no longer so."""
+        if self._path is not None and not self._begun:
+            with suppress(OSError):
+                os.unlink(self._path)
 
     def _record(self, raw: str, reason: str) -> str:
         if self._form == "jsonl":

@@ -83,6 +83,9 @@ def upscale_lists(
         return write_plan(common, _right(prospects(), common), policy, money.plan)
     from seedvr_cli.cli.session import Workload, prepare_claims, run_work
 
+    if total == 0 and not streams:
+        common.talk.say("seedvr: no sources, nothing to do")
+
     async def find_work(session: "Session") -> Workload:
         await prepare_claims(common, session, policy)
         if "-" not in lists:

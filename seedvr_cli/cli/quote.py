@@ -140,11 +140,37 @@ def ask_before(
     compare: Outdated = lambda some, _: {one.key for one in some if policy.if_changed and _is_at_url(one)}  # noqa: E731
     with _quotes(prospects, policy, lambda _: looks or {}, compare) as quotes:
         total = sum(quote.price for quote in quotes if quote.is_sent)
+    if policy.max_cost is not None:
+        total = min(total, policy.max_cost)
     if total <= ASK_ABOVE:
         return
-    print(f"seedvr: this may cost {show_usd(total)} by the list. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    question = f"seedvr: this may cost {show_usd(total)} by the list. Go on? [y/N] "
+    if _answer(question).strip().lower() not in {"y", "yes"}:
         raise UsageError("nothing is submitted", hint="--yes answers for you, --max-cost sets a limit")
+
+
+def _answer(question: str) -> str:
+    """A line from the terminal. Ctrl-C ends the command here and now: an event loop would wait for the line first."""
+    import select
+    import signal
+    import socket
+
+    ours, woken = socket.socketpair()  # a signal that comes just before the wait ends it as well
+    woken.setblocking(False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    wakes = signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
+    try:
+        print(question, end="", file=sys.stderr, flush=True)
+        select.select([sys.stdin, ours], [], [])
+        return sys.stdin.readline()
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        raise
+    finally:
+        signal.set_wakeup_fd(wakes)
+        signal.signal(signal.SIGINT, before)
+        ours.close()
+        woken.close()
 
 
 @contextmanager

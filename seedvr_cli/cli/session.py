@@ -176,8 +176,9 @@ async def _run_work(
         if engine.interrupted is not None:
             codes.add(engine.interrupted.exit_code)
             common.talk.error(f"seedvr: interrupted; {_underway(tally)}go on with: {continuation()}")
-        elif tally.total > 1:
-            for line in _what_is_left(tally):
+        else:
+            failures.end()
+            for line in _what_is_left(tally) if tally.total > 1 else ():
                 common.talk.say(f"seedvr: {line}")
         codes.add(work.beside())
     if PIPE_CLOSED in codes:

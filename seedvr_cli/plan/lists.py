@@ -94,11 +94,22 @@ def _recognise(path: str, text: IO[str]) -> List:
     else:
         first = ""
     columns = _columns(first)
+    if _is_headless(path, first.strip()) and SOURCE_KEY not in columns:
+        raise UsageError(
+            f"--from {path}: its header {first.strip()!r} has no column {SOURCE_KEY!r}",
+            hint="name the column of sources so, with commas between the columns",
+        )
     if first.lstrip().startswith("{"):
         return List(path, "jsonl", "", _json_entries(itertools.chain([first], text), number))
     if SOURCE_KEY in columns and not first.strip().startswith(("http:", "https:")):
         return List(path, "csv", first.rstrip("\r\n"), _csv_entries(text, columns, number))
     return List(path, "lines", "", _line_entries(itertools.chain([first], text), number))
+
+
+def _is_headless(path: str, first: str) -> bool:
+    """Whether a CSV by its name begins with what is no source and no JSON either: it can only be a header."""
+    named = path.lower().removesuffix(".gz").endswith(".csv")
+    return named and bool(first) and first[0] != "{" and "://" not in first and not os.path.exists(first)
 
 
 def _columns(line: str) -> list[str]:

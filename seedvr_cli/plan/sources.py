@@ -115,6 +115,8 @@ def _is_wanted(path: str, folder: str, wishes: Wishes) -> bool:
 def file_source(path: str, wishes: Wishes, *, below: str | None = None) -> Source:
     """The source that a file is; `below` the folder that was named. UsageError where it is none."""
     kind = wishes.endpoint.kind
+    if not path:
+        raise UsageError("SOURCE: it is empty", hint="an unset variable, perhaps")
     if not os.path.exists(path):
         raise UsageError(f"SOURCE: {path}: no such file, and not an https URL")
     if not wishes.local_files and not wishes.uploads:

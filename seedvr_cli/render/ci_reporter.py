@@ -56,7 +56,7 @@ class CiReporter:
         self._plain.tick()
         self._paced.tick()
         if not self._is_many and self._now() - self._paced.last >= SILENCE:
-            ended = f"{self._tally.total} of {self._total} ended ({self._tally.failed} failed)"
+            ended = f"{self._tally.total} of {self._total} ended ({self._tally.trouble})"
             self._paced.say(f"seedvr: {ended} after {show_duration(self._now() - self._began)}")
 
     def close(self) -> None:

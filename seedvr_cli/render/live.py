@@ -29,7 +29,6 @@ from seedvr_cli.render.rows import Row, Rows
 from seedvr_cli.render.talk import Display, Talk, clean
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.render.terminal import BELL, END_LINK, RESTORE_TITLE, SAVE_TITLE, begin_link, has_links, title
-from seedvr_cli.values.errors import NotSubmitted
 from seedvr_cli.values.events import Changed, Event, Finished, Notice, Received, Started
 from seedvr_cli.values.items import Outcome
 
@@ -198,7 +197,7 @@ class LiveReporter:
         is_many = (self._total or self._tally.total) > MANY_JOBS
         if outcome.error is None:
             return bool(self._held) or not is_many
-        return not (is_many and isinstance(outcome.error, NotSubmitted) and self._tally.held > 1)
+        return not is_many or self._tally.tells(outcome.error)
 
     def _flush(self) -> None:
         """Lines for good: the rows make way, and are drawn anew below."""

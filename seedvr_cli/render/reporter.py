@@ -7,7 +7,7 @@ from typing import Protocol
 from seedvr_cli.render.human import name_of, outcome_line, summary_line
 from seedvr_cli.render.talk import Talk
 from seedvr_cli.render.tally import Tally
-from seedvr_cli.values.errors import NotSubmitted, StillRunning
+from seedvr_cli.values.errors import StillRunning
 from seedvr_cli.values.events import NO_ANSWER, Changed, Event, Finished, Notice, Started
 from seedvr_cli.values.items import Outcome
 
@@ -135,7 +135,7 @@ class PlainReporter:
             self._last = now
             of = f" of {self._total}" if self._total else ""
             self._talk.say(
-                f"seedvr: {self._tally.total}{of} ended ({self._tally.failed} failed), {len(self._states)} under way"
+                f"seedvr: {self._tally.total}{of} ended ({self._tally.trouble}), {len(self._states)} under way"
             )
 
     def close(self) -> None:
@@ -145,7 +145,7 @@ class PlainReporter:
 
     def _finish(self, outcome: Outcome) -> None:
         if outcome.error is not None:
-            if not (self._many and isinstance(outcome.error, NotSubmitted) and self._tally.held > 1):
+            if not self._many or self._tally.tells(outcome.error):
                 level = "warning" if outcome.error.exit_code == StillRunning.exit_code else "error"
                 self._talk.error(outcome_line(outcome), level)  # of many that were not submitted, the first says why
         elif not self._many:

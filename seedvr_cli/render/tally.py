@@ -1,6 +1,6 @@
 """Counts of a run."""
 
-from seedvr_cli.values.errors import CostCapReached, JobFailed, NotSubmitted
+from seedvr_cli.values.errors import CostCapReached, JobFailed, NotSubmitted, SeedvrError
 from seedvr_cli.values.events import Changed
 from seedvr_cli.values.items import Outcome, Purchase
 
@@ -15,6 +15,8 @@ class Tally:
     def __init__(self, *, free: bool = False) -> None:
         self.free = free
         self.final = 0
+        # Why items were not submitted, as far as that was told.
+        self._told: set[str] = set()
         # List prices of what the gateway has, by the items' index.
         self._accepted: dict[int, int] = {}
         # The indexes of items that this run submits, until they end.
@@ -50,14 +52,29 @@ class Tally:
             kind = {6: "running", 7: "unknown"}.get(error.exit_code, "failed")
             if isinstance(error, NotSubmitted | CostCapReached):
                 kind = "held"
+            elif outcome.charge == "unknown":  # an answer such as 500 leaves it open too: `status --unknown` has it
+                kind = "unknown"
             setattr(self, kind, getattr(self, kind) + 1)
         job = outcome.job
         if not outcome.resumed and job and job.price is not None and job.charge in {"listed", "maybe", "unknown"}:
             self.price += job.price
 
+    def tells(self, error: SeedvrError) -> bool:
+        """Whether it is worth a line among many: not where the same reason kept another one from being submitted."""
+        if not isinstance(error, NotSubmitted | CostCapReached):
+            return True
+        is_new = error.message not in self._told
+        self._told.add(error.message)
+        return is_new
+
     def skip(self, count: int) -> None:
         """Count items that were delivered before."""
         self.skipped += count
+
+    @property
+    def trouble(self) -> str:
+        """`3 failed`, and how many are unknown where any is."""
+        return f"{self.failed} failed" + (f", {self.unknown} unknown" if self.unknown else "")
 
     @property
     def left(self) -> int:

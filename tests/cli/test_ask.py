@@ -61,6 +61,32 @@ def test_yes_and_small_sums_are_not_asked_about(ask, url, film):
         assert (child.exitstatus, "Go on?" in child.before) == (0, False)
 
 
+@pytest.mark.parametrize("is_list", [False, True])
+def test_ctrl_c_is_an_answer(ask, sandbox, bench, film, is_list):
+    """One Ctrl-C at the question ends the command with code 130, and nothing is submitted."""
+    (bench.work / "list").write_text(film)
+    child = ask("video", *(["--from", "list"] if is_list else [film]), "-x", "2")
+    child.expect_exact("Go on? [y/N]")
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.close()
+    assert (child.exitstatus, sandbox.accepted(film)) == (130, 0)
+
+
+def test_a_cap_is_what_it_may_cost(ask, sandbox):
+    """The sum in the question is no more than --max-cost, and a cap of a dollar asks nothing."""
+    films = [new_url(f"{number}.mp4") for number in range(2)]
+    child = ask("video", *films, "-x", "2", "--max-cost", "2")
+    child.expect_exact("this may cost $2.00 by the list. Go on? [y/N]")
+    child.sendline("n")
+    child.expect(pexpect.EOF)
+    child = ask("video", *films, "-x", "2", "--max-cost", "1")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert (child.exitstatus, "Go on?" in child.before) == (4, False)
+    assert [sandbox.accepted(one) for one in films] == [0, 0]
+
+
 def test_a_pipe_is_not_asked(run, sandbox, film):
     """Where standard input is no terminal the command goes on."""
     assert run("video", film, "-x", "2", "--no-wait", to=sandbox, stdin="").rc == 0

@@ -119,6 +119,26 @@ def test_no_failed_file_without_a_failure(run, work, sandbox):
     assert not (work / "failed").exists()
 
 
+def test_a_failed_file_is_that_of_the_latest_run(run, work, gateway):
+    """A run that is through without a failure takes the failed-file of an earlier one away, once it has delivered."""
+    states = iter(["ERROR", "COMPLETED"])
+    fake = gateway(lambda heard: fake.view(heard, next(states)) if heard in fake.polls() else None)
+    url = urls(1)[0]
+    assert run("image", url, "--failed-file", "failed", to=fake).rc == 1
+    assert url in (work / "failed").read_text()
+    assert run("image", url, "--failed-file", "failed", key=None, to=fake).rc == 3
+    assert (work / "failed").exists()
+    assert run("image", url, "--failed-file", "failed", to=fake).rc == 0
+    assert not (work / "failed").exists()
+
+
+def test_a_list_without_sources_says_so(run, work, sandbox):
+    """An empty list is no error, and no silence either."""
+    done = run("image", "--from", write(work / "list", ["# nothing yet"]), to=sandbox)
+    assert (done.rc, done.stdout) == (0, "")
+    assert "no sources, nothing to do" in done.stderr
+
+
 def test_fail_fast_submits_nothing_more(run, work, sandbox_server):
     """After the first failure --fail-fast submits nothing more, and says so of each item that was left."""
     server = sandbox_server("--instant", "--latency", "0s", "--fault", "error=1")

@@ -315,6 +315,24 @@ def test_an_empty_wallet_stops_submissions_and_finishes_what_is_paid(run, work, 
     assert "the rest, and only the rest: seedvr image --from" in done.stderr
 
 
+def test_of_many_beyond_the_cap_the_first_says_why(run, work, sandbox):
+    """A list that goes past --max-cost says each reason once, how many were not submitted, and all of them as JSON."""
+    rows = [f'{{"source": "{url}", "tag": "t"}}' for url in urls(30)]
+    done = run("image", "--from", write(work / "l", rows), "--max-cost", "0.002", "--json", to=sandbox)
+    assert (done.rc, len(done.lines)) == (4, 30)
+    assert done.stderr.count("could take this run past $0.002") == 1
+    assert "2 done, 28 not submitted" in done.stderr
+
+
+def test_what_was_answered_500_is_unknown(run, work, gateway):
+    """What the ledger has as unknown is counted so, and not promised to the same command."""
+    fake = gateway(lambda heard: Reply(500, b"") if heard.method == "POST" and b"a.png" in heard.body else None)
+    done = run("image", new_url("a.png"), new_url("b.png"), to=fake)
+    assert "1 done, 1 unknown;" in done.stderr
+    assert "the rest" not in done.stderr
+    assert "1 unknown: 'seedvr status --unknown'" in done.stderr
+
+
 def test_what_the_same_command_would_not_do_is_not_called_the_rest(run, work, gateway):
     """FAILED jobs are left to --retry-failed, and unknown outcomes to forget; neither is promised to the same line."""
 

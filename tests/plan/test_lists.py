@@ -60,6 +60,20 @@ def test_csv_rows_that_do_not_fit_are_problems(tmp_path):
     assert [(number, problem is None) for number, _, _, problem in entries] == [(2, False), (3, False), (4, True)]
 
 
+@pytest.mark.parametrize("header", ["url,scale", "source;scale", "url"])
+def test_a_csv_without_a_column_of_sources(tmp_path, header):
+    """What is named .csv and begins with no source at all lacks the column, and its header is quoted."""
+    with pytest.raises(UsageError, match=f"its header '{header}' has no column 'source'"):
+        read(tmp_path, f"# ours\n{header}\nhttps://a/1.png,2\n", "list.csv")
+
+
+@pytest.mark.parametrize("content", ["https://a/1.png\n", '{"source": "https://a/1.png"}\n', "", __file__])
+def test_what_is_named_csv_may_be_another_list(tmp_path, content):
+    """A list is what its first line says, whatever its name."""
+    form, _ = read(tmp_path, content, "list.csv")
+    assert form == ("jsonl" if "{" in content else "lines")
+
+
 def test_gzip_is_told_by_its_first_bytes(tmp_path):
     """A compressed list is read like a plain one, whatever its name."""
     assert read(tmp_path, gzip.compress(b"https://a/1.png\n"))[1][0][1] == "https://a/1.png"

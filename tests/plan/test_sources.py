@@ -47,6 +47,11 @@ def test_what_is_no_https_url_is_refused(word):
     assert "plain http is only for this machine" in hint
 
 
+def test_an_empty_word_is_no_source():
+    """What a variable that is not set leaves is called empty."""
+    assert refused([""], wishes())[0] == "SOURCE: it is empty"
+
+
 @pytest.mark.parametrize("word", ["http://localhost/a.png", "http://127.0.0.1:8000/a.png", "http://[::1]:8000/a.png"])
 def test_plain_http_is_for_this_machine(word):
     """A source on this machine may be plain http."""
