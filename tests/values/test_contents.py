@@ -30,6 +30,7 @@ def film(codec, form, **options):
         stream.width = stream.height = 64
         stream.pix_fmt = "yuv420p"
         frame = av.VideoFrame.from_image(Image.new("RGB", (64, 64), "teal"))
+        frame.pts = 0  # without one libx265 makes up a time
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.getvalue()
