@@ -24,6 +24,7 @@ from seedvr_cli.settings.file import find_base_url, load
 from seedvr_cli.settings.folders import state_folder
 from seedvr_cli.settings.key import check_key
 from seedvr_cli.settings.ledger_url import find_ledger_url
+from seedvr_cli.settings.trust import find_trust
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.events import Finished
 from seedvr_cli.values.items import Outcome
@@ -109,7 +110,8 @@ class Client:
         if self._api_key is not None and not self._sandbox:
             key, url = check_key(self._api_key, "api_key"), find_base_url(self._settings, base_url)
             shared = find_ledger_url(self._settings)
-            access = Access(base_url=url, key=key, folder=state_folder(), ledger_url=shared)
+            trust = find_trust(self._settings, url)
+            access = Access(base_url=url, key=key, folder=state_folder(), ledger_url=shared, trust=trust)
         else:
             access, _ = find_access(self._settings, base_url=base_url, sandbox=self._sandbox)
         self._session = await self._stack.enter_async_context(open_session(access))

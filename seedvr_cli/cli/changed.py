@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from seedvr_cli.cli.context import Common
-from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.plan.planner import Prospect
 from seedvr_cli.run.change import change_line, changed_sources, is_at_url, is_comparable
 from seedvr_cli.run.policy import Policy
@@ -25,7 +24,7 @@ def outdated(
             pairs[one.key] = request, job
 
     async def look() -> set[str]:
-        async with Gateway(common.base_url, "") as gateway:
+        async with common.asking() as gateway:
             return await changed_sources(pairs, gateway)
 
     unseen = {key for key, (_, job) in pairs.items() if job.seen is None}

@@ -14,8 +14,10 @@ from seedvr_cli.settings.file import find_base_url, load
 from seedvr_cli.settings.folders import state_folder
 from seedvr_cli.settings.ledger_url import find_ledger_url
 from seedvr_cli.settings.profile import Settings
+from seedvr_cli.settings.trust import find_trust
 from seedvr_cli.values.checkup import Check
 from seedvr_cli.values.errors import SeedvrError, UsageError
+from seedvr_cli.values.trust import Trust
 from seedvr_cli.values.urls import DEFAULT_BASE_URL, SANDBOX_NAME
 
 # Seconds for a command that the config file names, for asking another machine, and for any one probe, which may do both
@@ -57,7 +59,7 @@ class Checkup:
             Probe("config", lambda: check_config(self.options.profile)),
             Probe("key", self._check_key),
             Probe("gateway", self._check_gateway, network),
-            Probe("certificates", _check_certificates),
+            Probe("certificates", self._check_certificates),
             Probe("proxy", self._check_proxy),
             Probe("carrier", _check_carrier),
             Probe("ledger", self._check_ledger, disk),
@@ -81,17 +83,38 @@ class Checkup:
         if self.options.sandbox:
             return Check("gateway", "ok", "the sandbox: a command that asks for it starts it on this machine")
         from seedvr_cli.gateway.checkup import check_gateway
+        from seedvr_cli.gateway.client import carrier
 
         url = find_base_url(self.settings, self.options.base_url)
         try:
             key = self.key.result(COMMAND_SECONDS + 1)
         except TimeoutError:
             key = None
-        return asyncio.run(check_gateway(url, key, seconds=NETWORK_SECONDS, observe=self._observe))
+        try:
+            trust = self._trust
+        except UsageError as error:
+            return Check("gateway", "problem", f"{url} cannot be asked: {error.message}", error.hint)
+        return asyncio.run(
+            check_gateway(url, key, seconds=NETWORK_SECONDS, observe=self._observe, connect=lambda: carrier(trust))
+        )
 
     @property
     def _observe(self) -> Callable[[str], None] | None:
         return (lambda text: self.talk.say(f"seedvr: {text}")) if self.talk.verbose else None
+
+    def _check_certificates(self) -> Findings:
+        from seedvr_cli.gateway.checkup import check_certificates
+
+        try:
+            return check_certificates(self._trust)
+        except UsageError as error:
+            return Check("certificates", "problem", error.message, error.hint)
+
+    @property
+    def _trust(self) -> Trust:
+        options = self.options
+        given = {"ca-bundle": options.ca_bundle, "client-cert": options.client_cert, "client-key": options.client_key}
+        return find_trust(self.settings, self._base_url, given)
 
     def _check_proxy(self) -> Findings:
         if self.options.sandbox:
@@ -122,12 +145,6 @@ class Checkup:
             return find_base_url(self.settings, self.options.base_url)
         except SeedvrError:
             return DEFAULT_BASE_URL
-
-
-def _check_certificates() -> Findings:
-    from seedvr_cli.gateway.checkup import check_certificates
-
-    return check_certificates()
 
 
 def _check_carrier() -> Findings:

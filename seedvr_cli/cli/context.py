@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,13 @@ from seedvr_cli.render.talk import Display, Talk
 from seedvr_cli.settings.file import find_base_url, load
 from seedvr_cli.settings.key import seen_keys
 from seedvr_cli.settings.profile import Settings
+from seedvr_cli.settings.trust import find_trust
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.trust import Trust
 from seedvr_cli.values.urls import SANDBOX_NAME, is_local_gateway
 
 if TYPE_CHECKING:
+    from seedvr_cli.gateway.client import Gateway
     from seedvr_cli.render.results import Picked
 
 
@@ -28,6 +32,7 @@ class Common:
     sandbox: bool
     key_file: str | None
     display: Display
+    certificates: Mapping[str, str | None]
     # What is printed of each object, where that is not all of it; then `json` is true.
     pick: "Picked" = None
 
@@ -43,6 +48,9 @@ class Common:
         sandbox: bool = False,
         profile: str | None = None,
         api_key_file: str | None = None,
+        ca_bundle: str | None = None,
+        client_cert: str | None = None,
+        client_key: str | None = None,
         rows: int | None = None,
         bell: bool | None = None,
         title: bool | None = None,
@@ -60,15 +68,28 @@ class Common:
         if (project := settings.project) and project.distrust:
             talk.say(f"seedvr: project file {project.path} is not read: {project.distrust}")
         display = Display(choose("rows", rows), choose("bell", bell), choose("title", title))
+        certificates = {"ca-bundle": ca_bundle, "client-cert": client_cert, "client-key": client_key}
         return cls(
             settings, talk, pick is not None or choose("json", json), choose("progress", progress), url, sandbox,
-            api_key_file, display, pick,
+            api_key_file, display, certificates, pick,
         )  # fmt: skip
 
     @property
     def gateway_name(self) -> str:
         """The gateway's identity in the ledger."""
         return SANDBOX_NAME if self.sandbox else self.base_url
+
+    @property
+    def trust(self) -> Trust:
+        """Whom connections trust, and what the gateway is shown; UsageError for a key without its certificate."""
+        return find_trust(self.settings, self.base_url, self.certificates)
+
+    def asking(self, base_url: str | None = None) -> "Gateway":
+        """A client without a key, for what is asked of others than the gateway; None: at the gateway's address."""
+        from seedvr_cli.gateway.client import Gateway, carrier
+
+        trust = self.trust
+        return Gateway(base_url or self.base_url, "", connect=lambda: carrier(trust))
 
     @property
     def is_local(self) -> bool:

@@ -237,7 +237,15 @@ class LedgerOptions(Group):
         return Common.resolve(**self.__dict__)
 
 
-class CommonOptions(LedgerOptions):
+class NetworkOptions(LedgerOptions):
+    """For commands that talk to others than the ledger."""
+
+    ca_bundle: o.CaBundle = None
+    client_cert: o.ClientCert = None
+    client_key: o.ClientKey = None
+
+
+class CommonOptions(NetworkOptions):
     """For commands that talk to the gateway."""
 
     fields: o.Fields = None
@@ -250,7 +258,7 @@ class CommonOptions(LedgerOptions):
     api_key_file: o.ApiKeyFile = None
 
 
-class CheckupOptions(LedgerOptions):
+class CheckupOptions(NetworkOptions):
     """For `doctor`, which resolves them itself: what is wrong with them is what it is asked for."""
 
     verbose: o.Verbose = None

@@ -200,6 +200,16 @@ Rows = Annotated[
 Title = Annotated[bool | None, typer.Option("--title/--no-title", help="How far it is in the terminal's title.")]
 Bell = Annotated[bool | None, typer.Option("--bell/--no-bell", help="Ring the terminal's bell at the end.")]
 BaseUrl = Annotated[str | None, value_option("base-url", metavar="URL", meaning="Another gateway.")]
+CaBundle = Annotated[
+    str | None,
+    value_option("ca-bundle", metavar="PATH", meaning="Trust these certificates alone; 'system': this machine's."),
+]
+ClientCert = Annotated[
+    str | None, value_option("client-cert", metavar="PATH", meaning="A certificate to show the gateway (PEM).")
+]
+ClientKey = Annotated[
+    str | None, value_option("client-key", metavar="PATH", meaning="Its key, where that is in a file of its own.")
+]
 Sandbox = Annotated[bool, typer.Option("--sandbox", help="A gateway on this machine: no key, no charge, no SeedVR2.")]
 Profile = Annotated[
     str | None, typer.Option(metavar="NAME", help="A profile of the config file.", autocompletion=profiles)

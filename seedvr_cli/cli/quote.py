@@ -217,11 +217,10 @@ def _looks(common: Common) -> Looks:
     """Looks at the sources of requests, without a key."""
     import asyncio
 
-    from seedvr_cli.gateway.client import Gateway
     from seedvr_cli.run.preflight import look_at_all
 
     async def look(prospects: Sequence[Prospect]) -> "Mapping[int, Look | SeedvrError]":
-        async with Gateway(common.base_url, "") as gateway:
+        async with common.asking() as gateway:
             return await look_at_all({one.index: one.item().request for one in prospects}, gateway)
 
     return lambda prospects: asyncio.run(look(prospects))
@@ -255,11 +254,10 @@ def _followed(common: Common, prospects: Iterable[Prospect]) -> Iterator[Prospec
             continue
         import asyncio
 
-        from seedvr_cli.gateway.client import Gateway
         from seedvr_cli.run.follow import follow
 
         async def look(some: Sequence[Prospect]) -> Sequence[Prospect]:
-            async with Gateway(common.base_url, "") as gateway:
+            async with common.asking() as gateway:
                 return await follow(some, gateway)
 
         yield from asyncio.run(look(chunk))

@@ -8,7 +8,7 @@ import typer
 
 from seedvr_cli.cli import options as o
 from seedvr_cli.cli.completion import request_ids as known_ids
-from seedvr_cli.cli.groups import LedgerOptions, command
+from seedvr_cli.cli.groups import NetworkOptions, command
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -51,7 +51,7 @@ def report(
     overwrite: o.Overwrite = None,
     no_fetch: Annotated[bool, typer.Option("--no-fetch", help="Do not fetch sources; show results alone.")] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
-    options: LedgerOptions,
+    options: NetworkOptions,
 ) -> None:
     """Make a page that shows before and after: one HTML file that needs nothing beside it.
 
@@ -197,10 +197,7 @@ async def _originals(common: "Common", jobs: "Sequence[Reported]", stack: "Async
     wanted = wanted_urls(reported.job for reported in jobs if clips.is_there() or not is_video(reported.job))
     if not wanted:
         return None
-    from seedvr_cli.gateway.client import Gateway
-
-    # Without a key: sources are asked for without one, and nothing else is asked for.
-    gateway = await stack.enter_async_context(Gateway(LOCAL if common.sandbox else common.base_url, ""))
+    gateway = await stack.enter_async_context(common.asking(LOCAL if common.sandbox else None))
     gateway.prepare()
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="seedvr-"))
     originals = Originals(gateway.fetch, folder, wanted)

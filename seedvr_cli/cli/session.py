@@ -71,8 +71,9 @@ async def open_session(common: Common) -> AsyncIterator[Session]:
     """The ledger and the gateway that the options name; KeyMissing where there is no key for it."""
     talk = common.talk
     access, origin = find_access(
-        common.settings, base_url=common.base_url, sandbox=common.sandbox, key_file=common.key_file
-    )
+        common.settings, base_url=common.base_url, sandbox=common.sandbox, key_file=common.key_file,
+        certificates=common.certificates,
+    )  # fmt: skip
     observe = (lambda text: talk.say(f"seedvr: {text}")) if talk.verbose else None
     async with run.open_session(access, observe=observe) as session:
         if talk.verbose:

@@ -7,19 +7,27 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 from seedvr_cli import __version__
 from seedvr_cli.gateway.answers import excerpt, read_json
+from seedvr_cli.gateway.certificates import (
+    CERTIFICATES,
+    HINT,
+    certificate_trouble,
+    certificates,
+    load_certificates,
+    trouble,
+)
 from seedvr_cli.gateway.client import LARGEST_ANSWER, carrier
 from seedvr_cli.gateway.encoding import ACCEPTED
-from seedvr_cli.gateway.environment import CERTIFICATES, certificates, load_certificates, proxy_trouble, trouble
+from seedvr_cli.gateway.proxies import PROXIES, proxy_for, proxy_trouble
 from seedvr_cli.gateway.transport import Lost, Reply, Transport, Unfit, Unsent
 from seedvr_cli.values.catalog import KEY_HEADER, STATUS_PATH
 from seedvr_cli.values.checkup import Check, clock_check
 from seedvr_cli.values.errors import BalanceError, GatewayError, KeyRefused, NetworkError
 from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.schedule import http_date
+from seedvr_cli.values.trust import SYSTEM, USUAL, Trust
 from seedvr_cli.values.urls import is_loopback
 
 # A request id that no job has.
@@ -92,17 +100,24 @@ async def _ask(base_url: str, key: str | None, seconds: float, connect: Callable
         await transport.aclose()
 
 
-def check_certificates() -> Check:
-    """Whom requests trust; those that the environment names have to be there."""
-    file, folder = certificates()
+def check_certificates(trust: Trust = USUAL) -> Check:
+    """Whom requests trust, and what the gateway is shown; those that are named have to be there."""
+    shows = f"; the gateway is shown {trust.certificate}" if trust.certificate else ""
+    if problem := certificate_trouble(trust):
+        return Check("certificates", "problem", problem)
+    if trust.bundle is not None:
+        whose = "the system's" if trust.bundle == SYSTEM else "those of ca-bundle"
+        place = next(filter(None, certificates(trust)), "its own store")
+        return Check("certificates", "ok", f"{whose}: {place}{shows}")
+    file, folder = certificates(trust)
     name = next((name for name in CERTIFICATES if os.environ.get(name)), None)
     try:
-        load_certificates()
+        load_certificates(trust)
     except Exception as error:  # noqa: BLE001 - OpenSSL has many ways to say that this is no certificate
         return Check("certificates", "problem", trouble(error), f"unset {name}" if name else None)
     if name is None:
-        return Check("certificates", "ok", f"those of certifi {version('certifi')}")
-    return Check("certificates", "ok", f"those of {name}: {file or folder}")
+        return Check("certificates", "ok", f"those of certifi {version('certifi')}{shows}")
+    return Check("certificates", "ok", f"those of {name}: {file or folder}{shows}")
 
 
 def check_proxy(base_url: str) -> Check:
@@ -112,13 +127,11 @@ def check_proxy(base_url: str) -> Check:
     parts = urlsplit(base_url)
     if is_loopback(parts.hostname or ""):
         return Check("proxy", "ok", "none: the gateway is on this machine")
-    found = getproxies_environment()
-    proxy = found.get(parts.scheme) or found.get("all")
-    if not proxy:
-        return Check("proxy", "ok", "none")
-    if proxy_bypass_environment(parts.netloc, found):
-        return Check("proxy", "ok", f"none: NO_PROXY names {parts.hostname}")
-    return Check("proxy", "ok", redact(proxy if "://" in proxy else f"http://{proxy}"))
+    if proxy := proxy_for(base_url):
+        return Check("proxy", "ok", redact(proxy))
+    if any(os.environ.get(spelling) for name in PROXIES for spelling in (name, name.lower())):
+        return Check("proxy", "ok", f"none: no variable names one for {parts.hostname}, or NO_PROXY excepts it")
+    return Check("proxy", "ok", "none")
 
 
 def check_carrier(connect: Callable[[], Transport] = carrier) -> Check:
@@ -132,7 +145,7 @@ def check_carrier(connect: Callable[[], Transport] = carrier) -> Check:
 def _unreached(base_url: str, reason: str) -> Check:
     hint = NetworkError.hint
     if "certificate" in reason.lower():
-        hint = "SSL_CERT_FILE names the certificates to trust, where a proxy or a company has its own"
+        hint = HINT
     return Check("gateway", "problem", f"cannot reach {base_url}: {reason}", hint)
 
 

@@ -16,8 +16,11 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from seedvr_cli import __version__
 from seedvr_cli.gateway.answers import excerpt, parse_answer, read_json, read_stream, read_version, with_texts
+from seedvr_cli.gateway.certificates import HINT as CERTIFICATES_HINT
 from seedvr_cli.gateway.encoding import ACCEPTED
-from seedvr_cli.gateway.transport import Incoming, Lost, Reply, Transport, Unfit, Unreachable, Unsent
+from seedvr_cli.gateway.proxies import REFUSED_HINT as PROXY_HINT
+from seedvr_cli.gateway.proxies import proxy_for
+from seedvr_cli.gateway.transport import Incoming, Lost, ProxyRefused, Reply, Transport, Unfit, Unreachable, Unsent
 from seedvr_cli.values.answer import Answer, Peek, Stream
 from seedvr_cli.values.catalog import KEY_HEADER, STATUS_PATH
 from seedvr_cli.values.errors import (
@@ -34,9 +37,10 @@ from seedvr_cli.values.errors import (
     RequestRefused,
     UsageError,
 )
-from seedvr_cli.values.redaction import without_queries
+from seedvr_cli.values.redaction import redact, without_queries
 from seedvr_cli.values.request import Request
 from seedvr_cli.values.schedule import retry_after
+from seedvr_cli.values.trust import USUAL, Trust
 from seedvr_cli.values.urls import is_allowed_url, is_local_gateway, is_loopback, wire_url
 
 # Seconds of silence. An answer to a submission may take its time: giving up on it means not knowing whether it was
@@ -63,16 +67,16 @@ _POST_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache"
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-def carrier() -> Transport:
+def carrier(trust: Trust = USUAL) -> Transport:
     """What carries requests: libcurl where pycurl is there (the extra `fast`), or else httpx."""
     if sys.platform != "win32":  # whose event loop cannot wait for libcurl's sockets
         with suppress(ImportError):
             from seedvr_cli.gateway.curl_transport import CurlTransport
 
-            return CurlTransport()
+            return CurlTransport(trust=trust)
     from seedvr_cli.gateway.httpx_transport import HttpxTransport
 
-    return HttpxTransport()
+    return HttpxTransport(trust=trust)
 
 
 class Gateway:
@@ -136,10 +140,12 @@ class Gateway:
                 reply = await self._api.exchange("POST", url, headers, body, seconds=seconds, largest=largest)
         except TimeoutError as error:
             raise OutcomeUnknown("the gateway's answer to the submission was lost: no answer in time") from error
-        except Unreachable as error:
-            raise NotSent(f"cannot reach {self._base_url}: {self._hide(str(error))}") from error
         except Unsent as error:
-            raise NotSent(f"cannot send to {self._base_url}: {self._hide(str(error))}") from error
+            verb = "reach" if isinstance(error, Unreachable) else "send to"
+            reason, hint = self._why(error, url)
+            raise NotSent(
+                f"cannot {verb} {self._base_url}: {reason}", hint=hint, is_lasting=isinstance(error, ProxyRefused)
+            ) from error
         except Lost as error:
             reason = self._hide(str(error))
             raise OutcomeUnknown(f"the gateway's answer to the submission was lost: {reason}") from error
@@ -171,7 +177,8 @@ class Gateway:
         except TimeoutError as error:
             raise NetworkError(f"cannot reach {self._base_url}: no whole answer in {limit:g} seconds") from error
         except (Unsent, Lost) as error:
-            raise NetworkError(f"cannot reach {self._base_url}: {self._hide(str(error))}") from error
+            reason, hint = self._why(error, url)
+            raise NetworkError(f"cannot reach {self._base_url}: {reason}", hint=hint) from error
         self._report("GET", url, reply.status)
         if 200 <= reply.status < 300:
             answer = parse_answer(self._read(reply))
@@ -211,8 +218,9 @@ class Gateway:
                     raise DeliveryError(f"the media server answered HTTP {incoming.status} for {_shown(url)}")
                 stream = read_stream(incoming, offset, end)
                 yield replace(stream, etag=stream.etag and self._hide(stream.etag))
-        except (Unreachable, Lost) as error:
-            raise NetworkError(f"the download broke: {self._hide(str(error))}") from error
+        except (Unreachable, ProxyRefused, Lost) as error:
+            reason, remedy = self._why(error, url)
+            raise NetworkError(f"the download broke: {reason}", hint=remedy) from error
         except Unsent as error:
             raise DeliveryError(f"the gateway names a media URL that cannot be read: {_shown(url)}") from error
 
@@ -236,7 +244,7 @@ class Gateway:
                 version = read_version(incoming)
                 return Peek(incoming.status, head, replace(version, etag=version.etag and self._hide(version.etag)))
         except (Unsent, Lost, DeliveryError) as error:
-            raise NetworkError(self._hide(str(error))) from error
+            raise NetworkError(self._why(error, url)[0]) from error
         except TimeoutError as error:
             raise NetworkError(f"no answer in {seconds:g} seconds") from error
 
@@ -265,6 +273,15 @@ class Gateway:
         if is_loopback(urlsplit(valid).hostname or "") and not is_local_gateway(self._base_url):
             raise DeliveryError(f"the gateway names a media URL on this machine, where it is not: {_shown(url)}")
         return valid
+
+    def _why(self, error: Exception, url: str) -> tuple[str, str | None]:
+        """What kept a request from being answered, with the proxy on its way, and what to do; None: what is usual."""
+        reason, proxy = self._hide(str(error)), proxy_for(url)
+        if isinstance(error, Unsent) and proxy:
+            reason += f" (by way of the proxy {redact(proxy)})"
+        if isinstance(error, ProxyRefused):
+            return reason, PROXY_HINT
+        return reason, CERTIFICATES_HINT if "certificate" in reason.lower() else None
 
     def _report(self, method: str, url: str, status: int) -> None:
         if self._observe:

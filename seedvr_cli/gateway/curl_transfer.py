@@ -6,12 +6,15 @@ from contextlib import contextmanager
 
 import pycurl
 
+from seedvr_cli.gateway.proxies import refusal
 from seedvr_cli.gateway.transport import Lost, Unreachable, Unsent
 from seedvr_cli.values.redaction import redact
 
 # Bytes of a stream that may wait for who reads it.
 AHEAD_BYTES = 1 << 20
 
+# CURLE_PROXY, which pycurl has no name for: SOCKS did not come to a connection.
+_PROXY_FAILED = 97
 _NO_URL = frozenset({pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL})
 
 
@@ -92,6 +95,11 @@ class Transfer:
                 raise Lost(self._reason or redact(text)) from error
             if code in _NO_URL:
                 raise Unsent(redact(text)) from error
+            status = self._curl.getinfo(pycurl.HTTP_CONNECTCODE)
+            if status >= 300:
+                raise refusal(status, text, is_login=True) from error
+            if code == _PROXY_FAILED:
+                raise refusal(None, redact(text), is_login="auth" in text.lower()) from error
             late = code == pycurl.E_OPERATION_TIMEDOUT
             raise Unreachable("no connection in time" if late else redact(text)) from error
 

@@ -3,15 +3,24 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pycurl
 from pycurl import AsyncCurlMulti
 
+from seedvr_cli.gateway.certificates import (
+    CERTIFICATES,
+    certificate_trouble,
+    certificates,
+    is_own,
+    load_certificates,
+    trouble,
+)
 from seedvr_cli.gateway.curl_transfer import Transfer
 from seedvr_cli.gateway.encoding import unpacked
-from seedvr_cli.gateway.environment import CERTIFICATES, certificates, load_certificates, proxy_trouble, trouble
+from seedvr_cli.gateway.proxies import proxy_for, proxy_trouble
 from seedvr_cli.gateway.transport import (
     CONNECT_SECONDS,
     IDLE_SECONDS,
@@ -24,6 +33,7 @@ from seedvr_cli.gateway.transport import (
     idle,
 )
 from seedvr_cli.values.redaction import redact
+from seedvr_cli.values.trust import USUAL, Trust
 from seedvr_cli.values.urls import is_loopback
 
 # Bytes that libcurl reads at once.
@@ -37,10 +47,11 @@ class CurlTransport:
     be sent twice: each has a connection of its own, which later GETs may use.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, trust: Trust = USUAL) -> None:
+        self._trust = trust
         self._turns = asyncio.Semaphore(LARGEST)
-        self._curls: list[pycurl.Curl] = []  # those that carry nothing
-        self._ways: dict[str, Sequence[tuple[int, str]]] = {}
+        self._curls: dict[bool, list[pycurl.Curl]] = {}  # those that carry nothing, by whether they show a certificate
+        self._ways: dict[str, _Way] = {}
         self._multi: AsyncCurlMulti | None = None
         self._tidying: asyncio.Task[None] | None = None
 
@@ -50,18 +61,18 @@ class CurlTransport:
             self._tidying.cancel()
         if self._multi is not None:
             await self._multi.aclose()
-        for curl in self._curls:
-            curl.close()
+        for curls in self._curls.values():
+            for curl in curls:
+                curl.close()
 
     def prepare(self, url: str) -> None:
-        """Look at the proxies and certificates that the environment names."""
-        if _is_local(url):
-            return
-        if problem := proxy_trouble(knows_socks=True):
+        """Look at the proxies and certificates that flags, settings and the environment name."""
+        problem = None if _is_local(url) else proxy_trouble(knows_socks=True)
+        if problem := problem or certificate_trouble(self._trust):
             raise Unfit(problem)
-        if url.lower().startswith("https") and any(map(os.environ.get, CERTIFICATES)):
+        if url.lower().startswith("https") and self._trust.bundle is None and any(map(os.environ.get, CERTIFICATES)):
             try:
-                load_certificates()
+                load_certificates(self._trust)
             except Exception as error:
                 raise Unfit(trouble(error)) from error
 
@@ -99,11 +110,13 @@ class CurlTransport:
         largest: int | None,
     ) -> Iterator[Transfer]:
         """A request under way, which ends with the block."""
-        curl = self._curls.pop() if self._curls else _curl()
+        way = self._way_to(url)
+        free = self._curls.setdefault(way.is_own, [])
+        curl = free.pop() if free else _curl()
         transfer = Transfer(curl, seconds, largest)
         try:
             curl.setopt(pycurl.URL, url)
-            for option, value in self._way_to(url):
+            for option, value in way.options:
                 curl.setopt(option, value)
             curl.setopt(pycurl.HTTPHEADER, [*map(_header, headers.items()), "Expect:"])
             if method == "POST":
@@ -119,27 +132,18 @@ class CurlTransport:
         finally:
             transfer.close()
             # Not before pycurl, which is told first, has let go of it: it would take the next request for this one.
-            transfer.ended.add_done_callback(lambda _: self._curls.append(curl))
+            transfer.ended.add_done_callback(lambda _: free.append(curl))
 
-    def _way_to(self, url: str) -> Sequence[tuple[int, str]]:
-        """Which proxies and certificates there are on the way to the URL's server: past all proxies on this machine."""
+    def _way_to(self, url: str) -> "_Way":
+        """Which proxy and certificates there are on the way to the URL's server."""
         path = url.find("/", len("https://"))
         server = url if path < 0 else url[:path]
         way = self._ways.get(server)
         if way is None:
-            host = urlsplit(url).hostname
-            if not host:
-                raise Unsent(f"{url[:200]!r} names no server")
-            exceptions = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-            file, folder = certificates() if url.lower().startswith("https") else (None, None)
-            options = (
-                (pycurl.NOPROXY, "*" if is_loopback(host) else exceptions),
-                (pycurl.CAINFO, file),
-                (pycurl.PROXY_CAINFO, file),
-                (pycurl.CAPATH, folder),
-                (pycurl.PROXY_CAPATH, folder),
-            )
-            way = self._ways[server] = [(option, value) for option, value in options if value is not None]
+            with suppress(ValueError):
+                if not urlsplit(url).hostname:
+                    raise Unsent(f"{url[:200]!r} names no server")
+            way = self._ways[server] = _Way.to(url, self._trust)
         return way
 
     def _connections(self) -> AsyncCurlMulti:
@@ -153,6 +157,32 @@ class CurlTransport:
         await idle(lambda: bool(multi.futures()))
         self._multi = None
         await multi.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """libcurl's options for a server; `is_own`: it is shown the client's certificate, which cannot be unset."""
+
+    options: Sequence[tuple[int, str]]
+    is_own: bool
+
+    @classmethod
+    def to(cls, url: str, trust: Trust) -> "_Way":
+        own, proxy = is_own(trust, url), proxy_for(url) or ""
+        is_secure = url[:6].lower() == "https:"
+        file, folder = certificates(trust) if is_secure else (None, None)
+        options = (
+            # The name is looked up by the proxy, as httpx has it.
+            (pycurl.PROXY, proxy.replace("socks5://", "socks5h://", 1)),
+            (pycurl.NOPROXY, ""),  # libcurl would read the environment itself
+            (pycurl.CAINFO, file),
+            (pycurl.PROXY_CAINFO, file),
+            (pycurl.CAPATH, folder),
+            (pycurl.PROXY_CAPATH, folder),
+            (pycurl.SSLCERT, trust.certificate if own else None),
+            (pycurl.SSLKEY, (trust.key or trust.certificate) if own else None),
+        )
+        return cls([(option, value) for option, value in options if value is not None], own)
 
 
 def _curl() -> pycurl.Curl:

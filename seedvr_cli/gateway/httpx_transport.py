@@ -3,17 +3,20 @@
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 
 from seedvr_cli.gateway.answers import read_number
+from seedvr_cli.gateway.certificates import certificate_trouble, is_own, load_certificates, trouble
 from seedvr_cli.gateway.encoding import unpacked
-from seedvr_cli.gateway.environment import load_certificates, proxy_trouble, trouble
+from seedvr_cli.gateway.proxies import proxy_for, proxy_trouble, refusal
 from seedvr_cli.gateway.transport import (
     CONNECT_SECONDS,
     IDLE_SECONDS,
@@ -27,25 +30,29 @@ from seedvr_cli.gateway.transport import (
     idle,
 )
 from seedvr_cli.values.redaction import redact
+from seedvr_cli.values.trust import USUAL, Trust
 from seedvr_cli.values.urls import is_loopback
 
 # One pool of 64 connections takes three times the processor time of 64 pools of one.
 _LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS)
+# Seconds that a proxy has to let a request through.
+PROXY_SECONDS = 2 * CONNECT_SECONDS
 # Bytes: what is read at once, and how much of a body must be left for it to be worth while.
 READ_BYTES = 1 << 18
 LONG_BODY = 1 << 23
 
 _UNREACHABLE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_UNSENT = (httpx.ProxyError, httpx.LocalProtocolError)
 _LOST = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)  # httpx looks at where a redirect goes, too
 
 
 class HttpxTransport:
     """`transport` answers in place of connections, for tests."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None, *, trust: Trust = USUAL) -> None:
         self._transport = transport
-        self._clients: dict[str, _Clients] = {}
+        self._trust = trust
+        self._ways: dict[str, _Way] = {}
+        self._clients: dict[_Way, _Clients] = {}
         self._tidying: asyncio.Task[None] | None = None
 
     async def aclose(self) -> None:
@@ -56,7 +63,7 @@ class HttpxTransport:
 
     def prepare(self, url: str) -> None:
         """Make a client for such a URL; Unfit says what in the environment keeps it from being made."""
-        if not _is_local(url) and (problem := proxy_trouble()):
+        if problem := (None if _is_local(url) else proxy_trouble()) or certificate_trouble(self._trust):
             raise Unfit(problem)
         try:
             self._pool(url).warm()
@@ -69,8 +76,8 @@ class HttpxTransport:
         """Send a request once; its whole answer."""
         with self._lend(url) as client:
             request = _request(client, method, url, headers, body, seconds=seconds)
+            response = await _send(client, request, proxy=self._way(url).proxy)
             with _translated():
-                response = await client.send(request, stream=True)
                 try:
                     content = await _content(response, largest)
                 finally:
@@ -82,8 +89,7 @@ class HttpxTransport:
         """GET a body that is streamed."""
         with self._lend(url) as client:
             request = _request(client, "GET", url, headers, None, seconds=seconds)
-            with _translated():
-                response = await client.send(request, stream=True)
+            response = await _send(client, request, proxy=self._way(url).proxy)
             try:
                 yield Incoming(response.status_code, response.headers, _chunks(response, seconds))
             finally:
@@ -104,14 +110,34 @@ class HttpxTransport:
             await clients.aclose()
 
     def _pool(self, url: str) -> "_Clients":
-        """Clients for such a URL: those for this machine use no proxy, and certificates only where they need them."""
-        scheme, is_local = url.partition(":")[0].lower(), _is_local(url)
-        name = f"{scheme}, local" if is_local else scheme
-        clients = self._clients.get(name)
+        """Clients for such a URL, by the way to its server."""
+        way = self._way(url)
+        clients = self._clients.get(way)
         if clients is None:
-            context = tls() if scheme == "https" else None
-            clients = self._clients[name] = _Clients(self._transport, context, is_local=is_local)
+            clients = self._clients[way] = _Clients(lambda: self._client(way))
         return clients
+
+    def _way(self, url: str) -> "_Way":
+        path = url.find("/", len("https://"))
+        server = url if path < 0 else url[:path]
+        way = self._ways.get(server)
+        if way is None:
+            way = self._ways[server] = _Way.to(url, self._trust)
+        return way
+
+    def _client(self, way: "_Way") -> httpx.AsyncClient:
+        """Certificates, which take a while to load, only where they are needed."""
+        trust, proxy = self._trust, None
+        if way.proxy and self._transport is None:
+            is_secure = way.proxy.startswith("https")
+            proxy = httpx.Proxy(way.proxy, ssl_context=tls(trust) if is_secure else None)
+        return httpx.AsyncClient(
+            transport=self._transport,
+            verify=tls(trust, is_own=way.is_own) if way.is_secure else False,
+            proxy=proxy,
+            limits=_LIMITS,
+            trust_env=False,
+        )
 
 
 def _is_local(url: str) -> bool:
@@ -121,21 +147,30 @@ def _is_local(url: str) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What connections to a server have in common: TLS, the client's certificate, the proxy."""
+
+    is_secure: bool
+    is_own: bool
+    proxy: str | None
+
+    @classmethod
+    def to(cls, url: str, trust: Trust) -> "_Way":
+        return cls(url[:6].lower() == "https:", is_own(trust, url), proxy_for(url))
+
+
 @cache
-def tls() -> ssl.SSLContext:
+def tls(trust: Trust, *, is_own: bool = False) -> ssl.SSLContext:
     """Loading the certificates takes a while: once for all transports, and not for a gateway on this machine."""
-    return load_certificates()
+    return load_certificates(trust, is_own=is_own)
 
 
 class _Clients:
     """Lends the least busy client; makes another while all are busy, up to `LARGEST`."""
 
-    def __init__(
-        self, transport: httpx.AsyncBaseTransport | None, tls: ssl.SSLContext | None, *, is_local: bool
-    ) -> None:  # fmt: skip
-        self._transport = transport
-        self._tls = tls
-        self._is_local = is_local
+    def __init__(self, make: Callable[[], httpx.AsyncClient]) -> None:
+        self._make = make
         self._clients: list[httpx.AsyncClient] = []
         self._busy: list[int] = []
 
@@ -173,13 +208,37 @@ class _Clients:
             return len(self._clients) - 1
         return self._busy.index(min(self._busy))
 
-    def _make(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            transport=self._transport,
-            verify=self._tls or False,
-            limits=_LIMITS,
-            trust_env=not self._is_local,
-        )
+
+class _Sending:
+    """Whether a request has begun to leave: before that the proxy alone is spoken to, which has so long for it."""
+
+    def __init__(self, limit: asyncio.Timeout) -> None:
+        self._limit = limit
+        self.is_begun = False
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith(".connect_tcp.started"):
+            self._limit.reschedule(asyncio.get_running_loop().time() + PROXY_SECONDS)
+        elif event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
+            self.is_begun = True
+            self._limit.reschedule(None)
+
+
+async def _send(client: httpx.AsyncClient, request: httpx.Request, *, proxy: str | None) -> httpx.Response:
+    """Its answer, whose body is still to come."""
+    if proxy is None:
+        with _translated():
+            return await client.send(request, stream=True)
+    limit = asyncio.timeout(None)
+    sending = request.extensions["trace"] = _Sending(limit)
+    try:
+        with _translated():
+            async with limit:
+                return await client.send(request, stream=True)
+    except (Lost, TimeoutError) as error:
+        if sending.is_begun:
+            raise
+        raise Unreachable(str(error) or "no connection in time") from error
 
 
 async def _content(response: httpx.Response, largest: int) -> bytes:
@@ -211,10 +270,17 @@ def _translated() -> Iterator[None]:
         yield
     except _UNREACHABLE as error:
         raise Unreachable(_reason(error)) from error
-    except _UNSENT as error:
+    except httpx.ProxyError as error:
+        status, words = re.match(r"\d{3}", str(error)), _reason(error)
+        raise refusal(int(status[0]) if status else None, words, is_login="could not connect" not in words) from error
+    except httpx.LocalProtocolError as error:
         raise Unsent(_reason(error)) from error
     except _LOST as error:
         raise Lost(_reason(error)) from error
+    except Exception as error:
+        if not type(error).__module__.startswith("socksio"):  # whose errors pass httpx by
+            raise
+        raise Unreachable(f"that is no SOCKS proxy: {_reason(error)}") from error
 
 
 async def _chunks(response: httpx.Response, seconds: float) -> AsyncIterator[bytes]:

@@ -24,8 +24,12 @@ class Unreachable(Unsent):
     """The connection was never made."""
 
 
+class ProxyRefused(Unsent):
+    """The proxy on the way lets nothing through for whom we are: another try is answered the same."""
+
+
 class Unfit(Exception):
-    """No request could ever be sent: the environment names a proxy or certificates that cannot be used."""
+    """No request could ever be sent: proxies or certificates that were named cannot be used."""
 
 
 class Lost(Exception):

@@ -1,12 +1,12 @@
 """What a run stands on, opened and closed in order: the one way in, for the command line and for Python."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedvr_cli.gateway.client import Gateway
+from seedvr_cli.gateway.client import Gateway, carrier
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.run.engine import Engine
 from seedvr_cli.run.policy import Clock, Policy
@@ -15,6 +15,8 @@ from seedvr_cli.settings.folders import state_folder
 from seedvr_cli.settings.key import find_key
 from seedvr_cli.settings.ledger_url import find_ledger_url
 from seedvr_cli.settings.profile import Settings
+from seedvr_cli.settings.trust import find_trust
+from seedvr_cli.values.trust import USUAL, Trust
 from seedvr_cli.values.urls import SANDBOX_NAME
 
 
@@ -26,6 +28,7 @@ class Access:
     key: str
     folder: str
     ledger_url: str | None = None
+    trust: Trust = USUAL
 
     @property
     def name(self) -> str:
@@ -34,15 +37,18 @@ class Access:
 
 
 def find_access(
-    settings: Settings, *, base_url: str | None = None, sandbox: bool = False, key_file: str | None = None
+    settings: Settings, *, base_url: str | None = None, sandbox: bool = False, key_file: str | None = None,
+    certificates: Mapping[str, str | None] | None = None,
 ) -> tuple[Access, str]:  # fmt: skip
     """The gateway, key and ledger of a profile, and where the key comes from; KeyMissing where there is none."""
     folder = state_folder()
+    url = find_base_url(settings, base_url)
+    trust = find_trust(settings, url, certificates)
     if sandbox:
-        return Access(base_url=None, key="sandbox", folder=folder), "the sandbox, which needs none"
+        return Access(base_url=None, key="sandbox", folder=folder, trust=trust), "the sandbox, which needs none"
     key, origin = find_key(settings, key_file)
-    url, shared = find_base_url(settings, base_url), find_ledger_url(settings)
-    return Access(base_url=url, key=key, folder=folder, ledger_url=shared), origin
+    shared = find_ledger_url(settings)
+    return Access(base_url=url, key=key, folder=folder, ledger_url=shared, trust=trust), origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,9 @@ async def open_session(
         if url is None:
             url = await stack.enter_async_context(_sandbox(access.folder))
         ledger = await stack.enter_async_context(_ledger(access))
-        gateway = await stack.enter_async_context(Gateway(url, access.key, observe=observe))
+        gateway = await stack.enter_async_context(
+            Gateway(url, access.key, observe=observe, connect=lambda: carrier(access.trust))
+        )
         gateway.prepare()  # nothing is claimed before it can be sent
         yield Session(access, gateway, ledger)
 

@@ -270,6 +270,8 @@ class _Submission:
             try:
                 return await run.gateway.submit(await self._addressed())
             except (Busy, NotSent) as error:
+                if isinstance(error, NotSent) and error.is_lasting:
+                    raise
                 failures += 1
                 wait, patience = backoff(failures, clock.jitter()), SUBMIT_PATIENCE
                 if isinstance(error, Busy):

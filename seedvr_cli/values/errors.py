@@ -141,7 +141,11 @@ class NetworkError(SeedvrError):
 
 
 class NotSent(NetworkError):
-    """The connection was never made: nothing was submitted."""
+    """The connection was never made: nothing was submitted. `is_lasting`: another try would end the same."""
+
+    def __init__(self, message: str, *, hint: str | None = None, is_lasting: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.is_lasting = is_lasting
 
 
 class StillRunning(SeedvrError):

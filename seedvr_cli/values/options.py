@@ -21,6 +21,7 @@ from seedvr_cli.values.parsers import (
     parse_number,
     parse_object_url,
     parse_params,
+    parse_path,
     parse_per_second,
     parse_positive_seconds,
     parse_public_url,
@@ -28,6 +29,7 @@ from seedvr_cli.values.parsers import (
     parse_tag_costs,
     parse_tags,
     parse_text,
+    parse_trusted,
     show_gigabytes,
     show_hours,
     whole_number,
@@ -177,6 +179,9 @@ def _all_options() -> Iterable[Option]:
     yield _switch("title", meaning="Put the progress into the terminal's title.")
     yield _switch("bell", meaning="Ring the terminal's bell at the end.")
     yield Option("base-url", parse_gateway_url, DEFAULT_BASE_URL, meaning="The gateway's address.")
+    yield Option("ca-bundle", parse_trusted, meaning="Whom to trust: a file or folder of certificates, or 'system'.")
+    yield Option("client-cert", parse_path, meaning="A certificate to show the gateway.")
+    yield Option("client-key", parse_path, meaning="Its key, where that is in a file of its own.")
     yield Option("public-url", parse_public_url, meaning="What 'seedvr listen' is reached by from outside.")
     yield Option("upload", parse_object_url, meaning="The bucket through which the gateway reads your own files.")
     yield Option("upload-endpoint", parse_https_url, meaning="The bucket's server, where it is not Amazon's.")

@@ -11,6 +11,7 @@ from typing import Any
 from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.parameter import Parameter, show
+from seedvr_cli.values.trust import SYSTEM
 from seedvr_cli.values.urls import check_base_url, is_allowed_url, is_object_url
 
 # Characters of a tag.
@@ -86,6 +87,18 @@ def parse_object_url(value: Any) -> str:
     if not isinstance(value, str) or not is_object_url(value) or not value.partition("://")[2].strip("/"):
         raise ValueError(f"{show(value)} is not s3://BUCKET/PREFIX, gs://... or az://...")
     return value
+
+
+def parse_path(value: Any) -> str:
+    """A file's path, good in every folder from now on."""
+    import os
+
+    return os.path.abspath(os.path.expanduser(parse_text(value)))
+
+
+def parse_trusted(value: Any) -> str:
+    """A path of certificates, or the word for the system's own."""
+    return SYSTEM if value == SYSTEM else parse_path(value)
 
 
 def parse_name(value: Any) -> str:

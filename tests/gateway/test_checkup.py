@@ -9,9 +9,10 @@ import httpx
 import pytest
 from fakes.transport import BASE, HTML, KEY, NOW, Script, answer, refusal
 
+from seedvr_cli.gateway.certificates import CERTIFICATES
 from seedvr_cli.gateway.checkup import check_carrier, check_certificates, check_gateway, check_proxy, verify_key
-from seedvr_cli.gateway.environment import CERTIFICATES, PROXIES
 from seedvr_cli.gateway.httpx_transport import HttpxTransport
+from seedvr_cli.gateway.proxies import PROXIES
 from seedvr_cli.values.catalog import KEY_HEADER, STATUS_PATH
 from seedvr_cli.values.errors import GatewayError, KeyRefused, NetworkError
 
@@ -114,7 +115,7 @@ def test_a_gateway_that_does_not_say_whether_it_takes_the_key(reply, error):
 
 def test_a_gateway_that_is_away_is_a_problem():
     """Where no connection is made, the reason is said; for a certificate it is the trust that is to be set."""
-    for reason, says in (("refused", "proxy"), ("[SSL: CERTIFICATE_VERIFY_FAILED]", "SSL_CERT_FILE")):
+    for reason, says in (("refused", "proxy"), ("[SSL: CERTIFICATE_VERIFY_FAILED]", "--ca-bundle")):
         checks, _ = look(httpx.ConnectError(reason))
         assert list(checks) == ["gateway"]
         assert (checks["gateway"].state, says in checks["gateway"].hint) == ("problem", True)

@@ -7,10 +7,11 @@ from fakes.loopback import http, loopback
 from fakes.transport import ACCEPTED, KEY, answer, call, request
 
 from seedvr_cli.gateway import httpx_transport
+from seedvr_cli.gateway.certificates import CERTIFICATES
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.gateway.curl_transport import CurlTransport
-from seedvr_cli.gateway.environment import CERTIFICATES, PROXIES
 from seedvr_cli.gateway.httpx_transport import HttpxTransport
+from seedvr_cli.gateway.proxies import PROXIES
 from seedvr_cli.gateway.transport import Unfit
 from seedvr_cli.values.errors import UsageError
 
@@ -81,14 +82,6 @@ def test_certificates_that_are_none_are_a_usage_error(monkeypatch, tmp_path, wir
     (tmp_path / "words.pem").write_text("no certificates")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "words.pem"))
     assert prepare(HOSTED).message.endswith("it holds no certificates")
-
-
-def test_exceptions_from_the_proxy_that_cannot_be_read_are_a_usage_error(monkeypatch):
-    """What httpx cannot make sense of in NO_PROXY is said with the variable's name, and is no traceback."""
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    monkeypatch.setenv("NO_PROXY", "fd00::/8")
-    error = prepare(HOSTED, connect=HttpxTransport)
-    assert error.message.startswith("NO_PROXY: 'fd00::/8' cannot be read")
 
 
 def test_a_transport_says_what_it_is_unfit_for(monkeypatch):

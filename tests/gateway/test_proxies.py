@@ -1,171 +1,146 @@
-"""Both transports through a proxy, and with certificates of one's own: real connections, real TLS."""
+"""Which proxy stands on the way: one rule, and words for what is wrong that show no password."""
 
-import asyncio
-import ssl
-from contextlib import asynccontextmanager
+import urllib.request
 
 import pytest
-from fakes.loopback import BODY, http, loopback, poll, saying, submit
-from fakes.transport import KEY, read_all
-from helpers.certificates import make_certificate
 
-from seedvr_cli.gateway import httpx_transport
-from seedvr_cli.gateway.client import Gateway
-from seedvr_cli.gateway.environment import CERTIFICATES, PROXIES
-from seedvr_cli.values.errors import NetworkError, NotSent, OutcomeUnknown, SeedvrError
+from seedvr_cli.gateway import proxies
+from seedvr_cli.gateway.proxies import PROXIES, is_exempt, proxy_for, proxy_trouble
 
-HOST = "gateway.invalid"
-ANSWER = saying(http(BODY, Content_Length=len(BODY)))
+HERE = "https://gateway.example/v2"
+PROXY = "http://proxy.example:3128"
 
 
-@pytest.fixture(scope="module")
-def identity(tmp_path_factory):
-    """The certificate of the gateway, which only itself has signed, and its key."""
-    folder = tmp_path_factory.mktemp("identity")
-    pem, key = folder / "cert.pem", folder / "key.pem"
-    return pem, key
-
-
-@pytest.fixture
-def secure(identity, requires, monkeypatch):
-    """TLS for that gateway; nothing of the environment but its certificate is known."""
-    pem, key = identity
-    if not pem.exists():
-        make_certificate(requires("openssl"), pem.parent, f"DNS:{HOST}")
-    for name in (*PROXIES, *CERTIFICATES, "NO_PROXY"):
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch):
+    for name in (*PROXIES, "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-    httpx_transport.tls.cache_clear()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, key)
-    yield context
-    httpx_transport.tls.cache_clear()
 
 
-class Proxy:
-    """Answers CONNECT with `status`; what goes through the tunnel is treated by `then`, over TLS."""
-
-    def __init__(self, context, then, status="200 OK"):
-        self._context = context
-        self._then = then
-        self._status = status
-        self.asked = []  # of the proxy, in the clear
-        self.heard = []  # inside the tunnels
-
-    async def handle(self, reader, writer):
-        self.asked.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(f'HTTP/1.1 {self._status}\r\nETag: "of the proxy"\r\n\r\n'.encode())
-        if not self._status.startswith("200"):
-            return
-        if self._then is None:
-            return
-        await writer.start_tls(self._context)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-        if length:
-            await reader.readexactly(int(length[0].partition(b":")[2]))
-        self.heard.append(head)
-        await self._then(reader, writer)
-
-
-def through(proxy, what, monkeypatch, login=""):
-    """What `what(gateway)` comes to through that proxy; an error is returned."""
-
-    @asynccontextmanager
-    async def gateway():
-        async with loopback(proxy.handle) as url:
-            monkeypatch.setenv("HTTPS_PROXY", url.replace("//", f"//{login}"))
-            async with Gateway(f"https://{HOST}", KEY) as client:
-                client.prepare()
-                yield client
-
-    async def run():
-        async with gateway() as client:
-            return await what(client)
-
-    try:
-        return asyncio.run(run())
-    except SeedvrError as error:
-        return error
+@pytest.mark.parametrize(
+    ("variables", "proxy"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": PROXY}, PROXY),
+        ({"https_proxy": PROXY}, PROXY),
+        ({"HTTPS_PROXY": "proxy.example:3128"}, PROXY),
+        ({"HTTPS_PROXY": "http://other.example", "https_proxy": PROXY}, PROXY),
+        ({"HTTPS_PROXY": PROXY, "https_proxy": ""}, None),
+        ({"HTTP_PROXY": PROXY}, None),
+        ({"ALL_PROXY": PROXY}, PROXY),
+        ({"all_proxy": PROXY, "HTTP_PROXY": "http://other.example"}, PROXY),
+        ({"ALL_PROXY": "socks5://other.example", "HTTPS_PROXY": PROXY}, PROXY),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "gateway.example"}, None),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "gateway.example", "no_proxy": "other.example"}, PROXY),
+        ({"HTTPS_PROXY": PROXY, "no_proxy": "", "NO_PROXY": "*"}, PROXY),
+    ],
+)
+def test_lower_case_comes_first_and_all_proxy_last(variables, proxy, monkeypatch):
+    """Of two spellings the lower one counts, even where it is empty; ALL_PROXY is for what has none of its own."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_for(HERE) == proxy
 
 
-def test_a_submission_goes_through_the_proxy(secure, wire, monkeypatch):
-    """The proxy is asked for a tunnel and sees neither key nor path; what it says is no answer of the gateway's."""
-    proxy = Proxy(secure, ANSWER)
-    assert through(proxy, submit, monkeypatch).request_id == "job_1"
-    assert [head.split(b"\r\n")[0] for head in proxy.asked] == [f"CONNECT {HOST}:443 HTTP/1.1".encode()]
-    assert KEY.encode() not in proxy.asked[0]
-    assert KEY.encode() in proxy.heard[0]
-    assert through(Proxy(secure, ANSWER), poll, monkeypatch).request_id == "job_1"
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:1", "https://[::1]:8", "http://localhost", "https://a.localhost/", "https://[x", "https:///a"],
+)
+def test_this_machine_and_no_host_have_no_proxy(url, monkeypatch):
+    """What is asked on this machine never goes through a proxy."""
+    monkeypatch.setenv("ALL_PROXY", PROXY)
+    assert proxy_for(url) is None
 
 
-def test_media_come_through_the_proxy(secure, wire, monkeypatch):
-    """Media too come through the tunnel, and what the proxy said of it is nothing that the media server said."""
-    proxy = Proxy(secure, saying(http(b"picture", "200 OK", Content_Length=7, Last_Modified="now")))
-    stream, body = through(proxy, lambda gateway: read_all(gateway, f"https://{HOST}/a.png"), monkeypatch)
-    assert (stream.etag, stream.total, body) == (None, 7, b"picture")
-    assert KEY.encode() not in proxy.heard[0]
+@pytest.mark.parametrize(
+    ("exceptions", "host", "port", "exempt"),
+    [
+        ("*", "a.example", 443, True),
+        ("other.example, *", "a.example", 443, True),
+        ("a.example", "a.example", 443, True),
+        ("A.Example.", "a.example", 443, True),
+        ("example", "a.example", 443, True),
+        (".example", "a.example", 443, True),
+        ("*.example", "a.example", 443, True),
+        (".a.example", "a.example", 443, True),
+        ("ample", "a.example", 443, False),
+        ("a.example.com", "a.example", 443, False),
+        ("a.example:443", "a.example", 443, True),
+        ("a.example:8443", "a.example", 443, False),
+        ("x.example  a.example", "a.example", 443, True),
+        ("x.example ,\ta.example ", "a.example", 443, True),
+        (" , ", "a.example", 443, False),
+        (".", "a.example", 443, False),
+        ("10.0.0.7", "10.0.0.7", 443, True),
+        ("10.0.0.7:443", "10.0.0.7", 443, True),
+        ("10.0.0.7:80", "10.0.0.7", 443, False),
+        ("10.0.0.0/8", "10.9.9.9", 443, True),
+        ("10.0.0.5/8", "10.9.9.9", 443, True),
+        ("10.0.0.0/8", "11.0.0.1", 443, False),
+        ("10.0.0.0/8", "a.example", 443, False),
+        ("0.7", "10.0.0.7", 443, False),
+        ("fd00::/8", "fd12::7", 443, True),
+        ("fd00::/8", "fe80::7", 443, False),
+        ("fd00::/8", "10.0.0.7", 443, False),
+        ("FD12::0007", "fd12::7", 443, True),
+        ("[fd12::7]", "fd12::7", 443, True),
+        ("[fd12::7]:443", "fd12::7", 443, True),
+        ("[fd12::7]:80", "fd12::7", 443, False),
+        ("http://[what", "a.example", 443, False),
+        ("a.example:port", "a.example", 443, False),
+    ],
+)
+def test_no_proxy_in_all_its_forms(exceptions, host, port, exempt):
+    """Hosts and what lies below them, ports, addresses and networks of both kinds, with commas or blanks between."""
+    assert is_exempt(host, port, exceptions) is exempt
 
 
-def test_the_proxys_password_is_for_the_proxy(secure, wire, monkeypatch):
-    """Name and password of the proxy's URL go to the proxy, and no further."""
-    proxy = Proxy(secure, ANSWER)
-    assert through(proxy, submit, monkeypatch, login="me:secret@").request_id == "job_1"
-    assert b"proxy-authorization: basic " in proxy.asked[0].lower()
-    assert b"authorization" not in proxy.heard[0].lower()
+def test_the_systems_own_proxy_counts_where_the_environment_names_none(monkeypatch):
+    """Windows and macOS keep proxies, and exceptions from them, in their settings."""
+    monkeypatch.setattr(urllib.request, "getproxies", lambda: {"https": PROXY})
+    monkeypatch.setattr(urllib.request, "proxy_bypass", lambda host: host == "inside.example", raising=False)
+    assert proxy_for(HERE) is None
+    monkeypatch.setattr(proxies.sys, "platform", "win32")
+    assert proxy_for(HERE) == PROXY
+    assert proxy_for("https://inside.example") is None
+    monkeypatch.setenv("HTTPS_PROXY", "http://mine.example")
+    assert proxy_for(HERE) == "http://mine.example"
 
 
-@pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway"])
-def test_a_proxy_that_refuses_lets_nothing_through(status, secure, wire, monkeypatch):
-    """Where the proxy makes no tunnel, nothing was submitted, and its password is in no message."""
-    proxy = Proxy(secure, ANSWER, status)
-    error = through(proxy, submit, monkeypatch, login="me:secret@")
-    assert type(error) is NotSent
-    assert "secret" not in error.message
-    assert status[:3] in error.message
-    assert proxy.heard == []
+@pytest.mark.parametrize("value", ["http://proxy.example:3128", "proxy.example:3128", "https://u:p@proxy.example", ""])
+def test_a_proxy_that_can_be_used_is_no_trouble(monkeypatch, value):
+    """Addresses of proxies as people write them, and an empty variable, are passed on."""
+    monkeypatch.setenv("HTTPS_PROXY", value)
+    assert proxy_trouble() is None
 
 
-def test_a_tunnel_that_ends_before_tls_let_nothing_through(secure, wire, monkeypatch):
-    """A tunnel that breaks before the gateway has shown its certificate was sent nothing."""
-    error = through(Proxy(secure, None), submit, monkeypatch)
-    assert type(error) is NotSent
+@pytest.mark.parametrize("name", [*PROXIES, *(name.lower() for name in PROXIES)])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ftp://u:secret@proxy.example",
+        "http://",
+        "http://[u:secret",
+        "http://proxy:port",
+        "http://u:secret",
+        "http://u:secret/x@proxy.example",
+        "socks5://u:secret@",
+    ],
+)
+def test_a_proxy_that_is_none_is_named(monkeypatch, name, value):
+    """The line begins with the variable as it is spelled there."""
+    monkeypatch.setenv(name, value)
+    line = proxy_trouble()
+    assert line.startswith(f"{name}: ")
+    assert "no address of a proxy" in line
+    assert "secret" not in line
 
 
-def test_an_answer_that_is_lost_in_the_tunnel_is_unknown(secure, wire, monkeypatch):
-    """What breaks behind the proxy after the gateway has read the submission leaves it unknown, sent once."""
-    proxy = Proxy(secure, saying(b""))
-    assert type(through(proxy, submit, monkeypatch)) is OutcomeUnknown
-    assert len(proxy.heard) == 1
-
-
-def test_a_certificate_that_nobody_vouches_for_is_sent_nothing(secure, wire, monkeypatch):
-    """A certificate that is not among those trusted is the reason that is told, and no request is sent."""
-    monkeypatch.delenv("SSL_CERT_FILE")
-    proxy = Proxy(secure, ANSWER)
-    error = through(proxy, submit, monkeypatch)
-    assert type(error) is NotSent
-    assert "certificate" in error.message
-    assert proxy.heard == []
-
-
-def test_a_proxy_that_is_not_there_is_sent_nothing(secure, wire, monkeypatch):
-    """A proxy that refuses connections makes a submission that was not sent, and a poll that may be asked again."""
-
-    async def run(what):
-        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-        async with Gateway(f"https://{HOST}", KEY) as client:
-            await what(client)
-
-    for what, kind in ((submit, NotSent), (poll, NetworkError)):
-        with pytest.raises(kind):
-            asyncio.run(run(what))
-
-
-def test_hosts_that_need_no_proxy_are_asked_directly(secure, wire, monkeypatch):
-    """What NO_PROXY names is not asked through the proxy."""
-    monkeypatch.setenv("NO_PROXY", f"elsewhere.example,{HOST}")
-    proxy = Proxy(secure, ANSWER)
-    assert type(through(proxy, submit, monkeypatch)) is NotSent  # there is no such host
-    assert proxy.asked == []
+@pytest.mark.parametrize("package", [None, object()])
+def test_a_socks_proxy_needs_its_package(monkeypatch, package):
+    """What to install is said where the package is missing, and nothing where it is there."""
+    monkeypatch.setattr("seedvr_cli.gateway.proxies.find_spec", lambda _: package)
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
+    line = proxy_trouble()
+    assert line is None if package else "pip install 'seedvr-cli[socks]'" in line
