@@ -61,10 +61,14 @@ def _verify(profile: str, key: str) -> None:
     import asyncio
 
     from seedvr_cli.gateway.checkup import verify_key
+    from seedvr_cli.gateway.client import carrier
+    from seedvr_cli.settings.trust import find_trust
 
     path = config_file()
     settings = load(profile) if profile in read_document(path) else Settings(profile, path)
-    asyncio.run(verify_key(find_base_url(settings), key, seconds=VERIFY_SECONDS))
+    url = find_base_url(settings)
+    trust = find_trust(settings, url)
+    asyncio.run(verify_key(url, key, seconds=VERIFY_SECONDS, connect=lambda: carrier(trust)))
 
 
 def _clear_way(profile: str) -> list[str]:

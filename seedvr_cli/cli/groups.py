@@ -222,7 +222,9 @@ class LedgerOptions(Group):
     """For commands that look into the ledger, and talk to nobody."""
 
     heading = "Talk"
-    elsewhere = dict.fromkeys(("base_url", "sandbox", "profile", "api_key_file"), "Gateway")
+    elsewhere = dict.fromkeys(
+        ("base_url", "sandbox", "profile", "api_key_file", "ca_bundle", "client_cert", "client_key"), "Gateway"
+    )
 
     json: o.Json = None
     quiet: o.Quiet = None
@@ -239,6 +241,8 @@ class LedgerOptions(Group):
 
 class NetworkOptions(LedgerOptions):
     """For commands that talk to others than the ledger."""
+
+    rare = frozenset({"ca_bundle", "client_cert", "client_key"})
 
     ca_bundle: o.CaBundle = None
     client_cert: o.ClientCert = None

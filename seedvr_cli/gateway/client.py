@@ -276,7 +276,7 @@ class Gateway:
 
     def _why(self, error: Exception, url: str) -> tuple[str, str | None]:
         """What kept a request from being answered, with the proxy on its way, and what to do; None: what is usual."""
-        reason, proxy = self._hide(str(error)), proxy_for(url)
+        reason, proxy = self._hide(str(error)).rstrip("."), proxy_for(url)
         if isinstance(error, Unsent) and proxy:
             reason += f" (by way of the proxy {redact(proxy)})"
         if isinstance(error, ProxyRefused):

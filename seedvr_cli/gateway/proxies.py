@@ -63,9 +63,9 @@ def refusal(status: int | None, words: str, *, is_login: bool) -> Unsent:
 
     `is_login`: its words are about who we are.
     """
-    said = words if status is None else f"HTTP {status}"
+    said = f"lets nothing through: {words}" if status is None else f"says HTTP {status}"
     is_lasting = is_login if status is None else status in REFUSALS
-    return (ProxyRefused if is_lasting else Unreachable)(f"the proxy says {said}")
+    return (ProxyRefused if is_lasting else Unreachable)(f"the proxy {said}")
 
 
 def _variable(name: str) -> str:

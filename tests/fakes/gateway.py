@@ -22,7 +22,10 @@ STATUS_PATH = "/v2/requests/status/"
 
 @dataclass(frozen=True)
 class Heard:
-    """One request to the fake gateway. `source` is that of the body, or of the job that is asked for."""
+    """One request to the fake gateway. `source` is that of the body, or of the job that is asked for.
+
+    `certificate`: whether the client has shown one.
+    """
 
     method: str
     path: str
@@ -30,6 +33,7 @@ class Heard:
     body: bytes
     at: float
     source: str | None
+    certificate: bool = False
 
     @property
     def json(self) -> Any:
@@ -72,18 +76,21 @@ class FakeGateway:
     A script returns None for what a gateway would say. It may run in several threads at once.
     """
 
-    def __init__(self, script: Script | None = None, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, script: Script | None = None, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> None:  # fmt: skip
         self.script: Script = script or (lambda _: None)
         self.heard: list[Heard] = []
         self.errors: list[BaseException] = []
         self.picture = (TINY / "picture.png").read_bytes()
         self._sources: list[str] = []
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = (_Server6 if ":" in host else _Server)((host, 0), _Handler)
         self._server.fake = self
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
@@ -131,7 +138,9 @@ class FakeGateway:
         self._server.server_close()
         self._thread.join(PATIENCE)
 
-    def _hear(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    def _hear(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, certificate: bool
+    ) -> Reply:  # fmt: skip
         at = time.monotonic()
         source = None
         if method == "POST":
@@ -140,7 +149,7 @@ class FakeGateway:
         elif path.startswith(STATUS_PATH):
             number = path.rpartition("_")[2]
             source = self._sources[int(number) - 1] if number.isdigit() and int(number) <= len(self._sources) else None
-        heard = Heard(method, path, headers, body, at, source)
+        heard = Heard(method, path, headers, body, at, source, certificate)
         self.heard.append(heard)
         answer = self.script(heard)
         if answer is not None:
@@ -165,6 +174,10 @@ class _Server(ThreadingHTTPServer):
             self.fake.errors.append(error)
 
 
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
@@ -176,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._cut()
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = self.server.fake._hear(self.command, self.path, headers, body)
+        answer = self.server.fake._hear(self.command, self.path, headers, body, certificate=self._has_certificate())
         if answer.status == CUT.status:
             self._cut()
             return
@@ -205,6 +218,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+    def _has_certificate(self) -> bool:
+        return isinstance(self.connection, ssl.SSLSocket) and bool(self.connection.getpeercert(binary_form=True))
 
     def _cut(self) -> None:
         self.close_connection = True

@@ -1,7 +1,9 @@
 """Both transports through a proxy, and with certificates of one's own: real connections, real TLS."""
 
 import asyncio
+import gc
 import ssl
+import warnings
 from contextlib import asynccontextmanager
 
 import pytest
@@ -9,7 +11,7 @@ from fakes.loopback import BODY, http, loopback, poll, saying, submit
 from fakes.transport import KEY, read_all
 from helpers.certificates import make_certificate
 
-from seedvr_cli.gateway import httpx_transport
+from seedvr_cli.gateway import curl_transport, httpx_transport
 from seedvr_cli.gateway.certificates import CERTIFICATES
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.gateway.proxies import PROXIES
@@ -132,6 +134,61 @@ def test_a_tunnel_that_ends_before_tls_let_nothing_through(secure, wire, monkeyp
     """A tunnel that breaks before the gateway has shown its certificate was sent nothing."""
     error = through(Proxy(secure, None), submit, monkeypatch)
     assert type(error) is NotSent
+
+
+@pytest.fixture
+def leaky():
+    """For SOCKS that ends in the middle, after which httpcore forgets its socket."""
+    yield
+    with warnings.catch_warnings(action="ignore"):
+        gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("leaky")
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 400 What\r\n\r\n", b"\x05\xff", b"SSH-2.0-OpenSSH_9.2\r\n"])
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_a_proxy_that_is_none_was_sent_nothing(scheme, said, wire, secure, monkeypatch):
+    """Whatever answers in place of a proxy, or hangs up, the gateway was never spoken to, and that is known."""
+
+    async def handle(reader, writer):
+        await reader.read(3)
+        writer.write(said)
+
+    async def run():
+        async with loopback(handle, scheme) as url:
+            monkeypatch.setenv("ALL_PROXY", url)
+            async with Gateway(f"https://{HOST}", KEY) as client:
+                await submit(client)
+
+    with pytest.raises(NotSent, match="by way of the proxy"):
+        asyncio.run(run())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("leaky")
+def test_a_proxy_that_is_silent_was_sent_nothing(secure, wire, monkeypatch):
+    """A proxy that takes connections and says nothing is given up, and the gateway was never spoken to."""
+    monkeypatch.setattr(httpx_transport, "PROXY_SECONDS", 0.05)
+    monkeypatch.setattr(curl_transport, "CONNECT_SECONDS", 0.05)
+
+    async def run(scheme):
+        is_over = asyncio.Event()
+
+        async def handle(reader, writer):
+            await is_over.wait()
+
+        async with loopback(handle, scheme) as url:
+            monkeypatch.setenv("ALL_PROXY", url)
+            async with Gateway(f"https://{HOST}", KEY) as client:
+                try:
+                    await submit(client)
+                finally:
+                    is_over.set()
+
+    for scheme in ("http", "socks5"):
+        with pytest.raises(NotSent, match="no connection in time"):
+            asyncio.run(run(scheme))
 
 
 def test_an_answer_that_is_lost_in_the_tunnel_is_unknown(secure, wire, monkeypatch):
