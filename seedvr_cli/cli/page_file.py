@@ -9,6 +9,7 @@ from typing import TextIO
 
 from seedvr_cli.report.page import MARK, MARK_BYTES
 from seedvr_cli.values.errors import SeedvrError, UsageError
+from seedvr_cli.values.system import replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class PageFile:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(part, self.path)
+            replace(part, self.path)
         except OSError as error:
             where = self.path if error.filename in {None, part} else error.filename
             raise SeedvrError(f"cannot write {where}: {error.strerror or error}", code="output") from error

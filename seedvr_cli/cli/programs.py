@@ -4,10 +4,9 @@ import asyncio
 import os
 import shlex
 import shutil
-import signal
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 
 from seedvr_cli.render import machine
 from seedvr_cli.render.talk import Talk, clean
@@ -15,6 +14,7 @@ from seedvr_cli.run.listen import Listener
 from seedvr_cli.run.skim import Work
 from seedvr_cli.values.errors import LedgerError, UsageError
 from seedvr_cli.values.items import Outcome
+from seedvr_cli.values.system import end_group
 
 # Seconds that programs under way get where `listen` is ended.
 GRACE = 10.0
@@ -99,8 +99,7 @@ class Programs:
         for task in list(self._tasks):
             task.cancel()
         for process in self._running:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
+            end_group(process.pid)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 

@@ -32,6 +32,7 @@ from seedvr_cli.values.events import Changed, Crashed, Finished, Notice, Skipped
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.money import show_usd
 from seedvr_cli.values.redaction import redact
+from seedvr_cli.values.system import allow_files
 
 if TYPE_CHECKING:
     from seedvr_cli.cli.looking import Looks
@@ -116,7 +117,7 @@ async def _run_work(
     gc.freeze()  # what was loaded until here is no garbage
     gc.set_threshold(GARBAGE)
     gc.enable()
-    _allow_files()
+    allow_files(FILES)
     results, codes = Results(form, common.pick), set[int]()
     async with open_session(common) as session:
         work = await find_work(session)
@@ -246,17 +247,6 @@ def continuation(arguments: Sequence[str] | None = None) -> str:
     """The command that goes on with this one: the same, except that it does not pay again."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     return shlex.join(["seedvr", *(word for word in words if word != "--new")])
-
-
-def _allow_files() -> None:
-    """As many open files as the system lets us have: connections and results take some hundreds in a large batch."""
-    with suppress(ImportError, ValueError, OSError):  # Windows has no such limit, some systems mean another by infinity
-        import resource
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        enough = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
-        if soft != resource.RLIM_INFINITY and soft < enough:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
 
 
 def _spare_searches() -> None:

@@ -4,6 +4,8 @@ import os
 import shlex
 from contextlib import suppress
 
+from seedvr_cli.values.system import replace
+
 BASH = r"""
 # bash completion for seedvr
 
@@ -139,7 +141,7 @@ def write(path: str, text: str) -> bool:
         part = f"{path}.part"
         with open(part, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
-        os.replace(part, path)
+        replace(part, path)
     except OSError as error:
         raise UsageError(f"completion: {path}: {error.strerror}",
                          hint="without --install it is printed") from error  # fmt: skip

@@ -5,8 +5,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
-# Bytes as they are, and never through a link that somebody has put there.
-_PLAIN_FILE = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+from seedvr_cli.values.system import PLAIN_FILE, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Destination:
 
     def create(self) -> int:
         """An empty `.part`, open; its folder is made where there is none."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | _PLAIN_FILE
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | PLAIN_FILE
         try:
             return os.open(self.part, flags, 0o666)
         except FileNotFoundError:
@@ -32,7 +31,7 @@ class Destination:
 
     def reopen(self) -> int:
         """The `.part` as it is, open."""
-        return os.open(self.part, os.O_RDWR | _PLAIN_FILE)
+        return os.open(self.part, os.O_RDWR | PLAIN_FILE)
 
     def remove(self) -> None:
         """No `.part` is there any more."""
@@ -42,7 +41,7 @@ class Destination:
     def publish(self) -> None:
         """Give the `.part` its name: atomic, and FileExistsError where that would replace what it may not."""
         if self.overwrite and is_replaceable(self.path):
-            os.replace(self.part, self.path)
+            replace(self.part, self.path)
             return
         try:
             os.link(self.part, self.path)

@@ -1,7 +1,8 @@
 """The digest of a file that is still growing."""
 
 import hashlib
-import os
+
+from seedvr_cli.values.system import write_back
 
 _BLOCK = 2 << 20
 
@@ -25,8 +26,7 @@ class Digest:
             while self.done < upto and (block := file.read(min(_BLOCK, upto - self.done))):
                 self._sha256.update(block)
                 self.done += len(block)
-            if hasattr(os, "posix_fadvise"):  # begins to write it back now, so that the flush at the end is short
-                os.posix_fadvise(file.fileno(), 0, upto, os.POSIX_FADV_DONTNEED)
+            write_back(file.fileno(), upto)
 
     def hexdigest(self) -> str:
         """Of all that was followed."""

@@ -6,10 +6,10 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from seedvr_cli.values.redaction import redact
+from seedvr_cli.values.system import is_windows
 from seedvr_cli.values.trust import SYSTEM, Trust
 from seedvr_cli.values.urls import DEFAULT_PORTS
 
-IS_WINDOWS = os.name == "nt"
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # Where systems keep what they trust, should Python's own OpenSSL look elsewhere: Debian, Red Hat, SUSE, macOS and BSD.
 SYSTEM_FILES = (
@@ -77,7 +77,7 @@ def trouble(error: Exception) -> str:
 
 def _of_the_system() -> tuple[str | None, str | None]:
     """What Python's OpenSSL would look at, were it the system's own; Windows has a store, which is no file."""
-    if IS_WINDOWS:
+    if is_windows():
         return None, None
     paths = ssl.get_default_verify_paths()
     for file in (paths.openssl_cafile, *SYSTEM_FILES):
@@ -95,7 +95,7 @@ def _bundle_problem(trust: Trust) -> str | None:
     if trust.bundle != SYSTEM and trust.bundle is not None and not os.path.isdir(trust.bundle):
         if problem := _unreadable(trust.bundle):
             return problem
-    elif certificates(trust) == (None, None) and not IS_WINDOWS:
+    elif certificates(trust) == (None, None) and not is_windows():
         return "this system keeps its certificates where nobody finds them; name their file"
     try:
         load_certificates(trust)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -27,6 +26,7 @@ from seedvr_cli.values.checkup import Check, clock_check
 from seedvr_cli.values.errors import BalanceError, GatewayError, KeyRefused, NetworkError
 from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.schedule import http_date
+from seedvr_cli.values.system import has_libcurl_loop
 from seedvr_cli.values.trust import SYSTEM, USUAL, Trust
 from seedvr_cli.values.urls import is_loopback
 
@@ -138,7 +138,7 @@ def check_carrier(connect: Callable[[], Transport] = carrier) -> Check:
     """Which library carries requests."""
     if type(connect()).__name__ != "HttpxTransport":
         return Check("carrier", "ok", f"libcurl, through pycurl {version('pycurl')}")
-    faster = "" if sys.platform == "win32" else "; the extra 'fast' brings libcurl, which takes half the processor time"
+    faster = "" if not has_libcurl_loop() else "; the extra 'fast' brings libcurl, which takes half the processor time"
     return Check("carrier", "ok", f"httpx {version('httpx')}{faster}")
 
 

@@ -6,7 +6,6 @@ is provable: `NotSent` and `Busy` were not accepted and may be sent again; all e
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -40,6 +39,7 @@ from seedvr_cli.values.errors import (
 from seedvr_cli.values.redaction import redact, without_queries
 from seedvr_cli.values.request import Request
 from seedvr_cli.values.schedule import retry_after
+from seedvr_cli.values.system import has_libcurl_loop
 from seedvr_cli.values.trust import USUAL, Trust
 from seedvr_cli.values.urls import is_allowed_url, is_local_gateway, is_loopback, wire_url
 
@@ -69,7 +69,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 
 def carrier(trust: Trust = USUAL) -> Transport:
     """What carries requests: libcurl where pycurl is there (the extra `fast`), or else httpx."""
-    if sys.platform != "win32":  # whose event loop cannot wait for libcurl's sockets
+    if has_libcurl_loop():
         with suppress(ImportError):
             from seedvr_cli.gateway.curl_transport import CurlTransport
 

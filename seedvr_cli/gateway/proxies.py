@@ -7,11 +7,11 @@ no variable of their own. NO_PROXY names hosts, domains, addresses and networks,
 import ipaddress
 import os
 import re
-import sys
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from seedvr_cli.gateway.transport import ProxyRefused, Unreachable, Unsent
+from seedvr_cli.values.system import keeps_proxies
 from seedvr_cli.values.urls import DEFAULT_PORTS, is_loopback
 
 PROXY_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
@@ -20,8 +20,6 @@ PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 REFUSALS = frozenset({401, 403, 405, 407})
 # What to do where a proxy lets nothing through.
 REFUSED_HINT = "check name and password in HTTPS_PROXY (http://NAME:PASSWORD@HOST:PORT), or NO_PROXY for this host"
-# Systems whose own settings name a proxy where the environment names none.
-_SYSTEMS = frozenset({"win32", "darwin"})
 
 _HOST_AND_PORT = re.compile(r"(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?")
 
@@ -73,7 +71,7 @@ def _variable(name: str) -> str:
 
 
 def _proxy_of_the_system(scheme: str, host: str) -> str | None:
-    if sys.platform not in _SYSTEMS:
+    if not keeps_proxies():
         return None
     from urllib.request import getproxies, proxy_bypass
 

@@ -17,6 +17,7 @@ from seedvr_cli.ledger.runs import live_runs
 from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.request import identifying_params, job_key
+from seedvr_cli.values.system import replace
 from seedvr_cli.values.urls import url_identity
 
 
@@ -80,7 +81,7 @@ def _copy(path: str, aside: str) -> None:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
         source.backup(target)
     os.chmod(part, 0o600)
-    os.replace(part, aside)
+    replace(part, aside)
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:

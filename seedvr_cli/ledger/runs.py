@@ -9,27 +9,10 @@ import uuid
 from contextlib import suppress
 from typing import IO
 
+from seedvr_cli.values.system import try_lock
+
 # Seconds before another attempt at the lock of a file that only we know of.
 LOCK_SECONDS = 0.001
-
-if os.name == "nt":  # pragma: no cover - the tests run where fcntl is
-    import msvcrt
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 class RunLock:
@@ -50,7 +33,7 @@ class RunLock:
         if self._file is None:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             file = open(os.path.join(self.folder, self.run), "wb")  # noqa: SIM115 - held until the run ends
-            while not _try_lock(file):  # another process looks at it this very moment
+            while not try_lock(file):  # another process looks at it this very moment
                 time.sleep(LOCK_SECONDS)
             self._file = file
         return self.run
@@ -85,7 +68,7 @@ def is_run_alive(folder: str, run: str) -> bool:
     except OSError:
         return False
     with file:
-        if not _try_lock(file):
+        if not try_lock(file):
             return True
         with suppress(OSError):
             os.unlink(path)
@@ -108,4 +91,4 @@ def is_locked(path: str) -> bool:
     except OSError:
         return False
     with file:
-        return not _try_lock(file)
+        return not try_lock(file)

@@ -4,6 +4,8 @@ import os
 import sys
 from typing import TextIO
 
+from seedvr_cli.values.system import is_old_console
+
 BOLD, DIM, CYAN = "1", "2", "36"
 
 
@@ -16,8 +18,8 @@ def wants_colour(stream: TextIO | None = None) -> bool:
         return forced != "0"
     if environment.get("CLICOLOR") == "0" or environment.get("TERM") in {"dumb", "unknown"}:
         return False
-    if os.name == "nt" and "WT_SESSION" not in environment and "TERM" not in environment:
-        return False  # an old console shows the codes themselves
+    if is_old_console():
+        return False
     try:
         return (stream or sys.stdout).isatty()
     except ValueError:  # it is closed

@@ -31,6 +31,7 @@ from seedvr_cli.render.tally import Tally
 from seedvr_cli.render.terminal import BELL, END_LINK, RESTORE_TITLE, SAVE_TITLE, begin_link, has_links, title
 from seedvr_cli.values.events import Changed, Event, Finished, Notice, Received, Started
 from seedvr_cli.values.items import Outcome
+from seedvr_cli.values.system import suspension
 
 # Seconds between two frames.
 FRAME_SECONDS = 0.1
@@ -84,9 +85,9 @@ class LiveReporter:
         self._is_drawn = False
         self._write = talk.write
         talk.write = lambda text: self._lines.append(Text(text))
-        self._is_suspendable = hasattr(signal, "SIGTSTP") and signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL
-        if self._is_suspendable:
-            signal.signal(signal.SIGTSTP, self._suspend)
+        self._suspension = suspension()
+        if self._suspension is not None:
+            signal.signal(self._suspension, self._suspend)
 
     def handle(self, event: Event) -> None:
         """One event."""
@@ -141,8 +142,8 @@ class LiveReporter:
     def close(self) -> None:
         """Take the rows away, give the cursor back, and sum up."""
         self._talk.write = self._write
-        if self._is_suspendable:
-            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        if self._suspension is not None:
+            signal.signal(self._suspension, signal.SIG_DFL)
         try:
             self._flush()
         finally:

@@ -1,7 +1,6 @@
 """A picture on standard error, in the best way that the terminal is known to have."""
 
 import os
-import struct
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from seedvr_cli.render.results import write_all
 from seedvr_cli.render.talk import clean
+from seedvr_cli.values.system import screen_pixels
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -129,12 +129,8 @@ def write_text(text: str, encoding: str) -> None:
 
 def _cell() -> tuple[int, int]:
     """Pixels of a cell, where the terminal tells them."""
-    with suppress(ImportError, OSError, ValueError):
-        import fcntl
-        import termios
-
-        told = fcntl.ioctl(sys.stderr.fileno(), termios.TIOCGWINSZ, bytes(8))
-        rows, columns, width, height = struct.unpack("HHHH", told)
+    with suppress(OSError, ValueError):
+        rows, columns, width, height = screen_pixels(sys.stderr.fileno()) or (0, 0, 0, 0)
         if min(rows, columns) > 0 and width >= columns and height >= rows:
             return width // columns, height // rows
     return USUAL_CELL

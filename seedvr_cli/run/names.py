@@ -9,6 +9,7 @@ from seedvr_cli.values.items import Item
 from seedvr_cli.values.job import Job
 from seedvr_cli.values.media import EXTENSIONS
 from seedvr_cli.values.naming import Output, accepts, numbered, render_name
+from seedvr_cli.values.system import name_key
 
 # Bytes that a file's name may have, on nearly all systems; and characters that a request id is likely to have.
 NAME_BYTES = 255
@@ -64,7 +65,8 @@ class ResultName:
     def __init__(self, item: Item, run: RunState) -> None:
         self._item = item
         self._run = run
-        self._base = self._render("", f"item-{item.index}")  # no two have the same request id, whatever it will be
+        base = self._render("", f"item-{item.index}")  # no two have the same request id, whatever it will be
+        self._base = name_key(base) if item.output.kind != "stdout" and not item.output.is_object else base
         self._number = run.names.hold(self._base)
 
     @property

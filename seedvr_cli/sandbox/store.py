@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 from seedvr_cli.sandbox.job import Job
+from seedvr_cli.values.system import replace
 
 # Characters. A longer source is a data: URI that would make every reading of its job slow: it gets a file of its own.
 LONGEST_SOURCE = 16 * 1024
@@ -115,7 +116,7 @@ class JobStore(MutableMapping[str, Job]):
         part = f"{path}.{os.getpid()}-{next(self._numbers)}.part"
         with open(part, "wb") as file:
             file.write(content)
-        os.replace(part, path)
+        replace(part, path)
 
 
 def _stamp(path: str) -> tuple[int, int]:

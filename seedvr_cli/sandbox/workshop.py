@@ -15,6 +15,7 @@ from seedvr_cli.sandbox.upscale.rendering import Rendered, UpscaleError
 from seedvr_cli.sandbox.upscale.upscale import upscale
 from seedvr_cli.sandbox.world import World
 from seedvr_cli.values.catalog import ENDPOINTS
+from seedvr_cli.values.system import is_windows, lock_folder
 
 # At once: fetching waits for the network, and upscaling fills a core. What does not fit into memory beside another
 # upscale waits for that one's end (upscale/memory.py).
@@ -99,18 +100,12 @@ class Workshop:
 def _claim(folder: Path) -> Iterator[bool]:
     """Whether this process has the job to itself; ends with the block, or with the process."""
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # Windows: two processes may do the same work, with the same result
+    if is_windows():  # which opens no folders: two processes may do the same work, with the same result
         yield True
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
+        yield lock_folder(descriptor)
     finally:
         os.close(descriptor)
 

@@ -10,6 +10,7 @@ from seedvr_cli.settings.key import find_key
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.checkup import Check, CheckState
 from seedvr_cli.values.errors import KeyMissing, UsageError
+from seedvr_cli.values.system import has_modes
 
 # Whoever else may read or write the file.
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -29,7 +30,7 @@ def check_config(profile: str | None = None) -> Check:
     if not os.path.exists(path):
         return Check("config", state, f"there is no config file ({path}); profile {chosen.profile}{beside}")
     mode = stat.S_IMODE(os.stat(path).st_mode)
-    if os.name != "nt" and mode & OTHERS:
+    if has_modes() and mode & OTHERS:
         who = f"others may get at it (mode {mode:04o})"
         return Check("config", "warning", f"{path} [{chosen.profile}]: {who}{beside}", f"chmod 600 {shlex.quote(path)}")
     return Check("config", state, f"{path} [{chosen.profile}]{beside}")

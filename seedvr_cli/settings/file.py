@@ -11,6 +11,7 @@ from seedvr_cli.settings.profile import Project, Settings
 from seedvr_cli.settings.project import find_project, with_project
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.options import read
+from seedvr_cli.values.system import replace
 from seedvr_cli.values.words import nearest
 
 
@@ -116,7 +117,7 @@ def write(path: str, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, stat.S_IRUSR | stat.S_IWUSR)
-        os.replace(temporary, target)
+        replace(temporary, target)
     except OSError as error:
         if temporary:
             with suppress(OSError):

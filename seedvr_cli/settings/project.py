@@ -14,6 +14,7 @@ from typing import Any
 from seedvr_cli.settings.profile import Project, Settings
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.options import OPTIONS, option_name
+from seedvr_cli.values.system import has_modes, owner_is_trusted
 
 NAME = "seedvr.toml"
 # Set to anything but 0, there is no such file.
@@ -71,11 +72,9 @@ def _distrust(status: os.stat_result) -> str | None:
 
     Its folder does not matter: what others put there is theirs, and what is ours says what we wrote.
     """
-    if os.name == "nt":
-        return None
-    if status.st_uid not in {os.geteuid(), 0}:
+    if not owner_is_trusted(status):
         return "it belongs to another user"
-    return "everybody may write to it" if status.st_mode & stat.S_IWOTH else None
+    return "everybody may write to it" if has_modes() and status.st_mode & stat.S_IWOTH else None
 
 
 def _read(path: str, content: bytes) -> Project:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
+from seedvr_cli.values.system import replace
+
 
 def write_whole(path: str, data: bytes) -> None:
     """Put a file there, in place of whatever regular file has the name; OSError where that cannot be done."""
@@ -33,7 +35,7 @@ def _part_of(path: str) -> Iterator[str]:
     try:
         yield part
         os.chmod(part, 0o666 & ~_umask())
-        os.replace(part, path)
+        replace(part, path)
     except BaseException:
         with suppress(OSError):
             os.unlink(part)

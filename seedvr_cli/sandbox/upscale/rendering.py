@@ -1,10 +1,11 @@
 """What pictures and videos share: the result, its errors, its size, and a write that is whole or not there."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from seedvr_cli.values.system import replace
 
 MAX_SIDE = 8192
 """Pixels. 4096, the longest side that may be asked for by number, doubled."""
@@ -86,7 +87,7 @@ def replacing(target: Path) -> Iterator[Path]:
     part = target.with_name(f".{target.name}.part")
     try:
         yield part
-        os.replace(part, target)
+        replace(part, target)
     finally:
         part.unlink(missing_ok=True)
 
