@@ -24,10 +24,11 @@ def main() -> None:
         return
     gc.disable()  # nothing that is loaded here is ever garbage; a batch turns it on again
     from seedvr_cli.cli.app import run
-    from seedvr_cli.cli.streams import flush_last
+    from seedvr_cli.cli.streams import flush_last, forgive_encoding
 
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # a library's warnings are for its developers
+    forgive_encoding()
     code = run(sys.argv[1:])
     if not flush_last():
         code = code or 1

@@ -1,5 +1,6 @@
 """The process's own standard streams, which may be closed, full, or read by nobody any more."""
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -21,6 +22,12 @@ def open_missing_streams() -> None:
                 os.close(descriptor)
             stream = open(number, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
+
+
+def forgive_encoding() -> None:
+    """Help and tables show a `?` where an encoding lacks a character; data is written as bytes, and exact."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and "utf" not in sys.stdout.encoding.lower():
+        sys.stdout.reconfigure(errors="replace")
 
 
 def forget_stdout() -> int:

@@ -58,7 +58,8 @@ def check_terminal() -> Check:
         for name, stream in (("standard output", sys.stdout), ("standard error", sys.stderr))
     )
     width = shutil.get_terminal_size().columns
-    colour = next((name for name in ("NO_COLOR", "FORCE_COLOR") if os.environ.get(name)), None)
+    names = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "CLICOLOR")
+    colour = next((name for name in names if os.environ.get(name)), None)
     words = f"{streams}; {width} columns" + (f"; {colour} is set" if colour else "")
     encoding = (sys.stdout.encoding or "").lower()
     if "utf" not in encoding:

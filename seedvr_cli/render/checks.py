@@ -23,15 +23,14 @@ def print_check(check: Check) -> None:
     if not sys.stdout.isatty():
         write_line(f"{check.state}\t{check.name}\t{words}")
         return
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from seedvr_cli.render.console import console
+
+    out = console()
     mark, plain, colour = _MARKS[check.state]
-    is_plain = "utf" not in (console.encoding or "").lower()
-    console.print(
-        Text.assemble((plain if is_plain else mark, colour), f" {check.name:{WIDTH}} {words}"), soft_wrap=True
-    )
+    is_plain = "utf" not in (out.encoding or "").lower()
+    out.print(Text.assemble((plain if is_plain else mark, colour), f" {check.name:{WIDTH}} {words}"), soft_wrap=True)
 
 
 def checks_object(checks: Sequence[Check]) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """What tables on a terminal are made of: cells that fit, times for people, colour where it is wanted."""
 
 import itertools
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rich.cells import cell_len, set_cell_size
+
+from seedvr_cli.render.colour import wants_colour
 
 GAP = "  "
 # Cells of a line with a name and a number.
@@ -19,12 +20,8 @@ _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "
 
 
 def has_colour() -> bool:
-    """Whether standard output is a terminal that is to have colours: the usual variables say no, or yes."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return os.environ.get("TERM") not in {None, "", "dumb", "unknown"} and os.environ.get("CLICOLOR") != "0"
+    """Whether a table may have colours: on a terminal alone, as a pipe's lines are for programs."""
+    return sys.stdout.isatty() and wants_colour()
 
 
 def paint(text: str, style: str) -> str:
@@ -37,7 +34,7 @@ def fit(text: str, cells: int, alike: int = 0) -> str:
     if cell_len(text) <= cells:
         return text
     own = text[alike:]
-    mark = _mark()
+    mark = cut_mark()
     if alike and cell_len(own) + 1 > cells:
         return mark + fit(own, cells - 1)
     tail = max(cell_len(own), cells // 2) if alike else cells // 2
@@ -45,7 +42,7 @@ def fit(text: str, cells: int, alike: int = 0) -> str:
     return f"{set_cell_size(text, cells - 1 - tail)}{mark}{end}" if cells > 1 else mark[:cells]
 
 
-def _mark() -> str:
+def cut_mark() -> str:
     """What stands where something was cut, in one cell."""
     return "…" if "utf" in (sys.stdout.encoding or "").lower() else "~"
 

@@ -20,6 +20,7 @@ from rich.segment import ControlType, Segment
 from rich.style import Style
 from rich.text import Text
 
+from seedvr_cli.render.console import console as make_console
 from seedvr_cli.render.endings import Endings
 from seedvr_cli.render.human import summary_line
 from seedvr_cli.render.overall import Overall
@@ -70,7 +71,7 @@ class LiveReporter:
         self._tally = tally
         self._total = total
         self._display = display
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or make_console(stderr=True)
         self._is_plain = "utf" not in (self._console.encoding or "").lower()
         self._has_links = has_links(os.environ)
         self._began = time.monotonic()

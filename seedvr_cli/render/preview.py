@@ -65,19 +65,19 @@ class Screen:
         """None where it is no terminal."""
         if not sys.stderr.isatty():
             return None
-        from rich.console import Console
+        from seedvr_cli.render.console import console
 
-        console = Console(stderr=True)
-        has_colours = console.color_system is not None and not console.no_color
-        encoding = console.encoding or "ascii"
+        screen = console(stderr=True)
+        has_colours = screen.color_system is not None
+        encoding = screen.encoding or "ascii"
         if "utf" not in encoding.lower():
             has_colours = False
         return cls(
             way_of(os.environ) if has_colours else "blocks",
-            *console.size,
+            *screen.size,
             _cell(),
             has_colours,
-            console.color_system == "truecolor",
+            screen.color_system == "truecolor",
             encoding,
         )
 

@@ -42,11 +42,11 @@ def settings_object(rows: Iterable[Setting]) -> dict[str, Any]:
 def print_settings(rows: Sequence[Setting]) -> None:
     """A pipe gets a line a setting, its columns parted by tabs, and the source in full."""
     if sys.stdout.isatty():
-        from rich.console import Console
+        from seedvr_cli.render.console import console
 
-        console = Console(highlight=False)
+        out = console()
         for line in table(rows, shutil.get_terminal_size().columns):
-            console.print(line, soft_wrap=True)
+            out.print(line, soft_wrap=True)
         return
     for row in rows:
         cells = (row.name, _shown(row.value), _shown(row.default), row.told, row.meaning)
@@ -112,4 +112,6 @@ def _shown(value: object) -> str:
 def _cut(text: str, most: int) -> str:
     from rich.cells import cell_len, set_cell_size
 
-    return text if cell_len(text) <= most else set_cell_size(text, most - 1).rstrip() + "…"
+    from seedvr_cli.render.columns import cut_mark
+
+    return text if cell_len(text) <= most else set_cell_size(text, most - 1).rstrip() + cut_mark()

@@ -1,6 +1,7 @@
 """What an item's result is to be called, and that no other item of the run takes the name."""
 
 import os
+import sys
 
 from seedvr_cli.ledger.files import Deliveries
 from seedvr_cli.run.state import RunState
@@ -59,6 +60,19 @@ async def _check_file(
         )
 
 
+def _check_name(output: Output, path: str) -> None:
+    """UsageError for a name that no file can have."""
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError:
+        what = f"-o {output.template}: {path!r} has characters that names of files have not here"
+        raise UsageError(
+            f"{what} ({sys.getfilesystemencoding()})", hint="set LC_ALL=C.UTF-8, or PYTHONUTF8=1"
+        ) from None
+    if len(os.path.basename(encoded)) > NAME_BYTES:
+        raise UsageError(f"-o {output.template}: names of files have room for {NAME_BYTES} bytes, '.part' included")
+
+
 class ResultName:
     """Of one item; held from the start until `release`."""
 
@@ -91,10 +105,9 @@ class ResultName:
     async def check(self, key: str, *, again: bool) -> None:
         """UsageError where the name is taken or too long: nothing is paid for a result that has no place to go."""
         output = self._item.output
-        name = os.path.basename(self._render(".webp", "x" * REQUEST_ID_LENGTH))
         tail = ".part" if self.is_exact else "-999.part"
-        if output.kind != "stdout" and not output.is_object and len(os.fsencode(name + tail)) > NAME_BYTES:
-            raise UsageError(f"-o {output.template}: names of files have room for {NAME_BYTES} bytes, '.part' included")
+        if output.kind != "stdout" and not output.is_object:
+            _check_name(output, self._render(".webp", "x" * REQUEST_ID_LENGTH) + tail)
         if self.is_exact or output.is_object:
             await check_place(output, key, self._run, again=again)
         if self.is_exact and self._number > 1 and not self._run.policy.overwrite:

@@ -170,7 +170,7 @@ def folds_names(folder: str) -> bool:
     """
     while not os.path.isdir(folder) and folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
-    with suppress(OSError), os.scandir(folder) as entries:
+    with suppress(OSError, ValueError), os.scandir(folder) as entries:
         for _, entry in zip(range(LOOKS), entries, strict=False):
             other = entry.name.swapcase()
             if other != entry.name:

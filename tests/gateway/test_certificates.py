@@ -113,7 +113,7 @@ def test_the_systems_own_certificates(monkeypatch, pems):
     assert "nobody finds them" in certificate_trouble(trust)
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nowhere._replace(openssl_capath=str(pems)))
     assert certificates.certificates(trust) == (None, str(pems))
-    monkeypatch.setattr(certificates, "IS_WINDOWS", True)
+    monkeypatch.setattr(certificates, "is_windows", lambda: True)
     assert certificates.certificates(trust) == (None, None)
     assert certificate_trouble(trust) is None
 

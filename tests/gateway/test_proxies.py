@@ -101,7 +101,7 @@ def test_the_systems_own_proxy_counts_where_the_environment_names_none(monkeypat
     monkeypatch.setattr(urllib.request, "getproxies", lambda: {"https": PROXY})
     monkeypatch.setattr(urllib.request, "proxy_bypass", lambda host: host == "inside.example", raising=False)
     assert proxy_for(HERE) is None
-    monkeypatch.setattr(proxies.sys, "platform", "win32")
+    monkeypatch.setattr(proxies, "keeps_proxies", lambda: True)
     assert proxy_for(HERE) == PROXY
     assert proxy_for("https://inside.example") is None
     monkeypatch.setenv("HTTPS_PROXY", "http://mine.example")

@@ -20,7 +20,7 @@ from helpers.waiting import PATIENCE
 KEY = "test-key-0123456789"
 # What the developer's own environment must not bring into a test.
 _FOREIGN = re.compile(
-    r"SEEDVR_.*|PIXAZO_.*|.*_proxy|NO_COLOR|FORCE_COLOR|SSL_CERT_.*|PYTHONDONTWRITEBYTECODE|COLUMNS"
+    r"SEEDVR_.*|PIXAZO_.*|.*_proxy|NO_COLOR|FORCE_COLOR|CLICOLOR.*|SSL_CERT_.*|PYTHONDONTWRITEBYTECODE|COLUMNS"
     r"|GITHUB_.*|GITLAB_.*",
     re.IGNORECASE,
 )
