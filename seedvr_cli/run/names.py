@@ -65,7 +65,7 @@ def _check_name(output: Output, path: str) -> None:
     try:
         encoded = os.fsencode(path)
     except UnicodeEncodeError:
-        what = f"-o {output.template}: {path!r} has characters that names of files have not here"
+        what = f"-o {output.template}: {path!r} has characters that no file's name has here"
         raise UsageError(
             f"{what} ({sys.getfilesystemencoding()})", hint="set LC_ALL=C.UTF-8, or PYTHONUTF8=1"
         ) from None

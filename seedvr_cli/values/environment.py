@@ -23,7 +23,7 @@ COMMON_VARIABLES: Mapping[str, str] = {
     "HTTPS_PROXY": "The proxy to the gateway: http://HOST:PORT or socks5://HOST:PORT; also in lower case.",
     "HTTP_PROXY": "The same for http:// URLs.",
     "ALL_PROXY": "The same for both.",
-    "NO_PROXY": "Hosts that are reached without one, with commas between.",
+    "NO_PROXY": "What is reached without one: hosts and all below them, addresses, networks; `*` is all.",
     "SSL_CERT_FILE": "Whom to trust: a file of certificates.",
     "SSL_CERT_DIR": "The same as a folder.",
     "GITHUB_ACTIONS": "true: the log gets annotations and a group, where no terminal shows it.",

@@ -67,7 +67,7 @@ def test_a_name_that_no_file_can_have_here_is_bad_usage(bench, gateway):
     bench.configure('[default]\noutput = "写真-{stem}{ext}"\n')
     done = bench.run("image", new_url("plain.png"), to=fake, env=env)
     assert (done.rc, fake.posts()) == (2, []), done.stderr
-    assert "names of files have not here (ascii)" in done.stderr
+    assert "no file's name has here (ascii)" in done.stderr
 
 
 def test_wide_names_stand_below_each_other(bench, live, gateway):
