@@ -54,7 +54,7 @@ def test_an_old_console_has_none(monkeypatch):
     """A console of Windows that shows the codes themselves has no colours."""
     for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM", "WT_SESSION"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("seedvr_cli.render.colour.os.name", "nt")
+    monkeypatch.setattr("sys.platform", "win32")
     assert wants_colour(Terminal()) is False
     monkeypatch.setenv("WT_SESSION", "1")
     assert wants_colour(Terminal()) is True
