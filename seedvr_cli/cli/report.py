@@ -120,9 +120,9 @@ async def _write_or_end(
 ) -> None:
     """Ctrl-C and SIGTERM end it: what was begun is taken away."""
     import asyncio
-    import signal
 
     from seedvr_cli.values.errors import Interrupted
+    from seedvr_cli.values.system import on_stop
 
     writing, reason = asyncio.create_task(_write(common, place, jobs, total, fetch=fetch)), Interrupted("interrupted")
 
@@ -130,8 +130,7 @@ async def _write_or_end(
         reason.exit_code = 128 + number
         writing.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    on_stop(asyncio.get_running_loop(), stop)
     try:
         await writing
     except asyncio.CancelledError:

@@ -126,23 +126,21 @@ async def _serve(folder: "Path", settings: "SandboxSettings", port: int, common:
     """Serve until a signal comes; the exit code that goes with it."""
     import asyncio
     import errno
-    import signal
     from contextlib import AsyncExitStack, suppress
 
     from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
     from seedvr_cli.sandbox.server import Sandbox
+    from seedvr_cli.values.system import on_stop
 
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[int] = loop.create_future()
 
-    def stop(code: int) -> None:
+    def stop(number: int) -> None:
         if not stopped.done():
-            stopped.set_result(code)
+            stopped.set_result(128 + number)
 
-    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-        with suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(number, stop, code)
+    on_stop(loop, stop)
 
     def show(line: str) -> None:
         # Nobody reading the log is no reason to stop serving.

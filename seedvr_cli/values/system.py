@@ -9,7 +9,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 # Seconds for which Windows is asked again to replace a file that a virus scanner or an indexer has open.
 REPLACE_SECONDS = 2.0
@@ -139,6 +142,17 @@ def end_group(process: int) -> None:
             os.kill(process, signal.SIGTERM)
         else:
             os.killpg(process, signal.SIGTERM)
+
+
+def on_stop(loop: "AbstractEventLoop", act: Callable[[int], object]) -> None:
+    """Have Ctrl-C and SIGTERM call `act` with their number in the event loop, which on Windows cannot do it alone."""
+    import signal
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, act, number)
+        except NotImplementedError:
+            signal.signal(number, lambda number, _: loop.call_soon_threadsafe(act, number))
 
 
 def suspension() -> int | None:

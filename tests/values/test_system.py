@@ -1,5 +1,6 @@
 """What Windows, macOS and Linux do differently, each branch gone through on whichever of them this is."""
 
+import asyncio
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from helpers.places import ROOT
+from helpers.waiting import PATIENCE
 
 from seedvr_cli.values import system
 
@@ -179,6 +181,29 @@ def test_an_old_console_is_known(platform, variables, old, monkeypatch):
     assert system.is_old_console() is old
 
 
+@pytest.mark.parametrize("has_handlers", [True, False])
+def test_a_stop_is_told_to_the_event_loop(has_handlers):
+    """Ctrl-C and SIGTERM come into the event loop as calls, also where it has no handlers of its own."""
+
+    async def told(number):
+        loop, heard = asyncio.get_running_loop(), asyncio.Event()
+        numbers = []
+        if not has_handlers:
+            loop.add_signal_handler = lambda *_: (_ for _ in ()).throw(NotImplementedError)
+        system.on_stop(loop, lambda number: (numbers.append(number), heard.set()))
+        signal.raise_signal(number)
+        await asyncio.wait_for(heard.wait(), PATIENCE)
+        return numbers
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            assert asyncio.run(told(number)) == [number]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 # Names.
 
 
@@ -236,9 +261,8 @@ def test_paths_that_are_one_file_have_one_key(monkeypatch):
 
 def test_no_other_file_asks_which_system_it_is():
     """`values/system.py` is the one place; what is scattered cannot be tested."""
-    asks = re.compile(
-        r"import (fcntl|msvcrt|termios|resource)\b|\bos\.name\b|sys\.platform|SIGTSTP|killpg|gete?uid|posix_"
-    )
+    names = r"\bos\.name\b|sys\.platform|SIGTSTP|add_signal_handler|killpg|gete?uid|posix_"
+    asks = re.compile(rf"import (fcntl|msvcrt|termios|resource)\b|{names}")
     package = Path(ROOT) / "seedvr_cli"
     found = {
         str(path.relative_to(package))
