@@ -1,6 +1,7 @@
 """The certificates of connections: found, loaded, and what is wrong with them in one line for the user."""
 
 import os
+import re
 import ssl
 from contextlib import suppress
 from urllib.parse import urlsplit
@@ -18,6 +19,11 @@ SYSTEM_FILES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+# Alerts about a client's certificate, by OpenSSL's names; no server sends them once the handshake is done.
+_REFUSAL = re.compile(
+    r"alert (certificate (required|revoked|expired|unknown)|bad certificate|unsupported certificate|unknown ca)\b"
+)
+REFUSED_HINT = "the gateway knows its users by certificates: check --client-cert and --client-key"
 # What to do where a server's certificate is not trusted.
 HINT = "where a proxy or a company has its own certificates: --ca-bundle PATH, or --ca-bundle system for this machine's"
 
@@ -46,6 +52,14 @@ def load_certificates(trust: Trust, *, is_own: bool = False) -> ssl.SSLContext:
     if is_own and trust.certificate:
         context.load_cert_chain(trust.certificate, trust.key, password=_refuse)
     return context
+
+
+def is_refusal(text: str) -> bool:
+    """Whether an error of TLS says that the server does not take the client's certificate, or that it misses one.
+
+    With TLS 1.3 it may come when a request has left, which the server then has not read: no handshake, no request.
+    """
+    return _REFUSAL.search(text.lower().replace("_", " ")) is not None
 
 
 def is_own(trust: Trust, url: str) -> bool:

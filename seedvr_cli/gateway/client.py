@@ -16,10 +16,21 @@ from urllib.parse import quote, urljoin, urlsplit
 from seedvr_cli import __version__
 from seedvr_cli.gateway.answers import excerpt, parse_answer, read_json, read_stream, read_version, with_texts
 from seedvr_cli.gateway.certificates import HINT as CERTIFICATES_HINT
+from seedvr_cli.gateway.certificates import REFUSED_HINT as CERTIFICATE_REFUSED_HINT
 from seedvr_cli.gateway.encoding import ACCEPTED
 from seedvr_cli.gateway.proxies import REFUSED_HINT as PROXY_HINT
 from seedvr_cli.gateway.proxies import proxy_for
-from seedvr_cli.gateway.transport import Incoming, Lost, ProxyRefused, Reply, Transport, Unfit, Unreachable, Unsent
+from seedvr_cli.gateway.transport import (
+    CertificateRefused,
+    Incoming,
+    Lost,
+    ProxyRefused,
+    Reply,
+    Transport,
+    Unfit,
+    Unreachable,
+    Unsent,
+)
 from seedvr_cli.values.answer import Answer, Peek, Stream
 from seedvr_cli.values.catalog import KEY_HEADER, STATUS_PATH
 from seedvr_cli.values.errors import (
@@ -144,7 +155,9 @@ class Gateway:
             verb = "reach" if isinstance(error, Unreachable) else "send to"
             reason, hint = self._why(error, url)
             raise NotSent(
-                f"cannot {verb} {self._base_url}: {reason}", hint=hint, is_lasting=isinstance(error, ProxyRefused)
+                f"cannot {verb} {self._base_url}: {reason}",
+                hint=hint,
+                is_lasting=isinstance(error, ProxyRefused | CertificateRefused),
             ) from error
         except Lost as error:
             reason = self._hide(str(error))
@@ -218,7 +231,7 @@ class Gateway:
                     raise DeliveryError(f"the media server answered HTTP {incoming.status} for {_shown(url)}")
                 stream = read_stream(incoming, offset, end)
                 yield replace(stream, etag=stream.etag and self._hide(stream.etag))
-        except (Unreachable, ProxyRefused, Lost) as error:
+        except (Unreachable, ProxyRefused, CertificateRefused, Lost) as error:
             reason, remedy = self._why(error, url)
             raise NetworkError(f"the download broke: {reason}", hint=remedy) from error
         except Unsent as error:
@@ -281,6 +294,8 @@ class Gateway:
             reason += f" (by way of the proxy {redact(proxy)})"
         if isinstance(error, ProxyRefused):
             return reason, PROXY_HINT
+        if isinstance(error, CertificateRefused):
+            return reason, CERTIFICATE_REFUSED_HINT
         return reason, CERTIFICATES_HINT if "certificate" in reason.lower() else None
 
     def _report(self, method: str, url: str, status: int) -> None:

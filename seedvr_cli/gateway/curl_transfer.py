@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 import pycurl
 
+from seedvr_cli.gateway.certificates import is_refusal
 from seedvr_cli.gateway.proxies import refusal
-from seedvr_cli.gateway.transport import Lost, Unreachable, Unsent
+from seedvr_cli.gateway.transport import CertificateRefused, Lost, Unreachable, Unsent
 from seedvr_cli.values.redaction import redact
 
 # Bytes of a stream that may wait for who reads it.
@@ -91,6 +92,8 @@ class Transfer:
             raise Lost("no answer in time") from error
         except pycurl.error as error:
             code, text = error.args
+            if is_refusal(text):
+                raise CertificateRefused(redact(text)) from error
             if self._is_sent:
                 raise Lost(self._reason or redact(text)) from error
             if code in _NO_URL:

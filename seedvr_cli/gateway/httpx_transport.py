@@ -14,13 +14,14 @@ import httpcore
 import httpx
 
 from seedvr_cli.gateway.answers import read_number
-from seedvr_cli.gateway.certificates import certificate_trouble, is_own, load_certificates, trouble
+from seedvr_cli.gateway.certificates import certificate_trouble, is_own, is_refusal, load_certificates, trouble
 from seedvr_cli.gateway.encoding import unpacked
 from seedvr_cli.gateway.proxies import proxy_for, proxy_trouble, refusal
 from seedvr_cli.gateway.transport import (
     CONNECT_SECONDS,
     IDLE_SECONDS,
     LARGEST,
+    CertificateRefused,
     Incoming,
     Lost,
     Reply,
@@ -270,6 +271,9 @@ def _translated() -> Iterator[None]:
         yield
     except _UNREACHABLE as error:
         raise Unreachable(_reason(error)) from error
+    except ssl.SSLError as error:  # once connected, its own errors pass httpx by
+        kind = CertificateRefused if is_refusal(str(error)) else Lost
+        raise kind(_reason(error)) from error
     except httpx.ProxyError as error:
         status, words = re.match(r"\d{3}", str(error)), _reason(error)
         raise refusal(int(status[0]) if status else None, words, is_login="could not connect" not in words) from error
@@ -301,7 +305,7 @@ async def _chunks(response: httpx.Response, seconds: float) -> AsyncIterator[byt
     while left:
         try:
             chunk = await connection.read(min(READ_BYTES, left), timeout=seconds)
-        except (httpcore.NetworkError, httpcore.TimeoutException) as error:
+        except (httpcore.NetworkError, httpcore.TimeoutException, ssl.SSLError) as error:
             raise Lost(_reason(error)) from error
         if not chunk:
             raise Lost(f"it ended {left} of {length} bytes early")

@@ -28,6 +28,10 @@ class ProxyRefused(Unsent):
     """The proxy on the way lets nothing through for whom we are: another try is answered the same."""
 
 
+class CertificateRefused(Unsent):
+    """The server wants a certificate of the client's, or another one: it has ended TLS before it read anything."""
+
+
 class Unfit(Exception):
     """No request could ever be sent: proxies or certificates that were named cannot be used."""
 

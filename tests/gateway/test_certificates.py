@@ -5,6 +5,7 @@ import ssl
 
 import pytest
 import trustme
+from fakes.transport import call
 
 from seedvr_cli.gateway import certificates
 from seedvr_cli.gateway.certificates import (
@@ -14,6 +15,7 @@ from seedvr_cli.gateway.certificates import (
     load_certificates,
     trouble,
 )
+from seedvr_cli.values.errors import NotSent, OutcomeUnknown
 from seedvr_cli.values.trust import SYSTEM, Trust
 
 GATEWAY = "https://gateway.example"
@@ -134,3 +136,31 @@ def test_the_certificate_is_for_the_gateways_own_server(url, own):
     """No other host, port or scheme is shown it, and nobody is where there is none."""
     assert is_own(Trust(certificate="me.pem", base_url=GATEWAY), url) is own
     assert not is_own(Trust(base_url=GATEWAY), url)
+
+
+@pytest.mark.parametrize(
+    ("text", "refuses"),
+    [
+        ("[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required (_ssl.c:2580)", True),
+        ("OpenSSL SSL_read: error:0A00045C:SSL routines::tlsv13 alert certificate required, errno 0", True),
+        ("error:0A000412:SSL routines::ssl/tls alert bad certificate", True),
+        ("[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca (_ssl.c:2580)", True),
+        ("[SSL: SSLV3_ALERT_BAD_RECORD_MAC] sslv3 alert bad record mac", False),
+        ("[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC]", False),
+        ("certificate verify failed: self-signed certificate", False),
+    ],
+)
+def test_alerts_about_the_clients_certificate_are_known(text, refuses):
+    """They come of a handshake that has failed; whatever else breaks may have come after a request was read."""
+    assert certificates.is_refusal(text) is refuses
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [("tlsv13 alert certificate required", NotSent), ("sslv3 alert bad record mac", OutcomeUnknown)],
+)
+def test_what_tls_says_after_a_submission_has_left(words, kind):
+    """A handshake that the server refuses leaves nothing submitted; any other error of TLS leaves it unknown."""
+    error, _ = call("submit", ssl.SSLError(1, f"[SSL: X] {words} (_ssl.c:2580)"))
+    assert type(error) is kind
+    assert (getattr(error, "is_lasting", False), "--client-cert" in error.hint) == (kind is NotSent, kind is NotSent)
