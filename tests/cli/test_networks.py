@@ -184,6 +184,20 @@ def test_a_companys_certificates_are_trusted_by_each_name(by, carrier, bench, co
 
 
 @CARRIERS
+def test_an_authority_below_another_may_be_named_alone(carrier, bench, company, tmp_path):
+    """A bundle may have the certificate that has signed the gateway's, and none of those above it."""
+    below = trustme.CA().create_child_ca()
+    below.cert_pem.write_to_path(tmp_path / "below.pem")
+    server = below.issue_cert("127.0.0.1")
+    server.private_key_pem.write_to_path(tmp_path / "server.pem")
+    server.cert_chain_pems[0].write_to_path(tmp_path / "server.pem", append=True)
+    below.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with serving(tmp_path, media="https://127.0.0.1:{port}") as fake:
+        done = upscale(bench, fake.url, "--ca-bundle", tmp_path / "below.pem", inject=carrier)
+        assert (done.rc, done.stdout) == (0, "photo-upscaled.png\n"), done.stderr
+
+
+@CARRIERS
 def test_who_is_not_trusted_is_sent_nothing(carrier, bench, company):
     """Without the company's certificates nothing is sent, and the line names the flag that helps."""
     impatient = carrier + "import seedvr_cli.run.submit\nseedvr_cli.run.submit.SUBMIT_PATIENCE = 0.1\n"
