@@ -21,6 +21,7 @@ ELSEWHERE = {
     "seedvr sandbox --port": "cli/test_sandbox.py",
     "export SEEDVR_LEDGER_URL": "cli/test_shared.py",
     "seedvr image --from s3:": "cli/test_objects.py",
+    "export HTTPS_PROXY": "gateway/test_proxies.py",
     "seedvr config set public-url": "cli/test_listen.py",
 }
 RUN = [block for block in BLOCKS if not block.startswith(tuple(ELSEWHERE))]

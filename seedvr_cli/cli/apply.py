@@ -35,8 +35,9 @@ def apply(
     from seedvr_cli.cli.groups import MoneyOptions, OutputOptions
     from seedvr_cli.cli.lists import chunks
     from seedvr_cli.cli.quote import ask_before
-    from seedvr_cli.cli.session import Workload, prepare_claims, run_work
+    from seedvr_cli.cli.session import prepare_claims
     from seedvr_cli.cli.upscale import make_policy, result_form, upload_target, what_is_checked
+    from seedvr_cli.cli.work import Workload, run_work
     from seedvr_cli.plan.plan_file import Plan
     from seedvr_cli.plan.planner import check_output_folder
     from seedvr_cli.plan.wishes import Wishes

@@ -32,7 +32,7 @@ def download(
         raise UsageError("-o -: standard output takes one request id")
     check_stdout(common, target)
     policy = make_policy(common, "video", output, waiting)
-    from seedvr_cli.cli.session import Workload, run_work
+    from seedvr_cli.cli.work import Workload, run_work
 
     check_home(state_folder(), common.gateway_name, ids)
 

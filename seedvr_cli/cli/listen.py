@@ -51,9 +51,9 @@ def listen(
     CMD gets no shell. It runs for jobs that failed too, and again where 'listen' was killed before it ended.
     """
     from seedvr_cli.cli.programs import Programs
-    from seedvr_cli.cli.session import Workload, run_work
     from seedvr_cli.cli.totals import check_summary
     from seedvr_cli.cli.upscale import result_form
+    from seedvr_cli.cli.work import Workload, run_work
     from seedvr_cli.run.hook import Address
     from seedvr_cli.run.listen import Listener
     from seedvr_cli.run.policy import make_policy

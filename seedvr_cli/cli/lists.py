@@ -81,7 +81,8 @@ def upscale_lists(
         return print_requests(common, _right(prospects(), common), policy)
     if money.plan is not None:
         return write_plan(common, _right(prospects(), common), policy, money.plan)
-    from seedvr_cli.cli.session import Workload, prepare_claims, run_work
+    from seedvr_cli.cli.session import prepare_claims
+    from seedvr_cli.cli.work import Workload, run_work
 
     if total == 0 and not streams:
         common.talk.say("seedvr: no sources, nothing to do")

@@ -101,7 +101,8 @@ def upscale(
     if skim and policy.summary is None and tell_delivered(common, prospects, policy):
         return 0
     from seedvr_cli.cli.failed_file import Failures
-    from seedvr_cli.cli.session import Workload, prepare_claims, run_work
+    from seedvr_cli.cli.session import prepare_claims
+    from seedvr_cli.cli.work import Workload, run_work
     from seedvr_cli.run.follow import follow
     from seedvr_cli.run.preflight import look_at_all
 

@@ -58,7 +58,8 @@ def upscale_watched(
     if output.kind != "template":
         raise UsageError(f"-o {wishes.output}: --watch needs a folder or a template")
     check_output_folder(output)
-    from seedvr_cli.cli.session import Workload, prepare_claims, run_work
+    from seedvr_cli.cli.session import prepare_claims
+    from seedvr_cli.cli.work import Workload, run_work
 
     watch = Watch(folders, planner, say=lambda text: common.talk.error(f"seedvr: {text}"))
 

@@ -10,20 +10,19 @@ BOLD, DIM, CYAN = "1", "2", "36"
 
 
 def wants_colour(stream: TextIO | None = None) -> bool:
-    """NO_COLOR and FORCE_COLOR as their pages say, CLICOLOR=0, and then whether it is a terminal that can."""
+    """Only a terminal has colours; one that can, unless NO_COLOR or CLICOLOR=0 say no, or FORCE_COLOR says yes."""
     environment = os.environ
-    if environment.get("NO_COLOR"):
+    try:
+        is_terminal = (stream or sys.stdout).isatty()
+    except ValueError:  # it is closed
+        is_terminal = False
+    if not is_terminal or environment.get("NO_COLOR"):
         return False
     if forced := environment.get("FORCE_COLOR") or environment.get("CLICOLOR_FORCE"):
         return forced != "0"
     if environment.get("CLICOLOR") == "0" or environment.get("TERM") in {"dumb", "unknown"}:
         return False
-    if is_old_console():
-        return False
-    try:
-        return (stream or sys.stdout).isatty()
-    except ValueError:  # it is closed
-        return False
+    return not is_old_console()
 
 
 def paint(text: str, style: str) -> str:

@@ -15,7 +15,7 @@ OWN_VARIABLES: Mapping[str, str] = {
 # What other programs read as well.
 COMMON_VARIABLES: Mapping[str, str] = {
     "NO_COLOR": "No colours.",
-    "FORCE_COLOR": "Colours, also into a pipe.",
+    "FORCE_COLOR": "Colours on any terminal; a pipe never has codes.",
     "CLICOLOR": "0: no colours.",
     "CLICOLOR_FORCE": "As FORCE_COLOR.",
     "TERM": "dumb: no colours, and no live display.",

@@ -21,18 +21,18 @@ class Terminal(io.StringIO):
         ({"NO_COLOR": "1"}, False, False),
         ({"NO_COLOR": ""}, True, False),
         ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False, False),
-        ({"FORCE_COLOR": "1"}, True, True),
+        ({"FORCE_COLOR": "1"}, True, False),
         ({"FORCE_COLOR": "0"}, False, False),
-        ({"CLICOLOR_FORCE": "1"}, True, True),
+        ({"CLICOLOR_FORCE": "1"}, True, False),
         ({"CLICOLOR": "0"}, False, False),
         ({"CLICOLOR": "1"}, True, False),
         ({"TERM": "dumb"}, False, False),
-        ({"TERM": "dumb", "FORCE_COLOR": "1"}, True, True),
+        ({"TERM": "dumb", "FORCE_COLOR": "1"}, True, False),
     ],
     ids=str,
 )
 def test_what_the_environment_says(environment, on_a_terminal, in_a_pipe, monkeypatch):
-    """NO_COLOR goes over FORCE_COLOR, that over CLICOLOR=0 and a dumb terminal; else a terminal has colours."""
+    """NO_COLOR goes over FORCE_COLOR, that over CLICOLOR=0 and a dumb terminal; a pipe never has colours."""
     for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"TERM": "xterm", **environment}.items():
