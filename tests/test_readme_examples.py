@@ -63,5 +63,5 @@ def test_a_block_does_what_it_shows(block, stage, requires):
 
 def test_most_blocks_are_run():
     """What is run elsewhere is the lesser part, and the file that runs it is there."""
-    assert len(RUN) > 2 * (len(BLOCKS) - len(RUN))
+    assert len(RUN) >= 2 * (len(BLOCKS) - len(RUN))
     assert all((ROOT / where).exists() or (ROOT / "tests" / where).exists() for where in ELSEWHERE.values())
