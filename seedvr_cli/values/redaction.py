@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from seedvr_cli.values.catalog import KEY_HEADER
 
+# Characters; no key of the gateway is shorter.
+SHORT = 8
 # Headers and settings, as requests, mappings, raw bytes and files write them; the value ends at a quote or a blank.
 _KEY = re.compile(
     rf"(?i)((?:{KEY_HEADER}|\bx-api-key|\bapi[-_]key|\bpassword)['\"]?\s*[:=,]\s*(?:b?['\"])?)(?!\*\*\*)[^'\"\s)]+"
@@ -31,10 +33,15 @@ _ODD_LOGIN = re.compile(r"//[^/@\s\[]*?:(?!\d*(?:[/?#\s'\"<>]|$))[^@\s'\"<>]*@")
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without these secrets, and without what looks like credentials in a header or a URL."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if secret:
+    """The text without these secrets, and without what looks like credentials in a header or a URL.
+
+    A short secret, such as one for a try, is blotted out where it is a word, and not where it is part of one.
+    """
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        if len(secret) >= SHORT:
             text = text.replace(secret, "***")
+        else:
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
     text = _without_credentials(text)
     text = _KEY.sub(r"\1***", text)
     return _HEADER.sub(r"\1***", text)

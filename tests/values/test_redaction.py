@@ -31,6 +31,12 @@ def test_an_empty_key_is_no_secret():
     assert redact("nothing to hide", ["", ""]) == "nothing to hide"
 
 
+@pytest.mark.parametrize(("text", "clean"), [("not known: k", "not known: ***"), ("k=k, keys", "***=***, keys")])
+def test_a_short_key_is_blotted_out_as_a_word(text, clean):
+    """A key of a letter, as one takes for a try, does not blot out that letter in other words."""
+    assert redact(text, ["k"]) == clean
+
+
 @settings(deadline=None)
 @given(st.text(), st.text(), st.text("0123456789abcdef", min_size=8))
 def test_no_known_key_survives(before, after, key):
