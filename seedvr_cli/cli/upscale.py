@@ -1,5 +1,6 @@
 """What `image` and `video` share: from options to a run."""
 
+import functools
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -56,6 +57,7 @@ def upscale(
         exclude=sources.exclude or (),
         newer_than=_instant(sources.newer_than),
         own_results=_own_results,
+        tell=functools.cache(lambda text: common.talk.say(f"seedvr: {text}")),  # a list is read more than once
         local_files=common.is_local,
         uploads=upload_target(common),
         defaults=common.settings.values,

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -11,7 +12,7 @@ from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.values.catalog import Endpoint
 from seedvr_cli.values.comparison import is_comparison
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.media import SOURCE_EXTENSIONS, SOURCE_TYPES, named_type, sniff_file
+from seedvr_cli.values.media import OTHER_EXTENSIONS, SOURCE_EXTENSIONS, SOURCE_TYPES, named_type, sniff_file
 from seedvr_cli.values.naming import safe_name, source_name
 from seedvr_cli.values.request import Source
 from seedvr_cli.values.target import Target
@@ -82,20 +83,38 @@ def _folder_sources(folder: str, wishes: Wishes) -> Iterator[Source]:
         are_left_out = wishes.include or wishes.exclude or wishes.newer_than is not None
         wanted = " that are asked for and no results" if are_left_out else ""
         raise UsageError(f"SOURCE: {folder} has no {wishes.endpoint.kind}s{wanted} ({', '.join(endings)}){more}")
+    _tell_of_others(folder, wishes)
     for path in found:
         yield file_source(path, wishes, below=folder)
 
 
+def _tell_of_others(folder: str, wishes: Wishes) -> None:
+    """A line for the pictures and videos of a folder that are no sources here, by their endings."""
+    taken = SOURCE_EXTENSIONS[wishes.endpoint.kind]
+    others = {ending: kind for kind, endings in SOURCE_EXTENSIONS.items() for ending in endings if ending not in taken}
+    known = (*others, *OTHER_EXTENSIONS)
+    endings = [os.path.splitext(path)[1].lower() for path in _files_below(folder, wishes, known)]
+    if endings:
+        counts = ", ".join(f"{count} {ending}" for ending, count in sorted(Counter(endings).items()))
+        hints = sorted({f"'seedvr {others[ending]}' takes {ending}" for ending in endings if ending in others})
+        wishes.tell(f"{folder}: passed over: {counts}" + (f" ({', '.join(hints)})" if hints else ""))
+
+
 def files_of(folder: str, wishes: Wishes) -> list[str]:
     """The files of a folder that are sources, sorted: what is asked for, and no result of ours."""
-    endings = SOURCE_EXTENSIONS[wishes.endpoint.kind]
-    found = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name[0] != ".") if wishes.recursive else []
-        found += [os.path.join(parent, name) for name in files if name.lower().endswith(endings) and name[0] != "."]
-    found = sorted(path for path in found if _is_wanted(path, folder, wishes))
+    found = sorted(_files_below(folder, wishes, SOURCE_EXTENSIONS[wishes.endpoint.kind]))
     own = wishes.own_results([os.path.abspath(path) for path in found])
     return [path for path in found if os.path.abspath(path) not in own and not is_comparison(path)]
+
+
+def _files_below(folder: str, wishes: Wishes, endings: tuple[str, ...]) -> Iterator[str]:
+    """The files with these endings that are asked for; what begins with a dot is hidden."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name[0] != ".") if wishes.recursive else []
+        for name in files:
+            path = os.path.join(parent, name)
+            if name[0] != "." and name.lower().endswith(endings) and _is_wanted(path, folder, wishes):
+                yield path
 
 
 def _is_wanted(path: str, folder: str, wishes: Wishes) -> bool:

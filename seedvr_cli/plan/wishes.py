@@ -15,7 +15,8 @@ class Wishes:
     `options` by flag name, `extra` other body keys, `defaults` those of the profile, `output` as given to -o, `key` as
     given to --key, `tags` to --tag. `local_files`: the gateway reads files of this machine; `uploads`: where it reads
     them otherwise; `calls_us` as `build_request` takes it. Of the files of a folder `include` and `exclude` are
-    patterns, `newer_than` is seconds since 1970, and `own_results` says which of the paths are results of ours.
+    patterns, `newer_than` is seconds since 1970, `own_results` says which of the paths are results of ours, and
+    `tell` is told what is passed over.
     """
 
     endpoint: Endpoint
@@ -27,6 +28,7 @@ class Wishes:
     exclude: Sequence[str] = ()
     newer_than: float | None = None
     own_results: Callable[[Sequence[str]], Container[str]] = lambda _: ()
+    tell: Callable[[str], None] = lambda _: None
     local_files: bool = False
     uploads: Target | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)

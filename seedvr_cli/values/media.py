@@ -43,6 +43,11 @@ SOURCE_EXTENSIONS = {
     "image": (".png", ".jpg", ".jpeg", ".webp"),
     "video": (".mp4", ".m4v", ".mov", ".avi", ".webm"),
 }
+# Endings of pictures and videos that no endpoint takes: who has such files in a folder wants to know.
+OTHER_EXTENSIONS = (
+    ".heic", ".heif", ".avif", ".jxl", ".tif", ".tiff", ".gif", ".bmp", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf",
+    ".mkv", ".mpg", ".mpeg", ".wmv", ".3gp", ".mts",
+)  # fmt: skip
 # Pillow's readers by name, as only headers are read: `Image.open` warns of large pictures, and refuses very large ones.
 _READERS = {
     "image/png": "PngImagePlugin.PngImageFile",

@@ -154,6 +154,21 @@ def test_a_folder_of_videos():
     assert texts(plan(["mixed"], wishes(VIDEO))) == [os.path.join("mixed", name) for name in ("b.MP4", "c.mov")]
 
 
+def test_what_a_folder_has_beside_its_pictures_is_told():
+    """Pictures and videos that are no sources are counted in a line; what is hidden, left out or neither is not."""
+    for name in ("a.heic", "b.HEIC", "c.mov", "d.txt", ".e.heic", "sub/f.gif"):
+        os.makedirs(os.path.dirname(f"all/{name}"), exist_ok=True)
+        Path("all", name).write_bytes(b"x")
+    picture("all/a.png")
+    told = []
+    assert texts(plan(["all"], wishes(tell=told.append))) == ["all/a.png"]
+    plan(["all"], wishes(tell=told.append, recursive=True, exclude=["*.mov", "*.HEIC"]))
+    assert told == [
+        "all: passed over: 2 .heic, 1 .mov ('seedvr video' takes .mov)",
+        "all: passed over: 1 .gif, 1 .heic",
+    ]
+
+
 def test_a_folder_without_pictures_is_refused():
     """A folder that holds nothing of the kind is a usage error, which names --recursive where that may help."""
     picture("album/sub/a.png")
