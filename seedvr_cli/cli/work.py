@@ -222,8 +222,9 @@ def _reporter(common: Common, policy: Policy, tally: Tally, total: int | None) -
     if is_ci() and common.progress != "plain":
         from seedvr_cli.render.ci_reporter import CiReporter
 
-        return CiReporter(common.talk, tally, total=total, name=shlex.join(["seedvr", *sys.argv[1:2]]))
-    return PlainReporter(common.talk, tally, total=total)
+        name = shlex.join(["seedvr", *sys.argv[1:2]])
+        return CiReporter(common.talk, tally, total=total, name=name, max_cost=policy.max_cost)
+    return PlainReporter(common.talk, tally, total=total, max_cost=policy.max_cost)
 
 
 def _looks(common: Common, policy: Policy, session: Session, reporter: Reporter) -> "Looks | None":

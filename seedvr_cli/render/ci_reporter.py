@@ -25,7 +25,14 @@ class CiReporter:
     """PlainReporter's lines, in a group called `name` where the log has groups. `now` is a clock of seconds."""
 
     def __init__(
-        self, talk: Talk, tally: Tally, *, total: int | None, name: str, now: Callable[[], float] = time.monotonic
+        self,
+        talk: Talk,
+        tally: Tally,
+        *,
+        total: int | None,
+        name: str,
+        max_cost: int | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._talk = talk
         self._tally = tally
@@ -37,7 +44,7 @@ class CiReporter:
         if self._is_grouped:
             talk.say(f"::group::{name}")
         self._paced = _PacedTalk(talk, PACE if self._is_many and not talk.verbose else 0.0, now)
-        self._plain = PlainReporter(self._paced, tally, total=total, now=now)
+        self._plain = PlainReporter(self._paced, tally, total=total, max_cost=max_cost, now=now)
 
     def handle(self, event: Event) -> None:
         """One event."""

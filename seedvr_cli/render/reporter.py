@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from seedvr_cli.render.human import name_of, outcome_line, summary_line
+from seedvr_cli.render.pace import Pace
 from seedvr_cli.render.talk import Talk
 from seedvr_cli.render.tally import Tally
 from seedvr_cli.values.errors import StillRunning
@@ -91,7 +92,13 @@ class PlainReporter:
     """A line for each change of state, or a summary every 30 seconds where there are many jobs."""
 
     def __init__(
-        self, talk: Talk, tally: Tally, *, total: int | None, now: Callable[[], float] = time.monotonic
+        self,
+        talk: Talk,
+        tally: Tally,
+        *,
+        total: int | None,
+        max_cost: int | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._talk = talk
         self._tally = tally
@@ -99,6 +106,7 @@ class PlainReporter:
         self._total = total
         self._now = now
         self._began = self._last = now()
+        self._pace = Pace(tally, total=total, max_cost=max_cost, began=self._began)
         self._states: dict[int, str] = {}
 
     def handle(self, event: Event) -> None:
@@ -134,8 +142,10 @@ class PlainReporter:
         if self._many and now - self._last >= SUMMARY_SECONDS:
             self._last = now
             of = f" of {self._total}" if self._total else ""
+            words = ", ".join(filter(None, (*self._pace.speed(now), self._pace.cost())))
             self._talk.say(
                 f"seedvr: {self._tally.total}{of} ended ({self._tally.trouble}), {len(self._states)} under way"
+                + (f"; {words}" if words else "")
             )
 
     def close(self) -> None:
