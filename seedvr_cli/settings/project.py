@@ -127,4 +127,6 @@ def _within(output: str, where: str, folder: str) -> str:
     root = os.path.realpath(folder)
     if is_odd or os.path.commonpath([root, os.path.realpath(whole)]) != root:
         raise UsageError(f"{where}: {output} does not lie in the project's folder, {folder}")
+    if "/" in output[output.find("{") :] and "{" in output:  # a link may stand under any name that comes of it
+        raise UsageError(f"{where}: {output}: in a project's file {{fields}} are for the name, not for folders")
     return os.path.relpath(whole) + ("/" if output.endswith(("/", os.sep)) else "")

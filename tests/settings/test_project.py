@@ -159,6 +159,15 @@ def test_a_place_is_relative_to_the_file(written, seen, project):
     assert load().values["output"] == seen
 
 
+def test_fields_make_no_folders(project):
+    """A folder whose name is made of fields may be a link that the project brought: a name may have them."""
+    project('output = "big/{scale}/{stem}{ext}"\n')
+    with pytest.raises(UsageError, match="are for the name, not for folders"):
+        load()
+    project('output = "big/{stem}-{scale}x{ext}"\n')
+    assert load().values["output"] == "big/{stem}-{scale}x{ext}"
+
+
 # What goes before what.
 
 
