@@ -165,7 +165,7 @@ def test_fields_make_no_folders(project):
     with pytest.raises(UsageError, match="are for the name, not for folders"):
         load()
     project('output = "big/{stem}-{scale}x{ext}"\n')
-    assert load().values["output"] == "big/{stem}-{scale}x{ext}"
+    assert load().values["output"].endswith("big/{stem}-{scale}x{ext}")
 
 
 # What goes before what.
