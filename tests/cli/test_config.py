@@ -286,6 +286,9 @@ quiet = true
 ledger-url = "postgresql://me@db.example/jobs"
 ledger-url-command = "pass show ledger"
 public-url = "https://seedvr.example.com"
+ca-bundle = "system"
+client-cert = "me.pem"
+client-key = "me.key"
 
 [files]
 upload = "s3://bucket/in"

@@ -149,7 +149,8 @@ def refusals(module_bench):
 def test_a_usage_error_is_one_line_and_submits_nothing(refusals, words):
     """Bad usage ends with 2 and one line that names what is wrong, before anything is asked of the gateway."""
     done = refusals[words]
-    assert (done.rc, done.stdout) == (2, "")
+    assert done.rc == 2
+    assert len(done.objects) == 1 if "--json" in words.split() else done.stdout == ""
     assert USAGE[words] in done.stderr
     assert done.stderr.startswith("seedvr: ")
     assert done.stderr.count("\n") == 1
