@@ -34,7 +34,7 @@ def apply(
     from seedvr_cli.cli.failed_file import Failures
     from seedvr_cli.cli.groups import MoneyOptions, OutputOptions
     from seedvr_cli.cli.lists import chunks
-    from seedvr_cli.cli.quote import ask_before
+    from seedvr_cli.cli.question import ask_before
     from seedvr_cli.cli.session import prepare_claims
     from seedvr_cli.cli.upscale import make_policy, result_form, upload_target, what_is_checked
     from seedvr_cli.cli.work import Workload, run_work

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from seedvr_cli.cli.context import Common
 from seedvr_cli.cli.delivered import tell_delivered
+from seedvr_cli.cli.dry_run import print_requests, write_plan
 from seedvr_cli.cli.groups import (
     LookOptions,
     MoneyOptions,
@@ -17,7 +18,7 @@ from seedvr_cli.cli.groups import (
     SubmittingOptions,
     WaitingOptions,
 )
-from seedvr_cli.cli.quote import ask_before, may_ask, print_requests, write_plan
+from seedvr_cli.cli.question import ask_before, may_ask
 from seedvr_cli.plan.planner import dropped_size, plan
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.run.policy import Check, Policy, find_target
