@@ -22,7 +22,10 @@ from seedvr_cli.tracks.boxes import stamp
 FORMATS = {"video/mp4": "mp4", "video/quicktime": "mov"}
 # Where the package stands, and what the process runs: this very package, and nothing from the user's folder.
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_CODE = "import sys; sys.path.append(sys.argv.pop(1)); from seedvr_cli.tracks.process import main; main()"
+_CODE = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); import seedvr_cli; sys.path.append(sys.path.pop(0)); "
+    "from seedvr_cli.tracks.process import main; main()"
+)
 _BLOCK = 1 << 20
 
 
