@@ -62,20 +62,23 @@ async def carry_tracks(source: str, result: str, media_type: str) -> Carried:
 async def _ask(source: str, result: str, form: str, made: BinaryIO) -> Any:
     """What the process found, once it has written the new file into `made`; OSError or ValueError say why it has not.
 
-    It is in a session of its own: Ctrl-C is for this one, which ends that one where it does not want to wait.
+    It is in a session of its own: Ctrl-C is for this one. That one ends with this one, however this one does: what it
+    reads its standard input for is that input's end.
     """
     descriptor = made.fileno()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-c", _CODE, _ROOT, os.path.abspath(source), os.path.abspath(result), form,
-        str(descriptor), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+        str(descriptor), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL, pass_fds=(descriptor,), start_new_session=True,
     )  # fmt: skip
+    assert process.stdout is not None
     try:
-        printed, _ = await process.communicate()
+        printed = await process.stdout.read()
+        await process.wait()
     except BaseException:
         with suppress(ProcessLookupError):
             process.kill()
-        await process.communicate()
+        await process.wait()
         raise
     if process.returncode != 0:
         raise ValueError(f"FFmpeg came to grief over it ({process.returncode})")

@@ -1,7 +1,9 @@
 """The process that reads videos (see `tracks/carry.py`): SOURCE RESULT FORMAT DESCRIPTOR in, one JSON object out."""
 
 import json
+import os
 import sys
+from threading import Thread
 
 import av
 
@@ -16,12 +18,19 @@ from seedvr_cli.values.structure import is_whole
 
 def main() -> None:
     """Print what was found; the new file, where there has to be one, is written into the open file DESCRIPTOR."""
+    Thread(target=_end_with_starter, daemon=True).start()
     source, result, form, descriptor = sys.argv[1:]
     try:
         found = _compared(source, result, form, int(descriptor))
     except (av.FFmpegError, OSError, ValueError) as error:
         found = {"error": getattr(error, "strerror", None) or str(error)}
     print(json.dumps(found))
+
+
+def _end_with_starter() -> None:
+    """Whoever started this process holds the other end of its standard input, and is gone where that is closed."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
 
 
 def _compared(source: str, result: str, form: str, descriptor: int) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import select
 import signal
 import subprocess
 
@@ -197,24 +198,32 @@ def test_metadata_of_a_url(bench, gateway, requires):
 def test_an_end_while_ffmpeg_works(bench, bare_gateway, film, streams, name, code):
     """Interrupted or killed, nothing stands under the final name; again, what was paid once has its sound."""
     film("clip.mp4")
-    begun = bench.work / "begun"
-    os.mkfifo(begun)
+    alive = bench.work / "alive"
+    os.mkfifo(alive)
+    hang = f"""
+import time
+from seedvr_cli.tracks import process
+def hang(*_):
+    with open({str(alive)!r}, "wb", buffering=0) as file:
+        file.write(b"!")
+        time.sleep(600)
+process._compared = hang
+main()
+"""
     inject = f"""
 import seedvr_cli.tracks.carry as carry
-carry._CODE = "import os, time; open({str(begun)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+carry._CODE = carry._CODE.replace("main()", {hang!r})
 """
     words = ("video", "clip.mp4", "-o", "made.mp4")
     process = bench.start(*words, to=bare_gateway, inject=inject)
-    ffmpeg = int(begun.read_text())
-    for _ in range(2):  # the second one is of somebody who does not want to wait
-        process.send_signal(getattr(signal, f"SIG{name}"))
-    process.communicate()
-    assert process.returncode == code
-    if name == "KILL":  # nobody was left to end it
-        os.kill(ffmpeg, signal.SIGKILL)
-    else:
-        with pytest.raises(ProcessLookupError):
-            os.kill(ffmpeg, 0)
+    with alive.open("rb", buffering=0) as ffmpeg:
+        assert ffmpeg.read(1) == b"!"
+        for _ in range(2):  # the second one is of somebody who does not want to wait
+            process.send_signal(getattr(signal, f"SIG{name}"))
+        process.communicate()
+        assert process.returncode == code
+        assert select.select([ffmpeg], [], [], 60)[0], "it goes on by itself"
+        assert ffmpeg.read(1) == b""
     assert not (bench.work / "made.mp4").exists()
     done = bench.run(*words, to=bare_gateway)
     assert (done.rc, streams("made.mp4")[0]) == (0, ["h264", "aac"]), done.stderr
