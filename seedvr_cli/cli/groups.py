@@ -23,6 +23,7 @@ class Group:
     """Options as fields, with their defaults; None is what was not given, and what was given is parsed.
 
     --help shows them under `heading`, but for those that are `elsewhere`, and those that are `rare` behind the others.
+    What is `absent` in a group made of another one is no option there, and keeps its default.
 
     To a type checker each group is a frozen dataclass. Real ones would cost every start, --help too, 0.8 ms each.
     """
@@ -30,6 +31,7 @@ class Group:
     heading = ""
     elsewhere: ClassVar[Mapping[str, str]] = {}
     rare: ClassVar[frozenset[str]] = frozenset()
+    absent: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, **given: Any) -> None:
         self.__dict__.update(given)  # the class has the defaults of the rest
@@ -39,7 +41,8 @@ class Group:
         """Each option as a parameter of a command."""
         for owner in reversed(cls.__mro__[: cls.__mro__.index(Group)]):
             for name, annotation in inspect.get_annotations(owner).items():
-                yield _option(name, annotation, getattr(cls, name))
+                if name not in cls.absent:
+                    yield _option(name, annotation, getattr(cls, name))
 
     @classmethod
     def collect(cls, given: Mapping[str, Any]) -> Self:
@@ -160,6 +163,18 @@ class OutputOptions(Group):
     embed: o.Embed = False
     sidecar: o.Sidecar = False
     summary: o.Summary = None
+
+
+class ImageOutput(OutputOptions):
+    """Where pictures go."""
+
+    absent = frozenset({"keep_sound"})
+
+
+class VideoOutput(OutputOptions):
+    """Where videos go."""
+
+    absent = frozenset({"keep_metadata", "embed"})
 
 
 class LookOptions(Group):

@@ -2,10 +2,10 @@
 
 from seedvr_cli.cli.groups import (
     CommonOptions,
+    ImageOutput,
     ImageRequest,
     LookOptions,
     MoneyOptions,
-    OutputOptions,
     SourceOptions,
     SubmittingOptions,
     WaitingOptions,
@@ -17,7 +17,7 @@ from seedvr_cli.cli.groups import (
 def image(
     request: ImageRequest,
     sources: SourceOptions,
-    output: OutputOptions,
+    output: ImageOutput,
     looks: LookOptions,
     waiting: WaitingOptions,
     submitting: SubmittingOptions,

@@ -3,9 +3,9 @@
 from seedvr_cli.cli.groups import (
     CommonOptions,
     MoneyOptions,
-    OutputOptions,
     SourceOptions,
     SubmittingOptions,
+    VideoOutput,
     VideoRequest,
     WaitingOptions,
     command,
@@ -16,7 +16,7 @@ from seedvr_cli.cli.groups import (
 def video(
     request: VideoRequest,
     sources: SourceOptions,
-    output: OutputOptions,
+    output: VideoOutput,
     waiting: WaitingOptions,
     submitting: SubmittingOptions,
     money: MoneyOptions,
