@@ -16,7 +16,7 @@ from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.render.results import Form
 from seedvr_cli.render.talk import clean
 from seedvr_cli.run.policy import Policy
-from seedvr_cli.values.errors import CostCapReached, UsageError
+from seedvr_cli.values.errors import CostCapReached, SourceRefused, UsageError
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.media import sniff_file
 from seedvr_cli.values.structure import is_whole
@@ -158,8 +158,8 @@ class Watch:
     def _take(self, path: str, folder: str) -> list[Prospect]:
         try:
             return [self._planner.prospect(file_source(path, self._planner.wishes, below=folder))]
-        except UsageError as error:  # it is no picture, or gone again
-            self._say(clean(error.message.removeprefix("SOURCE: ")))
+        except (SourceRefused, UsageError) as error:  # it is no picture, or gone again
+            self._say(clean(f"{path}: {error.message.removeprefix(f'SOURCE: {path}: ')}"))
             return []
 
     async def _listen(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from seedvr_cli.plan.formats import file_facts, named_format, own_format
 from seedvr_cli.plan.lists import Entry
-from seedvr_cli.plan.sources import LONGEST_URL, expand, plain_source
+from seedvr_cli.plan.sources import LONGEST_URL, UnfitSource, expand, plain_source
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.values.catalog import Endpoint, check
 from seedvr_cli.values.errors import BadLine, SeedvrError, SourceRefused, UsageError
@@ -148,7 +148,9 @@ class Planner:
     ) -> Prospect:  # fmt: skip
         self._count += 1
         prospect = Prospect(self._count, self._key(source, recipe, key_name), source, recipe, key_name, entry, where)
-        if not recipe.follows:
+        if isinstance(source, UnfitSource):
+            prospect.refusal = source.refusal
+        if not recipe.follows or prospect.refusal is not None:
             return prospect
 
         def follow(media_type: str | None, codec: str | None) -> Prospect:

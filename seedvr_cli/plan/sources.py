@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.values.catalog import Endpoint
 from seedvr_cli.values.comparison import is_comparison
-from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.errors import SourceRefused, UsageError
 from seedvr_cli.values.media import OTHER_EXTENSIONS, SOURCE_EXTENSIONS, SOURCE_TYPES, named_type, sniff_file
 from seedvr_cli.values.naming import safe_name, source_name
 from seedvr_cli.values.request import Source
@@ -20,8 +21,16 @@ from seedvr_cli.values.urls import INVISIBLE, is_allowed_url, is_object_url, is_
 
 # What to do where files of this machine have no way to the gateway.
 HOW_TO = "seedvr config set upload s3://BUCKET/PREFIX, or upload-command 'my-upload {path}'; or try --sandbox"
+LEAVE_OUT = "nothing was submitted for it; --exclude leaves it out"
 # Bytes; the gateway gives no limit, this is what fits a URL line of any server.
 LONGEST_URL = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfitSource(Source):
+    """A file of a folder that is no source, though its name says so: nobody has named it, and the others are run."""
+
+    refusal: SourceRefused
 
 
 def expand(word: str, wishes: Wishes) -> Iterator[Source]:
@@ -85,7 +94,11 @@ def _folder_sources(folder: str, wishes: Wishes) -> Iterator[Source]:
         raise UsageError(f"SOURCE: {folder} has no {wishes.endpoint.kind}s{wanted} ({', '.join(endings)}){more}")
     _tell_of_others(folder, wishes)
     for path in found:
-        yield file_source(path, wishes, below=folder)
+        try:
+            yield file_source(path, wishes, below=folder)
+        except SourceRefused as error:
+            name = safe_name(os.path.basename(path), fallback=wishes.endpoint.kind)
+            yield UnfitSource(path, Path(path).absolute().as_uri(), path, name, refusal=error)
 
 
 def _tell_of_others(folder: str, wishes: Wishes) -> None:
@@ -132,11 +145,14 @@ def _is_wanted(path: str, folder: str, wishes: Wishes) -> bool:
 
 
 def file_source(path: str, wishes: Wishes, *, below: str | None = None) -> Source:
-    """The source that a file is; `below` the folder that was named. UsageError where it is none."""
+    """The source that a file is; `below` the folder that was named.
+
+    UsageError where it is none; SourceRefused where the folder was named, and not the file.
+    """
     kind = wishes.endpoint.kind
     if not path:
         raise UsageError("SOURCE: it is empty", hint="an unset variable, perhaps")
-    if not os.path.exists(path):
+    if not os.path.exists(path) and below is None:
         raise UsageError(f"SOURCE: {path}: no such file, and not an https URL")
     if not wishes.local_files and not wishes.uploads:
         raise UsageError(f"SOURCE: {path}: the hosted gateway reads https URLs, not files of this machine", hint=HOW_TO)
@@ -147,10 +163,11 @@ def file_source(path: str, wishes: Wishes, *, below: str | None = None) -> Sourc
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
+        if below is not None:
+            raise SourceRefused(f"it cannot be read: {error.strerror}", hint=LEAVE_OUT) from error
         raise UsageError(f"SOURCE: {path}: {error.strerror}") from error
-    if below is not None and media_type not in SOURCE_TYPES[kind]:  # nobody has named it
-        what = f"it is {media_type}" if media_type else f"it is no {kind}"
-        raise UsageError(f"SOURCE: {path}: {what}", hint="--exclude leaves a folder's file out")
+    if below is not None and media_type not in SOURCE_TYPES[kind]:
+        raise SourceRefused(f"it is {media_type}" if media_type else f"it is no {kind}", hint=LEAVE_OUT)
     if media_type is None:
         raise UsageError(f"SOURCE: {path}: it is no {kind}", hint=_what_is_taken(kind))
     _check_type(path, media_type, kind)

@@ -90,3 +90,18 @@ def test_a_folder_of_which_nothing_is_left(run, sandbox, holiday):
     for words in (("--include", "*.gif"), ("--newer-than", "someday")):
         done = run("image", "holiday/", "--recursive", *words, to=sandbox)
         assert (done.rc, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+
+
+def test_a_broken_picture_is_one_failure_of_many(run, sandbox, holiday, work):
+    """The others are paid for and delivered, the broken one is one line with the flag that leaves it out."""
+    (holiday / "broken.jpg").write_bytes(b"no picture")
+    (holiday / "gone.jpg").symlink_to("nowhere")
+    done = run("image", "holiday/", "--recursive", "-o", "out/", "--failed-file", "failed.txt", to=sandbox)
+    assert (done.rc, len(done.lines)) == (1, 4), done.stderr
+    assert "holiday/broken.jpg: it is no image" in done.stderr
+    assert "holiday/gone.jpg: it cannot be read: No such file" in done.stderr
+    assert "--exclude" in done.stderr
+    failed = (work / "failed.txt").read_text().splitlines()
+    assert [line for line in failed if line[0] != "#"] == ["holiday/broken.jpg", "holiday/gone.jpg"]
+    told = run("image", "holiday/", "--recursive", "-o", "new/", "-x", "2", "--dry-run", to=sandbox)
+    assert (told.rc, len(told.lines)) == (1, 4), told.stderr

@@ -200,14 +200,15 @@ def test_the_wrong_kind_is_refused():
 
 
 @pytest.mark.parametrize(("content", "what"), [(b"broken", "it is no image"), (MP4, "it is video/mp4")])
-def test_what_a_folder_has_of_another_kind_can_be_left_out(content, what):
-    """A folder's file that its name belies is refused with the flag that leaves it out, and then is no source."""
+def test_what_a_folder_has_of_another_kind_is_refused_alone(content, what):
+    """A folder's file that its name belies is refused with the flag that leaves it out, and the others are planned."""
     Path("holiday").mkdir()
     picture("holiday/a.png")
     Path("holiday/b.png").write_bytes(content)
-    message, hint = refused(["holiday"], wishes())
-    assert message == f"SOURCE: holiday/b.png: {what}"
-    assert "--exclude" in hint
+    fit, unfit = plan(["holiday"], wishes())
+    assert (fit.source.text, fit.trouble) == ("holiday/a.png", None)
+    assert (unfit.source.text, unfit.trouble.message, unfit.trouble.exit_code) == ("holiday/b.png", what, 1)
+    assert "--exclude" in unfit.trouble.hint
     assert texts(plan(["holiday"], wishes(exclude=("b.png",)))) == ["holiday/a.png"]
 
 
