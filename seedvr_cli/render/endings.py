@@ -27,11 +27,14 @@ class Endings:
         self._names = Names()
         self._widths: dict[str, int] = {}
 
-    def line(self, outcome: Outcome, width: int) -> Text:
-        """Mark, name, size, time and price, then room for a path, within `width` cells; or what went wrong."""
+    def line(self, outcome: Outcome, width: int, *, is_told: bool = False) -> Text:
+        """Mark, name, size, time and price, then room for a path, within `width` cells; or what went wrong.
+
+        `is_told`: why it was not submitted is told already.
+        """
         if outcome.error is not None:
             mark, style = _MARKS.get(outcome.error.exit_code, ("✗ ", "red"))
-            return Text.assemble((mark, style), outcome_line(outcome).removeprefix("seedvr: "))
+            return Text.assemble((mark, style), outcome_line(outcome, is_told=is_told).removeprefix("seedvr: "))
         name = clean(outcome.item.label)
         self._names.see([name])
         path = max((cell_len(clean(shown(file.path))) for file in outcome.files), default=0)

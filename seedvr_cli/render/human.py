@@ -12,9 +12,14 @@ from seedvr_cli.values.money import show_usd
 from seedvr_cli.values.schedule import show_duration
 
 
-def outcome_line(outcome: Outcome, *, free: bool = False) -> str:
-    """`photo.jpg: done in 12s, 960x640, $0.001`, or what went wrong; without the price where nothing is paid."""
+def outcome_line(outcome: Outcome, *, free: bool = False, is_told: bool = False) -> str:
+    """`photo.jpg: done in 12s, 960x640, $0.001`, or what went wrong.
+
+    Without the price where nothing is paid (`free`), and without the reason where another line has it (`is_told`).
+    """
     item, job = outcome.item, outcome.job
+    if is_told:
+        return clean(f"seedvr: {name_of(item)}: not submitted")
     if outcome.error is not None:
         return error_line(outcome.error, name_of(item))
     if outcome.skipped:

@@ -107,8 +107,9 @@ class LiveReporter:
                     self._lines.append(Text(clean(f"seedvr: {text}"), style="dim"))
             case Finished(outcome):
                 rows.pop(outcome.item.index, None)
-                if self._is_worth_a_line(outcome):
-                    self._end(outcome)
+                is_told = outcome.error is not None and not self._tally.tells(outcome.error)
+                if self._is_worth_a_line(outcome, is_told=is_told):
+                    self._end(outcome, is_told=is_told)
                 self._lines += self._held
                 self._held.clear()
 
@@ -156,9 +157,9 @@ class LiveReporter:
         if self._display.bell:
             self._send(BELL)
 
-    def _end(self, outcome: Outcome) -> None:
+    def _end(self, outcome: Outcome, *, is_told: bool) -> None:
         """The outcome's line. Its path is the one that goes to standard output, if that is this screen, else ours."""
-        line = self._endings.line(outcome, self._console.width - 1)
+        line = self._endings.line(outcome, self._console.width - 1, is_told=is_told)
         paths = [file.path for file in outcome.files]
         if outcome.error is not None or len(paths) != 1:
             line.rstrip()
@@ -194,12 +195,12 @@ class LiveReporter:
             self._console.file.write(codes)
             self._console.file.flush()
 
-    def _is_worth_a_line(self, outcome: Outcome) -> bool:
+    def _is_worth_a_line(self, outcome: Outcome, *, is_told: bool) -> bool:
         """Of many jobs those whose path comes here anyway, and what went wrong, but not each that was not submitted."""
         is_many = (self._total or self._tally.total) > MANY_JOBS
         if outcome.error is None:
             return bool(self._held) or not is_many
-        return not is_many or self._tally.tells(outcome.error)
+        return not is_many or not is_told
 
     def _flush(self) -> None:
         """Lines for good: the rows make way, and are drawn anew below."""

@@ -155,9 +155,10 @@ class PlainReporter:
 
     def _finish(self, outcome: Outcome) -> None:
         if outcome.error is not None:
-            if not self._many or self._tally.tells(outcome.error):
-                level = "warning" if outcome.error.exit_code == StillRunning.exit_code else "error"
-                self._talk.error(outcome_line(outcome), level)  # of many that were not submitted, the first says why
+            is_told = not self._tally.tells(outcome.error)
+            level = "warning" if outcome.error.exit_code == StillRunning.exit_code else "error"
+            if not is_told or not self._many:
+                self._talk.error(outcome_line(outcome, is_told=is_told), "" if is_told else level)
         elif not self._many:
             text = outcome_line(outcome, free=self._tally.free)
             self._talk.say(f"seedvr: {text}")

@@ -60,7 +60,7 @@ class Tally:
             self.price += job.price
 
     def tells(self, error: SeedvrError) -> bool:
-        """Whether it is worth a line among many: not where the same reason kept another one from being submitted."""
+        """Whether it says something new: not where the same reason kept another one from being submitted."""
         if not isinstance(error, NotSubmitted | CostCapReached):
             return True
         is_new = error.message not in self._told

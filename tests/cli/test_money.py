@@ -324,6 +324,16 @@ def test_of_many_beyond_the_cap_the_first_says_why(run, work, sandbox):
     assert "2 done, 28 not submitted" in done.stderr
 
 
+def test_of_few_beyond_the_cap_each_has_a_line(run, work, sandbox):
+    """Each source that was not submitted is named, and the reason is said once."""
+    many = urls(5)
+    done = run("image", *many, "-j", "1", "--max-cost", "0.002", to=sandbox)
+    assert (done.rc, len(done.lines)) == (4, 2)
+    told = [line for line in done.stderr.splitlines() if line.endswith(": not submitted")]
+    assert [line.removeprefix("seedvr: ").removesuffix(": not submitted") for line in told] == many[3:]
+    assert done.stderr.count("could take this run past $0.002") == 1
+
+
 def test_what_was_answered_500_is_unknown(run, work, gateway):
     """What the ledger has as unknown is counted so, and not promised to the same command."""
     fake = gateway(lambda heard: Reply(500, b"") if heard.method == "POST" and b"a.png" in heard.body else None)

@@ -4,7 +4,7 @@ import pytest
 from helpers.rows import row
 
 from seedvr_cli.render.endings import Endings
-from seedvr_cli.values.errors import DeliveryError
+from seedvr_cli.values.errors import BalanceError, DeliveryError, NotSubmitted
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.job import File
 
@@ -25,6 +25,14 @@ def test_columns_only_grow():
         "✓ photo.jpg  4096x4096  1.2 MB  ",
         "✓ photo.jpg      96x64  1.2 MB  ",
     ]
+
+
+def test_a_reason_is_told_once():
+    """Where another line says why, the name and that it was not submitted are enough."""
+    outcome = Outcome(item=row(0, "a.png"), error=NotSubmitted(BalanceError("the wallet is empty")))
+    lines = [Endings(free=True).line(outcome, 120, is_told=is_told).plain for is_told in (False, True)]
+    assert lines[0].startswith("✗ a.png: not submitted: the wallet is empty; ")
+    assert lines[1] == "✗ a.png: not submitted"
 
 
 @pytest.mark.parametrize(
