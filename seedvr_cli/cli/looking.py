@@ -128,7 +128,7 @@ class Looks:
         if is_object_url(item.source):
             raise Unshown("the source is in an object store")
         with tempfile.TemporaryDirectory(prefix="seedvr-") as folder:
-            originals = Originals(self._gateway.fetch, folder, {url: Wanted(1, LARGEST_PICTURE)})
+            originals = Originals(self._gateway.media.fetch, folder, {url: Wanted(1, LARGEST_PICTURE)})
             try:
                 async with originals.taken(url) as (path, trouble):
                     if path is None:

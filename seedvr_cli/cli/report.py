@@ -199,7 +199,7 @@ async def _originals(common: "Common", jobs: "Sequence[Reported]", stack: "Async
     gateway = await stack.enter_async_context(common.asking(LOCAL if common.sandbox else None))
     gateway.prepare()
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="seedvr-"))
-    originals = Originals(gateway.fetch, folder, wanted)
+    originals = Originals(gateway.media.fetch, folder, wanted)
     stack.push_async_callback(originals.aclose)
     return originals
 

@@ -52,7 +52,7 @@ async def outdated_job(item: Purchase, run: RunState) -> Job | None:
 async def glimpse(request: Request, gateway: Gateway) -> Version | None:
     """Which version of the source is there now; None where its server does not answer as it should, or in time."""
     try:
-        peek = await gateway.peek(request.source.url, ENOUGH, seconds=PATIENCE)
+        peek = await gateway.media.peek(request.source.url, ENOUGH, seconds=PATIENCE)
     except NetworkError:
         return None
     return peek.version

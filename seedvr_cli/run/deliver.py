@@ -213,7 +213,7 @@ class FileCourier(Courier):
                 raise _DeliveredElsewhere
             resume = Destination(begun.path, self._run.policy.overwrite) if begun else None
             etag, pieces = (begun.etag, begun.pieces) if begun else (None, None)
-            fetch = self._run.gateway.fetch
+            fetch = self._run.gateway.media.fetch
             file, mtime_ns = await fetch_file(media.url, fetch, hooks, resume=resume, etag=etag, pieces=pieces)
         job = await self._record(media, file, mtime_ns)
         if self._is_stdout:

@@ -130,7 +130,7 @@ class ObjectCourier(Courier):
         hooks = self._hooks(media, place, note)
         copy = await asyncio.to_thread(whole_copy, recorded)
         try:
-            file, _ = await fetch_file(copy or media.url, read_file if copy else run.gateway.fetch, hooks)
+            file, _ = await fetch_file(copy or media.url, read_file if copy else run.gateway.media.fetch, hooks)
             return await self._put(media, file)
         finally:
             for left in (passing, f"{passing}.part"):

@@ -158,7 +158,7 @@ async def _original(
         with suppress(FileNotFoundError):  # of a run that was killed
             os.unlink(copy)
         limit, seconds = run.policy.max_filesize, run.policy.timeout
-        trouble = await fetch_source(run.gateway.fetch, url, copy, limit=limit, seconds=seconds)
+        trouble = await fetch_source(run.gateway.media.fetch, url, copy, limit=limit, seconds=seconds)
         if trouble:
             tell(f"nothing is carried over, as its source cannot be fetched: {trouble}")
         yield None if trouble else copy

@@ -125,7 +125,7 @@ def _see_file(path: str) -> Sight:
 
 async def _see_url(url: str, gateway: Gateway) -> Sight:
     try:
-        peek = await gateway.peek(url, HEAD)
+        peek = await gateway.media.peek(url, HEAD)
     except NetworkError as error:
         raise SourceRefused.unreachable(error.message) from error
     if peek.status in {401, 403, 407}:

@@ -53,6 +53,7 @@ class ScriptedGateway:
         self._polls = _for_ever(polls or [completed()])
         self._picture = picture
         self.host = "gateway.example"
+        self.media = self  # what both do is scripted here
         self.submitted: list[Request] = []
         self.polled: list[str] = []
         self.limits: list[float | None] = []

@@ -89,7 +89,7 @@ HTML = "<html><head><title>502</title><style>p{}</style></head><body><h1>Bad\n G
 
 
 async def read_all(client, url=MEDIA, offset=0, etag=None, end=None):
-    async with client.fetch(url, offset, etag, end) as stream:
+    async with client.media.fetch(url, offset, etag, end) as stream:
         return stream, b"".join([chunk async for chunk in stream.chunks])
 
 

@@ -10,6 +10,7 @@ from fakes.transport import KEY, fetched, media, read_all, request
 from helpers.waiting import PATIENCE
 
 from seedvr_cli.gateway import client, curl_transport, httpx_transport, transport
+from seedvr_cli.gateway import media as media_client
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.gateway.curl_transport import CurlTransport
 from seedvr_cli.gateway.httpx_transport import LONG_BODY, HttpxTransport
@@ -129,7 +130,7 @@ def test_an_answer_that_carries_the_result_may_be_large(wire, monkeypatch):
 
 def test_a_long_body_waits_for_its_reader(wire, monkeypatch):
     """What nobody takes is not fetched into memory, and a reader that takes its time is no silent server."""
-    monkeypatch.setattr(client, "MEDIA_SECONDS", 0.5)
+    monkeypatch.setattr(media_client, "MEDIA_SECONDS", 0.5)
     piece, count, sent = bytes(1 << 20), 64, []
 
     async def then(_reader, writer):
@@ -140,7 +141,7 @@ def test_a_long_body_waits_for_its_reader(wire, monkeypatch):
             sent.append(number)
 
     async def run(gateway):
-        async with gateway.fetch(f"{gateway._base_url}/output.png") as stream:
+        async with gateway.media.fetch(f"{gateway._base_url}/output.png") as stream:
             chunks = aiter(stream.chunks)
             size = len(await anext(chunks))
             loop = asyncio.get_running_loop()
@@ -224,7 +225,7 @@ def test_a_server_that_is_silent_where_tls_begins_submitted_nothing(wire, monkey
 
 def test_a_long_body_that_falls_silent_is_taken_up_again(wire, monkeypatch):
     """In the middle of a long body too, silence is a failure of the network, and the bytes that came are kept."""
-    monkeypatch.setattr(client, "MEDIA_SECONDS", 0.2)
+    monkeypatch.setattr(media_client, "MEDIA_SECONDS", 0.2)
     sent = bytes(range(256)) * 4096
 
     async def then(reader, writer):
@@ -252,7 +253,7 @@ def _broken_off(then):
     got = bytearray()
 
     async def run(gateway):
-        async with gateway.fetch(f"{gateway._base_url}/output.png") as stream:
+        async with gateway.media.fetch(f"{gateway._base_url}/output.png") as stream:
             async for chunk in stream.chunks:
                 got.extend(chunk)
 

@@ -9,8 +9,8 @@ from fakes.loopback import http, over_loopback, saying
 from fakes.transport import KEY, MEDIA, call, fetched, media, read_all
 
 from seedvr_cli.gateway.answers import read_number
-from seedvr_cli.gateway.client import REDIRECTS
 from seedvr_cli.gateway.encoding import PIECE, unpacked
+from seedvr_cli.gateway.media import REDIRECTS
 from seedvr_cli.values.errors import (
     DeliveryError,
     GatewayError,
@@ -298,7 +298,7 @@ def test_a_body_that_breaks_off_gives_what_came(wire):
 
     async def run(client):
         url = f"{client._base_url}/output.png"
-        async with client.fetch(url) as stream:
+        async with client.media.fetch(url) as stream:
             got.append(stream.total)
             async for chunk in stream.chunks:
                 got.append(chunk)  # noqa: PERF401 - what came before the break counts
@@ -316,7 +316,7 @@ def test_a_long_body_comes_whole_or_is_known_to_be_cut(missing, wire):
     got = []
 
     async def run(client):
-        async with client.fetch(f"{client._base_url}/output.png") as stream:
+        async with client.media.fetch(f"{client._base_url}/output.png") as stream:
             async for chunk in stream.chunks:
                 got.append(chunk)  # noqa: PERF401 - what came before the break counts
 
@@ -334,7 +334,7 @@ def test_an_error_of_the_reader_stays_his_own(error, wire):
     """What goes wrong with the bytes that came is not taken for a failure of the network."""
 
     async def run(client):
-        async with client.fetch(f"{client._base_url}/output.png") as stream:
+        async with client.media.fetch(f"{client._base_url}/output.png") as stream:
             async for _ in stream.chunks:
                 raise error
 

@@ -17,7 +17,7 @@ def peeked(*answers, count=4):
 
     async def run():
         async with script.gateway() as client:
-            return await client.peek(URL, count)
+            return await client.media.peek(URL, count)
 
     return asyncio.run(run()), script
 
@@ -67,7 +67,7 @@ def test_who_waits_too_long_has_no_answer():
 
     async def run():
         async with script.gateway() as client:
-            await client.peek(URL, 4, seconds=0.5)
+            await client.media.peek(URL, 4, seconds=0.5)
 
     with pytest.raises(NetworkError, match=r"0\.5 seconds"):
         asyncio.run(run())
