@@ -43,7 +43,7 @@ def _set_free(common: "Common", jobs: "Sequence[Job]") -> None:
         return
     import asyncio
 
-    from seedvr_cli.ledger.shared import find_board, set_free
+    from seedvr_cli.ledger.boards import find_board, set_free
 
     async def settle() -> None:
         async with find_board(url) as board:

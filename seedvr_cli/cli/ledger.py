@@ -75,7 +75,7 @@ def _common(**given: Any) -> "Common":
 
 
 def _board(common: "Common") -> "Board":
-    from seedvr_cli.ledger.shared import find_board
+    from seedvr_cli.ledger.boards import find_board
     from seedvr_cli.settings.ledger_url import find_ledger_url
     from seedvr_cli.values.errors import UsageError
 

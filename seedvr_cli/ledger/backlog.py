@@ -2,17 +2,15 @@
 
 import asyncio
 import os
-import uuid
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from seedvr_cli.ledger.board import ANSWERS, ENDS, Board, BoardState, Record
+from seedvr_cli.ledger.board import ANSWERS, ENDS, Board
+from seedvr_cli.ledger.records import facts_of, record_of
 from seedvr_cli.ledger.runs import live_runs
 from seedvr_cli.values.errors import LedgerError
-from seedvr_cli.values.job import Draft, Job
-from seedvr_cli.values.schedule import iso
+from seedvr_cli.values.job import Job
 
 if TYPE_CHECKING:
     from seedvr_cli.ledger.shared import SharedLedger
@@ -95,31 +93,6 @@ def is_known(path: str, board: str) -> bool:
 def has_debts(path: str) -> bool:
     """Whether an earlier run could not tell the board what became of all jobs."""
     return os.path.exists(_debts(path))
-
-
-def record_of(draft: Draft, run: str, state: BoardState, rev: int = 0) -> Record:
-    """What other machines are to know of a job, under a claim of its own."""
-    return Record(
-        key=draft.key,
-        state=state,
-        run=run,
-        claim=draft.claim or uuid.uuid4().hex,
-        gateway=draft.gateway,
-        price=draft.price or 0,
-        request_id=draft.request_id if isinstance(draft, Job) else None,
-        facts={"endpoint": draft.endpoint, "source": draft.source, "name": draft.name, "profile": draft.profile,
-               "params": dict(draft.params), "key_name": draft.key_name,
-               **({"tags": list(draft.tags)} if draft.tags else {}),
-               **(facts_of(draft) if isinstance(draft, Job) else {})},
-        rev=rev,
-    )  # fmt: skip
-
-
-def facts_of(job: Job) -> Mapping[str, Any]:
-    """What becomes known of a job with its answers, beside its id."""
-    stamps = {"created_at": job.created_at, "completed_at": job.completed_at}
-    facts: dict[str, Any] = {name: iso(instant) for name, instant in stamps.items() if instant}
-    return {**facts, "status": job.status, "error": job.error}
 
 
 def _boards(path: str) -> str:

@@ -3,8 +3,8 @@
 import asyncio
 import sqlite3
 
+from seedvr_cli.ledger.boards import find_board
 from seedvr_cli.ledger.checkup import check_backlog
-from seedvr_cli.ledger.shared import find_board
 from seedvr_cli.values.checkup import Check
 from seedvr_cli.values.errors import LedgerError, UsageError
 

@@ -5,25 +5,23 @@ a record of our own. What the board could not be told is told again until it was
 """
 
 import asyncio
-import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from seedvr_cli.ledger.backlog import Backlog, facts_of, record_of
+from seedvr_cli.ledger.backlog import Backlog
 from seedvr_cli.ledger.board import ANSWERS, BEAT_SECONDS, ENDS, Board, BoardState, Record
 from seedvr_cli.ledger.calls import SharedCalls
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.purse import Purse
-from seedvr_cli.ledger.rows import insert_job, job_of, stamp, update_job
+from seedvr_cli.ledger.records import bring_home, facts_of, job_of_record, record_of
 from seedvr_cli.ledger.telling import Teller
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.caps import NO_CAPS
-from seedvr_cli.values.errors import LedgerError, NotSubmitted, StillRunning, UsageError
+from seedvr_cli.values.errors import LedgerError, NotSubmitted, StillRunning
 from seedvr_cli.values.job import Draft, Job
-from seedvr_cli.values.schedule import parse_timestamp
 
 # Seconds that the end of a run waits for the board to be told what it was not told yet.
 LAST_SECONDS = 10.0
@@ -35,23 +33,6 @@ _VERDICTS: Mapping[str, type[Unanswered | Paid | Failed]] = {
     "completed": Paid,
     "failed": Failed,
 }
-
-
-def find_board(url: str) -> Board:
-    """The board at that URL; UsageError where there is no such kind, or its library is not installed."""
-    scheme = url.partition("://")[0]
-    kind, extra = ("an object store", "bucket") if scheme in {"s3", "gs", "az"} else ("PostgreSQL", "postgres")
-    try:
-        if extra == "bucket":
-            from seedvr_cli.ledger.bucket import BucketBoard
-
-            return BucketBoard(url)
-        from seedvr_cli.ledger.postgres import PostgresBoard
-
-        return PostgresBoard(url)
-    except ImportError as error:
-        hint = f"pip install 'seedvr-cli[{extra}]'"
-        raise UsageError(f"a shared ledger in {kind} needs one package more", hint=hint) from error
 
 
 class SharedLedger(Ledger):
@@ -268,10 +249,10 @@ class SharedLedger(Ledger):
             words = "the run of another machine ended while the submission was under way"
             settled = await self.board.post(replace(known, state="unknown", facts={**known.facts, "error": words}))
             if settled is None:
-                return Held(_job_of(known, draft))  # it moves: to be asked again
+                return Held(job_of_record(known, draft))  # it moves: to be asked again
             known = settled
         if known.state == "submitting":
-            return Held(_job_of(known, draft))
+            return Held(job_of_record(known, draft))
         verdict = _VERDICTS.get(known.state)
         if verdict is None or terms.again or (verdict is Failed and terms.after_failure):
             return Free()
@@ -281,23 +262,7 @@ class SharedLedger(Ledger):
 
     async def _bring_home(self, known: Record, draft: Draft) -> Job:
         """The record as one of our own ledger."""
-
-        def operation(connection: sqlite3.Connection) -> Job:
-            query = "SELECT * FROM jobs WHERE key = ? AND gateway = ? AND request_id IS ? ORDER BY id DESC LIMIT 1"
-            row = connection.execute(query, (known.key, known.gateway, known.request_id)).fetchone()
-            claim = draft.claim if draft.claim == known.claim else None
-            if row is not None and row["state"] == known.state:
-                is_to_be_called = claim is not None and row["claim"] is None
-                return update_job(connection, row["id"], claim=claim) if is_to_be_called else job_of(row)
-            job = _job_of(known, draft)
-            tags = tuple(dict.fromkeys((*known.facts.get("tags", ()), *draft.tags)))
-            own = replace(draft, price=known.price, claim=claim, seen=None, tags=tags)
-            return insert_job(
-                connection, own, job.state, None, status=job.status, request_id=job.request_id, error=job.error,
-                created_at=stamp(job.created_at), completed_at=stamp(job.completed_at),
-            )  # fmt: skip
-
-        job = await self._write(operation)
+        job = await self._write(lambda connection: bring_home(connection, known, draft))
         if known.state == "running":
             self._records[job.id] = known
         return job
@@ -341,38 +306,3 @@ class SharedLedger(Ledger):
                 await self.board.rest(self._lock.run)
         if self._teller.owed:
             raise self._backlog.owe(self._teller.owed)
-
-
-async def set_free(board: Board, keys: Iterable[str]) -> None:
-    """The user has settled what was never answered: any machine may submit it again."""
-    for key, record in (await board.look(list(keys))).items():
-        if record.state not in {"unknown", "submitting"}:
-            continue
-        is_held = record.state == "submitting" and await board.is_alive(record.run)
-        if is_held or await board.post(replace(record, state="free")) is None:
-            raise LedgerError(f"another run may be at work on {record.facts.get('source') or key}",
-                              hint="the same command again, in a minute, looks again")  # fmt: skip
-
-
-def _job_of(known: Record, draft: Draft) -> Job:
-    """A job of another machine, in the words of our own ledger, before it has a number there."""
-    facts = known.facts
-    return Job(
-        id=0,
-        key=known.key,
-        key_name=draft.key_name,
-        gateway=known.gateway,
-        endpoint=draft.endpoint,
-        source=draft.source,
-        name=draft.name,
-        params=draft.params,
-        output=draft.output,
-        price=known.price,
-        profile=draft.profile,
-        state="forgotten" if known.state == "free" else known.state,
-        status=facts.get("status"),
-        request_id=known.request_id,
-        error=facts.get("error"),
-        created_at=parse_timestamp(facts.get("created_at")),
-        completed_at=parse_timestamp(facts.get("completed_at")),
-    )

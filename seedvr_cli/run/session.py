@@ -90,7 +90,8 @@ def _ledger(access: Access) -> Ledger:
     """This machine's; with a board in front of it where machines share one. The sandbox costs nothing."""
     if access.ledger_url is None or access.base_url is None:
         return Ledger(access.folder)
-    from seedvr_cli.ledger.shared import SharedLedger, find_board
+    from seedvr_cli.ledger.boards import find_board
+    from seedvr_cli.ledger.shared import SharedLedger
 
     return SharedLedger(access.folder, find_board(access.ledger_url))
 

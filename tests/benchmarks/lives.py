@@ -8,8 +8,9 @@ import sys
 import time
 from collections.abc import Iterator
 
+from seedvr_cli.ledger.boards import find_board
 from seedvr_cli.ledger.jobs import Ledger
-from seedvr_cli.ledger.shared import SharedLedger, find_board
+from seedvr_cli.ledger.shared import SharedLedger
 from seedvr_cli.ledger.verdicts import Claimed, Terms
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.job import Draft

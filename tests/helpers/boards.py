@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from seedvr_cli.ledger.board import Record
-from seedvr_cli.ledger.shared import find_board
+from seedvr_cli.ledger.boards import find_board
 
 
 def record(key="key", **more):

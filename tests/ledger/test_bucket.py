@@ -11,8 +11,8 @@ from helpers.boards import over, record
 from helpers.bucket import BUCKET, rclone
 
 from seedvr_cli.ledger import bucket as module
+from seedvr_cli.ledger.boards import find_board
 from seedvr_cli.ledger.bucket import BucketBoard
-from seedvr_cli.ledger.shared import find_board
 from seedvr_cli.objects import store as objects
 from seedvr_cli.values.errors import LedgerError, UsageError
 

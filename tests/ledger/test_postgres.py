@@ -13,8 +13,8 @@ from helpers.postgres import name_of
 from seedvr_cli.ledger import postgres as module
 from seedvr_cli.ledger import postgres_link as link
 from seedvr_cli.ledger.board import NO_CAP
+from seedvr_cli.ledger.boards import find_board
 from seedvr_cli.ledger.postgres import PostgresBoard
-from seedvr_cli.ledger.shared import find_board
 from seedvr_cli.values.errors import LedgerError, UsageError
 
 pytestmark = pytest.mark.slow

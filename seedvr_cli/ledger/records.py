@@ -1,0 +1,78 @@
+"""A job as a record of the board, and a record as a job of this machine."""
+
+import sqlite3
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from seedvr_cli.ledger.board import BoardState, Record
+from seedvr_cli.ledger.rows import insert_job, job_of, stamp, update_job
+from seedvr_cli.values.job import Draft, Job
+from seedvr_cli.values.schedule import iso, parse_timestamp
+
+
+def record_of(draft: Draft, run: str, state: BoardState, rev: int = 0) -> Record:
+    """What other machines are to know of a job, under a claim of its own."""
+    return Record(
+        key=draft.key,
+        state=state,
+        run=run,
+        claim=draft.claim or uuid.uuid4().hex,
+        gateway=draft.gateway,
+        price=draft.price or 0,
+        request_id=draft.request_id if isinstance(draft, Job) else None,
+        facts={"endpoint": draft.endpoint, "source": draft.source, "name": draft.name, "profile": draft.profile,
+               "params": dict(draft.params), "key_name": draft.key_name,
+               **({"tags": list(draft.tags)} if draft.tags else {}),
+               **(facts_of(draft) if isinstance(draft, Job) else {})},
+        rev=rev,
+    )  # fmt: skip
+
+
+def facts_of(job: Job) -> Mapping[str, Any]:
+    """What becomes known of a job with its answers, beside its id."""
+    stamps = {"created_at": job.created_at, "completed_at": job.completed_at}
+    facts: dict[str, Any] = {name: iso(instant) for name, instant in stamps.items() if instant}
+    return {**facts, "status": job.status, "error": job.error}
+
+
+def bring_home(connection: sqlite3.Connection, known: Record, draft: Draft) -> Job:
+    """The record of another machine as a job of our own ledger, which `draft` asked for."""
+    query = "SELECT * FROM jobs WHERE key = ? AND gateway = ? AND request_id IS ? ORDER BY id DESC LIMIT 1"
+    row = connection.execute(query, (known.key, known.gateway, known.request_id)).fetchone()
+    claim = draft.claim if draft.claim == known.claim else None
+    if row is not None and row["state"] == known.state:
+        is_to_be_called = claim is not None and row["claim"] is None
+        return update_job(connection, row["id"], claim=claim) if is_to_be_called else job_of(row)
+    job = job_of_record(known, draft)
+    tags = tuple(dict.fromkeys((*known.facts.get("tags", ()), *draft.tags)))
+    own = replace(draft, price=known.price, claim=claim, seen=None, tags=tags)
+    return insert_job(
+        connection, own, job.state, None, status=job.status, request_id=job.request_id, error=job.error,
+        created_at=stamp(job.created_at), completed_at=stamp(job.completed_at),
+    )  # fmt: skip
+
+
+def job_of_record(known: Record, draft: Draft) -> Job:
+    """A job of another machine, in the words of our own ledger, before it has a number there."""
+    facts = known.facts
+    return Job(
+        id=0,
+        key=known.key,
+        key_name=draft.key_name,
+        gateway=known.gateway,
+        endpoint=draft.endpoint,
+        source=draft.source,
+        name=draft.name,
+        params=draft.params,
+        output=draft.output,
+        price=known.price,
+        profile=draft.profile,
+        state="forgotten" if known.state == "free" else known.state,
+        status=facts.get("status"),
+        request_id=known.request_id,
+        error=facts.get("error"),
+        created_at=parse_timestamp(facts.get("created_at")),
+        completed_at=parse_timestamp(facts.get("completed_at")),
+    )

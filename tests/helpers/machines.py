@@ -1,0 +1,31 @@
+"""Ledgers of machines that share a board, and their end."""
+
+from contextlib import asynccontextmanager
+
+from seedvr_cli.ledger.verdicts import Terms
+from seedvr_cli.values.answer import Answer
+
+ANYHOW = Terms()
+
+
+def answer(status="QUEUED", **more):
+    """The gateway's answer about the one job that these tests have."""
+    return Answer("job_1", status, **more)
+
+
+async def kill(ledger):
+    """End it as SIGKILL does: nothing is settled, nobody is told."""
+    if ledger._beating is not None:
+        ledger._beating.cancel()
+    await ledger._database.close()
+    ledger._lock.release()
+
+
+@asynccontextmanager
+async def killed(ledger):
+    """A ledger whose machine is gone at the end of the block."""
+    await ledger.__aenter__()
+    try:
+        yield ledger
+    finally:
+        await kill(ledger)
