@@ -12,6 +12,7 @@ from typing import Any, LiteralString, Self
 
 import psycopg
 
+from seedvr_cli.ledger import postgres_sql as sql
 from seedvr_cli.ledger.board import LEASE_SECONDS, NO_CAP, Record, is_ours
 from seedvr_cli.ledger.postgres_checkup import examine_server
 from seedvr_cli.ledger.postgres_link import Connection, Link
@@ -24,84 +25,6 @@ VERSION = 1
 _INIT = "somebody who may make tables there runs 'seedvr ledger init' once, and grants the rest"
 # Records that share a statement.
 LARGEST_GROUP = 256
-
-_TABLES: LiteralString = """
-CREATE TABLE IF NOT EXISTS seedvr_meta (version int NOT NULL, id text NOT NULL, secret text NOT NULL);
-CREATE TABLE IF NOT EXISTS seedvr_board (
-  key text PRIMARY KEY, rev bigint NOT NULL, state text NOT NULL, run text NOT NULL, claim text NOT NULL,
-  gateway text NOT NULL, price bigint NOT NULL, request_id text, facts jsonb NOT NULL,
-  changed timestamptz NOT NULL DEFAULT clock_timestamp());
-CREATE INDEX IF NOT EXISTS seedvr_board_request ON seedvr_board (request_id);
-CREATE TABLE IF NOT EXISTS seedvr_runs (run text PRIMARY KEY, until timestamptz NOT NULL);
-CREATE TABLE IF NOT EXISTS seedvr_days (
-  gateway text, day date, spent bigint NOT NULL, PRIMARY KEY (gateway, day));
-CREATE TABLE IF NOT EXISTS seedvr_tags (
-  gateway text, tag text, spent bigint NOT NULL, PRIMARY KEY (gateway, tag));
-CREATE TABLE IF NOT EXISTS seedvr_rates (gateway text PRIMARY KEY, free timestamptz NOT NULL);
-INSERT INTO seedvr_meta
-  SELECT 1, gen_random_uuid()::text, gen_random_uuid()::text || gen_random_uuid()::text
-  WHERE NOT EXISTS (SELECT 1 FROM seedvr_meta)
-"""
-# Any number that all who make the tables agree on.
-_LOCK: LiteralString = "SELECT pg_advisory_xact_lock(7331786)"
-_COLUMNS: LiteralString = "key, rev, state, run, claim, gateway, price, request_id, facts"
-_NEW: LiteralString = (
-    "unnest(%(key)s::text[], %(rev)s::bigint[], %(state)s::text[], %(run)s::text[], %(claim)s::text[],"
-    " %(gateway)s::text[], %(price)s::bigint[], %(request_id)s::text[], %(facts)s::text[])"
-    " AS n (key, rev, state, run, claim, gateway, price, request_id, facts)"
-)
-# Durable when it is answered, whatever the server's or the pooler's default is: nothing is kept in a session.
-_DURABLE: LiteralString = "(SELECT set_config('synchronous_commit', 'on', true) AS word) AS durable"
-_INSERT: LiteralString = (  # of our own words alone, as are the other statements
-    f"INSERT INTO seedvr_board ({_COLUMNS})"  # noqa: S608
-    " SELECT n.key, 1, n.state, n.run, n.claim, n.gateway, n.price, n.request_id,"
-    f" n.facts::jsonb FROM {_NEW} CROSS JOIN {_DURABLE} WHERE durable.word = 'on'"
-    " ORDER BY n.key ON CONFLICT (key) DO NOTHING RETURNING key"
-)
-_UPDATE: LiteralString = (
-    f"WITH n AS (SELECT n.* FROM {_NEW} CROSS JOIN {_DURABLE} WHERE durable.word = 'on'),"  # noqa: S608
-    " held AS (SELECT b.key FROM seedvr_board b JOIN n ON n.key = b.key AND n.rev = b.rev ORDER BY b.key"
-    " FOR UPDATE OF b)"
-    " UPDATE seedvr_board b SET rev = b.rev + 1, state = n.state, run = n.run, claim = n.claim, price = n.price,"
-    " request_id = n.request_id, facts = n.facts::jsonb, changed = clock_timestamp()"
-    " FROM n JOIN held ON held.key = n.key WHERE b.key = n.key AND b.rev = n.rev RETURNING b.key"
-)
-_LOOK: LiteralString = f"SELECT {_COLUMNS} FROM seedvr_board WHERE key = ANY(%s)"  # noqa: S608
-_PAGE: LiteralString = f"SELECT {_COLUMNS} FROM seedvr_board WHERE key > %s ORDER BY key LIMIT 1000"  # noqa: S608
-_TODAY: LiteralString = "(clock_timestamp() AT TIME ZONE 'UTC')::date"
-# Only the row of today moves, and whoever draws holds it: the sum of the days before it stands still meanwhile.
-_DRAW: LiteralString = (
-    f"WITH t AS (SELECT {_TODAY} AS day), m AS (SELECT coalesce(sum(s.spent), 0) AS spent FROM seedvr_days s, t"  # noqa: S608
-    " WHERE s.gateway = %(gateway)s AND s.day >= date_trunc('month', t.day) AND s.day < t.day)"
-    " INSERT INTO seedvr_days AS d (gateway, day, spent)"
-    " SELECT %(gateway)s, t.day, greatest(%(amount)s::bigint, 0) FROM t, m"
-    " WHERE %(amount)s <= %(cap)s AND (%(amount)s < 0 OR m.spent + %(amount)s <= %(month_cap)s)"
-    " ON CONFLICT (gateway, day) DO UPDATE SET spent = greatest(d.spent + %(amount)s, 0)"
-    " WHERE %(amount)s < 0 OR (d.spent + %(amount)s <= %(cap)s"
-    " AND (SELECT m.spent FROM m) + d.spent + %(amount)s <= %(month_cap)s) RETURNING spent"
-)
-_DRAW_TAG: LiteralString = (
-    "INSERT INTO seedvr_tags AS d (gateway, tag, spent)"
-    " SELECT %(gateway)s, %(tag)s, greatest(%(amount)s::bigint, 0) WHERE %(amount)s <= %(cap)s"
-    " ON CONFLICT (gateway, tag) DO UPDATE SET spent = greatest(d.spent + %(amount)s, 0)"
-    " WHERE %(amount)s < 0 OR d.spent + %(amount)s <= %(cap)s RETURNING spent"
-)
-_SPENT: LiteralString = (
-    "SELECT coalesce(sum(spent), 0) FROM seedvr_days WHERE gateway = %s AND day >= date_trunc(%s,"  # noqa: S608
-    f" {_TODAY})"
-)
-_SPENT_TAG: LiteralString = "SELECT coalesce(sum(spent), 0) FROM seedvr_tags WHERE gateway = %s AND tag = %s"
-_BEAT: LiteralString = (
-    "INSERT INTO seedvr_runs VALUES (%s, clock_timestamp() + make_interval(secs => %s))"
-    " ON CONFLICT (run) DO UPDATE SET until = excluded.until"
-)
-
-_SLOTS: LiteralString = (
-    "INSERT INTO seedvr_rates AS r VALUES (%(gateway)s, clock_timestamp() + make_interval(secs => %(seconds)s))"
-    " ON CONFLICT (gateway) DO UPDATE"
-    " SET free = greatest(r.free, clock_timestamp()) + make_interval(secs => %(seconds)s)"
-    " RETURNING extract(epoch FROM free - clock_timestamp())::float"
-)
 
 
 @dataclass(slots=True)
@@ -163,21 +86,20 @@ class PostgresBoard:
 
     async def beat(self, run: str) -> None:
         """See `Board`."""
-        await self._execute(_BEAT, [run, LEASE_SECONDS])
+        await self._execute(sql.BEAT, [run, LEASE_SECONDS])
 
     async def rest(self, run: str) -> None:
         """See `Board`."""
-        await self._execute("DELETE FROM seedvr_runs WHERE run = %s", [run])
+        await self._execute(sql.REST, [run])
 
     async def is_alive(self, run: str) -> bool:
         """See `Board`."""
-        query: LiteralString = "SELECT 1 FROM seedvr_runs WHERE run = %s AND until > clock_timestamp()"
-        return bool(await self._execute(query, [run]))
+        return bool(await self._execute(sql.IS_ALIVE, [run]))
 
     async def draw(self, gateway: str, amount: int, cap: int, month_cap: int = NO_CAP) -> bool:
         """See `Board`."""
         values = {"gateway": gateway, "amount": amount, "cap": cap, "month_cap": month_cap}
-        return bool(await self._execute(_DRAW, values))
+        return bool(await self._execute(sql.DRAW, values))
 
     async def draw_tag(self, gateway: str, tag: str, amount: int, cap: int) -> bool:
         """See `Board`. Where an earlier seedvr has made the tables, and nobody may make more, no tag has a cap."""
@@ -185,27 +107,27 @@ class PostgresBoard:
             if cap == NO_CAP:
                 return True
             raise LedgerError(f"{self.name} has no table for what is spent under a tag", hint=_INIT)
-        return bool(await self._execute(_DRAW_TAG, {"gateway": gateway, "tag": tag, "amount": amount, "cap": cap}))
+        return bool(await self._execute(sql.DRAW_TAG, {"gateway": gateway, "tag": tag, "amount": amount, "cap": cap}))
 
     async def spent(self, gateway: str, period: Period | None, tag: str | None) -> int:
         """See `Board`."""
-        query, of = (_SPENT, period) if tag is None else (_SPENT_TAG, tag)
+        query, of = (sql.SPENT, period) if tag is None else (sql.SPENT_TAG, tag)
         (row,) = await self._execute(query, [gateway, of])
         return int(row[0])
 
     async def slots(self, gateway: str, count: int, rate: float) -> float:
         """See `Board`."""
         seconds = count / rate
-        (row,) = await self._execute(_SLOTS, {"gateway": gateway, "seconds": seconds})
+        (row,) = await self._execute(sql.SLOTS, {"gateway": gateway, "seconds": seconds})
         return max(0.0, float(row[0]) - seconds)
 
     async def page(self, after: str) -> Sequence[Record]:
         """See `Board`."""
-        return [_record(row) for row in await self._execute(_PAGE, [after])]
+        return [_record(row) for row in await self._execute(sql.PAGE, [after])]
 
     async def count(self) -> Mapping[str, int]:
         """See `Board`."""
-        rows = await self._execute("SELECT state, count(*) FROM seedvr_board GROUP BY state ORDER BY state", [])
+        rows = await self._execute(sql.COUNT, [])
         return dict(rows)
 
     # Below.
@@ -256,7 +178,7 @@ class PostgresBoard:
             return
 
         async def operation(connection: Connection) -> Mapping[str, Record]:
-            rows = await connection.execute(_LOOK, [sorted({key for keys, _ in looks for key in keys})])
+            rows = await connection.execute(sql.LOOK, [sorted({key for keys, _ in looks for key in keys})])
             return {row[0]: _record(row) for row in await rows.fetchall()}
 
         try:
@@ -278,14 +200,14 @@ class PostgresBoard:
             won: set[str] = set()
             left = list(records)
             if is_again:
-                found = await connection.execute(_LOOK, [[record.key for record in left]])
+                found = await connection.execute(sql.LOOK, [[record.key for record in left]])
                 there = {row[0]: _record(row) for row in await found.fetchall()}
                 won = {record.key for record in left if is_ours(record, there.get(record.key))}
                 left = [record for record in left if record.key not in won]
             is_again = True
             groups = (
-                (_INSERT, [record for record in left if not record.rev]),
-                (_UPDATE, [record for record in left if record.rev]),
+                (sql.INSERT, [record for record in left if not record.rev]),
+                (sql.UPDATE, [record for record in left if record.rev]),
             )
             async with connection.pipeline():  # one trip for both
                 answers = [
@@ -305,25 +227,20 @@ class PostgresBoard:
         if not is_there or not self._has_tags:
             try:
                 async with connection.transaction():
-                    await connection.execute(_LOCK)
-                    await connection.execute(_TABLES)
+                    await connection.execute(sql.LOCK)
+                    await connection.execute(sql.TABLES)
                 self._has_tags = True
             except psycopg.errors.InsufficientPrivilege:
                 if not is_there:
                     raise
-        meta = await (await connection.execute("SELECT version, id, secret FROM seedvr_meta")).fetchone()
+        meta = await (await connection.execute(sql.META)).fetchone()
         if meta is None or meta[0] > VERSION:
             raise LedgerError(f"{self.name} was made by a newer seedvr", hint="update seedvr")
         self.id, self.secret = str(meta[1]), str(meta[2])
 
     async def _find_tables(self, connection: Connection) -> tuple[bool, bool]:
         """Whether there are tables, and whether the one for tags, which came later, is to be written to."""
-        query: LiteralString = (
-            "SELECT to_regclass('seedvr_meta') IS NOT NULL, coalesce(has_table_privilege("
-            "to_regclass('seedvr_tags'), 'SELECT') AND has_table_privilege(to_regclass('seedvr_tags'), 'INSERT')"
-            " AND has_table_privilege(to_regclass('seedvr_tags'), 'UPDATE'), false)"
-        )
-        found = await (await connection.execute(query)).fetchone()
+        found = await (await connection.execute(sql.FIND_TABLES)).fetchone()
         return (bool(found[0]), bool(found[1])) if found else (False, False)
 
 

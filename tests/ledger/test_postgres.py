@@ -12,6 +12,7 @@ from helpers.postgres import name_of
 
 from seedvr_cli.ledger import postgres as module
 from seedvr_cli.ledger import postgres_link as link
+from seedvr_cli.ledger import postgres_sql
 from seedvr_cli.ledger.board import NO_CAP
 from seedvr_cli.ledger.boards import find_board
 from seedvr_cli.ledger.postgres import PostgresBoard
@@ -126,7 +127,7 @@ def test_an_answer_that_was_lost_is_known_by_its_claim(database, monkeypatch):
 
         async def losing(self, query, *args, **how):
             cursor = await real(self, query, *args, **how)
-            if query == module._INSERT and not lost:
+            if query == postgres_sql.INSERT and not lost:
                 lost.append(query)
                 raise psycopg.OperationalError("the answer was lost")
             return cursor
@@ -167,7 +168,7 @@ def test_what_is_won_is_durable(database, postgres_server):
 
         async def watch(connection):
             cursor = await connection.execute(
-                module._INSERT.replace("RETURNING key", "RETURNING current_setting('synchronous_commit')"),
+                postgres_sql.INSERT.replace("RETURNING key", "RETURNING current_setting('synchronous_commit')"),
                 module._columns([record()]),
             )
             seen.extend(row[0] for row in await cursor.fetchall())
