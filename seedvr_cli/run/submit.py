@@ -1,58 +1,39 @@
-"""Submitting: claim, POST, record. At most once, whatever happens; each step is in the ledger before it is done."""
+"""Submitting: claim, then POST (`post`). At most once, whatever happens; each step is in the ledger before it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TypeVar
 
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverCap, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.run.change import glimpse, is_at_url
+from seedvr_cli.run.post import Post
 from seedvr_cli.run.preflight import is_file, look_at
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
-from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.callbacks import callback_address, new_claim
 from seedvr_cli.values.errors import (
-    BalanceError,
-    Busy,
     CostCapReached,
-    GatewayError,
     Interrupted,
-    KeyRefused,
     LedgerError,
-    NotSent,
     NotSubmitted,
     OutcomeUnknown,
-    RequestRefused,
     StillRunning,
-    Unforeseen,
     UploadError,
 )
-from seedvr_cli.values.events import Changed, Crashed, Notice
+from seedvr_cli.values.events import Changed, Notice
 from seedvr_cli.values.items import Purchase
 from seedvr_cli.values.job import Draft, Job, failure
 from seedvr_cli.values.money import show_usd
-from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.request import Request
-from seedvr_cli.values.schedule import backoff
 
-# Seconds without a connection before a submission is given up: nothing is lost by it.
-SUBMIT_PATIENCE = 10.0
-# Seconds of a ledger that fails before what became of a submission is told to the user alone; idle connections, which
-# may hold the file handles that it lacks, are closed before that.
-LEDGER_PATIENCE = 15.0
 # Seconds between looks at the ledger while another run submits the same thing.
 LEDGER_INTERVAL = 0.2
-# Seconds to wait, at the least, where the gateway says "again at once".
-SHORTEST_WAIT = 0.05
 # What to do about a job that was left to who has it.
 TO_ATTACH = "without --skip-claimed the same command waits for it too"
 
 # Percent of an upload between two events.
 UPLOAD_STEP = 5
-
-T = TypeVar("T")
 
 
 async def submit(
@@ -98,17 +79,18 @@ class _Submission:
         )
 
     async def run(self) -> None:
-        if (url := self._run.policy.callback) and self._draft.claim:
+        run = self._run
+        if (url := run.policy.callback) and self._draft.claim:
             secret = (await self._ledger.calls.secrets())[0]
             self._request = self._request.calling(callback_address(url, self._draft.claim, secret))
         self._needs_address = self._request.source.path is not None
         with ExitStack() as way_out:
             match await self._verdict(way_out):
                 case Claimed(job):
-                    await self._send(job)
+                    await Post(self._purchase, run, self._progress, self._addressed).send(job)
                 case Paid(job):
                     await self._attach(job)
-                    if self._run.policy.skip_claimed and await self._is_anothers(job):
+                    if run.policy.skip_claimed and await self._is_anothers(job):
                         raise StillRunning("left to another machine, which waits for it", hint=TO_ATTACH)
                 case Unanswered(job):
                     await self._attach(job)
@@ -221,97 +203,6 @@ class _Submission:
         if not set(job.tags).issuperset(self._purchase.tags):
             self._progress.job = await self._ledger.label(job, self._purchase.tags)
 
-    async def _send(self, job: Job) -> None:
-        """The POST of a job that is claimed, and what became of it."""
-        money = self._progress.money
-        assert money is not None
-        money.keep()
-        try:
-            answer = await self._post(job)
-        except (
-            Busy,
-            NotSent,
-            NotSubmitted,
-            RequestRefused,
-            KeyRefused,
-            BalanceError,
-            Interrupted,
-            UploadError,
-        ) as error:
-            money.refund()
-            await self._insist(lambda: self._ledger.release(job))
-            if isinstance(error, KeyRefused | BalanceError | NotSent):
-                self._run.halt(error)
-            raise
-        except (OutcomeUnknown, GatewayError) as error:
-            message = error.message
-            self._progress.job = await self._insist(lambda: self._ledger.lose(job, message))
-            raise
-        except LedgerError:
-            raise
-        except Exception as error:
-            told = Unforeseen(error)
-            self._run.emit(Crashed(self._purchase, error, told))
-            words = redact(told.message)
-            self._progress.job = await self._insist(lambda: self._ledger.lose(job, words))
-            raise OutcomeUnknown(f"the submission may have been accepted: {words}") from error
-        await self._accept(job, answer)
-
-    async def _post(self, job: Job) -> Answer:
-        """The POST, again only where the one before was provably not accepted."""
-        run, clock = self._run, self._run.clock
-        failures, began = 0, clock.monotonic()
-        while True:
-            if run.is_stopping:
-                raise Interrupted("stopped")
-            if run.halted is not None and failures:
-                raise NotSubmitted(run.halted)
-            run.emit(Changed(self._purchase, "submitting"))
-            try:
-                return await run.gateway.submit(await self._addressed())
-            except (Busy, NotSent) as error:
-                if isinstance(error, NotSent) and error.is_lasting:
-                    raise
-                failures += 1
-                wait, patience = backoff(failures, clock.jitter()), SUBMIT_PATIENCE
-                if isinstance(error, Busy):
-                    run.slow_down(error.wait)
-                    patience = run.policy.timeout
-                    wait = wait if error.wait is None else max(error.wait, SHORTEST_WAIT)
-                deadline = began + patience
-                if clock.monotonic() + wait > deadline:
-                    raise
-                await self._insist(lambda: self._ledger.hold(job))
-                run.emit(Changed(self._purchase, f"waiting to submit: {_why(error, wait)}"))
-                await run.pause(wait)
-                if not await run.turn_to_submit(deadline=deadline):
-                    raise
-                await self._ledger.resume(job)
-
-    async def _accept(self, job: Job, answer: Answer) -> None:
-        # What is known of it, should it not be to be recorded.
-        self._progress.job = replace(job, request_id=answer.request_id, status=answer.status, state="running")
-        try:
-            self._progress.job = await self._insist(lambda: self._ledger.record(job, answer))
-        except LedgerError as error:
-            error.message += f"; the gateway accepted the job as {answer.request_id}"
-            error.hint = f"'seedvr download {answer.request_id}' fetches its result"
-            raise
-        self._run.emit(Changed(self._purchase, answer.status, answer.request_id))
-
-    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Record what became of a submission, again where the ledger fails: it may be for want of a file handle."""
-        clock = self._run.clock
-        began = clock.monotonic()
-        while True:
-            try:
-                return await write()
-            except LedgerError as error:
-                self._run.halt(error)
-                if clock.monotonic() - began > LEDGER_PATIENCE:
-                    raise
-                await clock.sleep(LEDGER_INTERVAL)
-
 
 def _refusal(over: OverCap, price: int) -> CostCapReached:
     """Whose money is spent, how much of it, and what is left."""
@@ -323,9 +214,3 @@ def _refusal(over: OverCap, price: int) -> CostCapReached:
         f" ({show_usd(over.spent)} spent, {left} left)",
         hint=f"raise max-cost-per-{over.period or 'tag'} with 'seedvr config set'{then[over.period]}",
     )
-
-
-def _why(error: Busy | NotSent, wait: float) -> str:
-    if isinstance(error, Busy):
-        return f"the gateway asks for {wait:.3g} s" if error.wait is not None else "the gateway is busy"
-    return "no connection"

@@ -56,7 +56,7 @@ def test_a_socks_proxy_without_its_package_says_what_to_install(run):
 @CARRIERS
 def test_a_socks_proxy_is_used(carrier, run):
     """With its package a SOCKS proxy is asked; one that is not there leaves nothing submitted."""
-    impatient = carrier + "import seedvr_cli.run.submit\nseedvr_cli.run.submit.SUBMIT_PATIENCE = 0.2\n"
+    impatient = carrier + "import seedvr_cli.run.post\nseedvr_cli.run.post.SUBMIT_PATIENCE = 0.2\n"
     done = run("image", new_url(), "--base-url", "https://gateway.invalid", "--timeout", "1s",
                env={"ALL_PROXY": "socks5://127.0.0.1:1"}, inject=impatient)  # fmt: skip
     assert done.rc == 5, done.stderr
@@ -73,7 +73,7 @@ def test_a_ledger_that_is_deleted_under_a_run_is_noticed(bench, gateway, url):
 
     fake = gateway(script)
     done = bench.run("image", url, new_url("b.png"), "-j", "1", to=fake,
-                     inject="import seedvr_cli.run.submit\nseedvr_cli.run.submit.LEDGER_PATIENCE = 0.1\n")  # fmt: skip
+                     inject="import seedvr_cli.run.post\nseedvr_cli.run.post.LEDGER_PATIENCE = 0.1\n")  # fmt: skip
     assert (done.rc, len(fake.posts())) == (1, 1), done.stderr
     assert "fake_1" in done.stderr
     assert "Traceback" not in done.stderr

@@ -12,7 +12,7 @@ from helpers.waiting import PATIENCE, wait_for
 pytestmark = pytest.mark.slow
 
 # Nobody waits ten seconds here for a gateway that is not there.
-IMPATIENT = "import seedvr_cli.run.submit\nseedvr_cli.run.submit.SUBMIT_PATIENCE = 0.2\n"
+IMPATIENT = "import seedvr_cli.run.post\nseedvr_cli.run.post.SUBMIT_PATIENCE = 0.2\n"
 
 # The sandbox answers 401 to the first and 403 to the second.
 REFUSED_KEYS = ("invalid-key", "forbidden-key")

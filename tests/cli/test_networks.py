@@ -92,7 +92,7 @@ def test_a_proxy_that_refuses_is_told_at_once(what, carrier, bench, company, tmp
     """One line has the reason, the remedy and no password, the code is 5, and nothing is submitted or claimed."""
     address, reason, remedy = CLOSED[what]
     impatient = (
-        carrier + "import seedvr_cli.run.submit as s\n" + ("s.SUBMIT_PATIENCE = 0.1\n" if "SOCKS" in what else "")
+        carrier + "import seedvr_cli.run.post as s\n" + ("s.SUBMIT_PATIENCE = 0.1\n" if "SOCKS" in what else "")
     )
     with serving(company) as fake, proxy(tmp_path, "me:right") as there:
         env = {"HTTPS_PROXY": address.format(there.address), "SSL_CERT_FILE": str(company / "ca.pem")}
@@ -110,7 +110,7 @@ def test_a_proxy_that_refuses_is_told_at_once(what, carrier, bench, company, tmp
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5"])
 def test_a_proxy_that_is_not_there_is_named(scheme, carrier, bench):
     """A proxy that is down is one line which names it, the exit code 5, and nothing is submitted."""
-    impatient = carrier + "import seedvr_cli.run.submit\nseedvr_cli.run.submit.SUBMIT_PATIENCE = 0.1\n"
+    impatient = carrier + "import seedvr_cli.run.post\nseedvr_cli.run.post.SUBMIT_PATIENCE = 0.1\n"
     env = {"ALL_PROXY": f"{scheme}://me:secret@127.0.0.1:1"}
     done = upscale(bench, "https://gateway.invalid", "-q", env=env, inject=impatient)
     assert (done.rc, done.stderr.count("\n")) == (5, 1), done.stderr
@@ -148,7 +148,7 @@ def test_without_its_certificate_nothing_is_submitted(version, carrier, bench, c
 
     With TLS 1.3 it says so after a request has left, and its connection may be gone before that is heard.
     """
-    impatient = carrier + "import seedvr_cli.run.submit\nseedvr_cli.run.submit.SUBMIT_PATIENCE = 0.1\n"
+    impatient = carrier + "import seedvr_cli.run.post\nseedvr_cli.run.post.SUBMIT_PATIENCE = 0.1\n"
     other = company / "other.pem"
     if not other.exists():
         trustme.CA().issue_cert("me@example.com").private_key_and_cert_chain_pem.write_to_path(other)
@@ -200,7 +200,7 @@ def test_an_authority_below_another_may_be_named_alone(carrier, bench, company, 
 @CARRIERS
 def test_who_is_not_trusted_is_sent_nothing(carrier, bench, company):
     """Without the company's certificates nothing is sent, and the line names the flag that helps."""
-    impatient = carrier + "import seedvr_cli.run.submit\nseedvr_cli.run.submit.SUBMIT_PATIENCE = 0.1\n"
+    impatient = carrier + "import seedvr_cli.run.post\nseedvr_cli.run.post.SUBMIT_PATIENCE = 0.1\n"
     with serving(company) as fake:
         done = upscale(bench, fake.url, "-q", inject=impatient)
         assert (done.rc, done.stderr.count("\n")) == (5, 1), done.stderr

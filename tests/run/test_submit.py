@@ -8,7 +8,7 @@ from fakes.scripted import ScriptedGateway, completed, processing, queued
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.runs import RunLock
 from seedvr_cli.ledger.verdicts import Claimed, Terms
-from seedvr_cli.run.submit import LEDGER_PATIENCE, SUBMIT_PATIENCE
+from seedvr_cli.run.post import LEDGER_PATIENCE, SUBMIT_PATIENCE
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.caps import Caps
 from seedvr_cli.values.catalog import ENDPOINTS
