@@ -19,7 +19,8 @@ from seedvr_cli.cli.groups import (
     WaitingOptions,
 )
 from seedvr_cli.cli.question import ask_before, may_ask
-from seedvr_cli.plan.planner import dropped_size, plan
+from seedvr_cli.plan.defaults import dropped_size
+from seedvr_cli.plan.planner import plan
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.run.policy import Check, Policy, find_target
 from seedvr_cli.run.policy import make_policy as policy_of

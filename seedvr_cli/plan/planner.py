@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from seedvr_cli.plan.defaults import with_defaults
 from seedvr_cli.plan.formats import file_facts, named_format, own_format
 from seedvr_cli.plan.lists import Entry
 from seedvr_cli.plan.sources import LONGEST_URL, UnfitSource, expand, plain_source
 from seedvr_cli.plan.wishes import Wishes
-from seedvr_cli.values.catalog import Endpoint, check
 from seedvr_cli.values.errors import BadLine, SeedvrError, SourceRefused, UsageError
 from seedvr_cli.values.items import Purchase
 from seedvr_cli.values.naming import Output, parse_output, safe_name
@@ -239,43 +239,6 @@ def plan(words: Iterable[str], wishes: Wishes, gateway: str = "") -> list[Prospe
                          hint="give a folder (big/) or a template such as '{stem}-{index}{ext}'")  # fmt: skip
     check_output_folder(output)
     return prospects
-
-
-def with_defaults(defaults: Mapping[str, Any], endpoint: Endpoint, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The request's options with the profile's defaults where they fit this endpoint."""
-    chosen = dict(options)
-    sized = any(options.get(flag) is not None for flag in SIZE_FLAGS)
-    for flag, value in defaults.items():
-        if chosen.get(flag) is not None or (flag in SIZE_FLAGS and sized):
-            continue
-        parameter = endpoint.by_flag(flag)
-        if parameter is not None:
-            try:
-                check(parameter, value, flag, endpoint)
-            except UsageError:
-                continue  # it is another endpoint's default
-        elif flag not in {"webhook", "webhook-mode"}:
-            continue
-        chosen[flag] = value
-    if chosen.get("target") and chosen.get("scale") and not sized:
-        chosen["scale"] = None  # both are stored: the resolution says more
-    if not chosen.get("webhook") and not options.get("webhook-mode"):
-        chosen["webhook-mode"] = None
-    return chosen
-
-
-def dropped_size(defaults: Mapping[str, Any], endpoint: Endpoint, options: Mapping[str, Any]) -> str | None:
-    """Of the profile's sizes none fits the endpoint: what is said of it, as results will not have the size meant."""
-    stored = [flag for flag in SIZE_FLAGS if flag in defaults]
-    chosen = with_defaults(defaults, endpoint, options)
-    if not stored or any(chosen.get(flag) is not None for flag in SIZE_FLAGS):
-        return None
-    parameters = {flag: endpoint.by_flag(flag) for flag in stored}
-    reasons = [
-        f"{flag} {defaults[flag]} ({f'it takes {parameter.allowed}' if parameter else 'it has no such parameter'})"
-        for flag, parameter in parameters.items()
-    ]
-    return f"{endpoint.name} does not use the stored {', '.join(reasons)}; its own default holds"
 
 
 def check_output_folder(output: Output) -> None:

@@ -91,9 +91,7 @@ CLOSED = {
 def test_a_proxy_that_refuses_is_told_at_once(what, carrier, bench, company, tmp_path):
     """One line has the reason, the remedy and no password, the code is 5, and nothing is submitted or claimed."""
     address, reason, remedy = CLOSED[what]
-    impatient = (
-        carrier + "import seedvr_cli.run.post as s\n" + ("s.SUBMIT_PATIENCE = 0.1\n" if "SOCKS" in what else "")
-    )
+    impatient = carrier + "import seedvr_cli.run.post as s\n" + ("s.SUBMIT_PATIENCE = 0.1\n" if "SOCKS" in what else "")
     with serving(company) as fake, proxy(tmp_path, "me:right") as there:
         env = {"HTTPS_PROXY": address.format(there.address), "SSL_CERT_FILE": str(company / "ca.pem")}
         url = f"https://gateway.test:{fake.port}"
