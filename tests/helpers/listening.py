@@ -12,6 +12,7 @@ from typing import Any
 from helpers.command import Done
 from helpers.waiting import PATIENCE
 
+HOOK = "x-webhook-url"
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -56,3 +57,14 @@ def call(address: str, body: Any, *, method: str = "POST") -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
+
+
+def submit(run: Any, listener: Listening, *sources: str, to: Any, **how: Any) -> Any:
+    """Submit for this listener, without waiting."""
+    words = ("--no-wait", "--callback", "--public-url", f"{listener.url}/some/where", "-q")
+    return run("image", *sources, *words, to=to, **how)
+
+
+def told(request_id: str, status: str = "COMPLETED") -> dict[str, Any]:
+    """What a callback says, as the reference shows it."""
+    return {"request_id": request_id, "status": status, "model_id": "seedvr2-7b-upscale", "error": None}
