@@ -192,7 +192,7 @@ def test_a_run_and_a_listener_make_one_delivery(start, run, gateway, work, url):
         return gateway.view(heard, "COMPLETED" if is_done else "PROCESSING") if STATUS_PATH in heard.path else None
 
     gateway = gateway(script)
-    listener = listen(start, gateway, "--download", "--json", "--once", 1)
+    listener = listen(start, gateway, "--download", "--poll-interval", "1h", "--json", "--once", 1)
     waiting = start("image", url, "--callback", "--public-url", listener.url, to=gateway)
     wait_for(gateway.polls)
     is_done = True
@@ -221,7 +221,7 @@ def test_programs_that_fail(start, run, gateway, work):
 def test_failed_jobs_are_passed_on_too(start, run, gateway, url):
     """A job that ended FAILED is passed on with its error, and is not asked after again."""
     gateway = gateway(lambda heard: gateway.view(heard, "FAILED", error="no") if STATUS_PATH in heard.path else None)
-    listener = listen(start, gateway, "--json", "--once", 1)
+    listener = listen(start, gateway, "--poll-interval", "1h", "--json", "--once", 1)
     submit(run, listener, url, to=gateway)
     assert call(gateway.posts()[0].headers[HOOK], told("fake_1", "FAILED")) == 204
     done = listener.end()
@@ -232,7 +232,9 @@ def test_curl_calls_over_tls(start, run, gateway, requires, tmp_path, url):
     """An independent client posts the documented payload to --tls-cert and --tls-key, by a private authority."""
     pem, key = make_certificate(requires("openssl"), tmp_path)
     gateway = gateway()
-    listener = listen(start, gateway, "--tls-cert", pem, "--tls-key", key, "--json", "--once", 1)
+    listener = listen(
+        start, gateway, "--tls-cert", pem, "--tls-key", key, "--poll-interval", "1h", "--json", "--once", 1
+    )
     assert listener.url.startswith("https://")
     submit(run, listener, url, to=gateway)
     address = gateway.posts()[0].headers[HOOK]
