@@ -85,15 +85,15 @@ def run(arguments: list[str]) -> int:
         return forget_stdout() if error.code == 1 else int(error.code or 0)
     except BrokenPipeError:
         return forget_stdout()
-    except (KeyboardInterrupt, typer.Abort):
-        return fail(Interrupted("interrupted"), command, arguments)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        return fail(Interrupted("interrupted"), command, arguments, error)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it is one line
         if isinstance(error, OSError) and error.filename is None and error.errno in STREAM_ERRORS:
             _say(f"seedvr: cannot write to standard output: {error.strerror}")
             return 1
         from seedvr_cli.cli.crash_log import log_crash
 
-        return fail(log_crash(error, arguments), command, arguments)
+        return fail(log_crash(error, arguments), command, arguments, error)
     return code if isinstance(code, int) else 0
 
 

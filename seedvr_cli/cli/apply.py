@@ -58,7 +58,10 @@ def apply(
     money = MoneyOptions(
         max_cost=max_cost, yes=yes, retry_failed=totals.retry_failed, if_changed=totals.if_changed
     )  # fmt: skip
-    policy = make_policy(settled, "video", OutputOptions(summary=summary), waiting, submitting, money, [plan])
+    policy = make_policy(
+        settled, "video", OutputOptions(summary=summary), waiting, submitting, money, [plan, failed_file]
+    )
+    failures = Failures(failed_file, [plan])
     outputs: dict[str, Output] = {}
     count = 0
     for prospect in planned.prospects(wishes):  # so that all of it is right before anything is submitted
@@ -77,4 +80,4 @@ def apply(
         ask_before(settled, planned.prospects(wishes), policy, yes=yes)
         return Workload(chunks(planned.prospects(wishes)), count)
 
-    return run_work(settled, policy, result_form(settled, policy), find_work, Failures(failed_file))
+    return run_work(settled, policy, result_form(settled, policy), find_work, failures)

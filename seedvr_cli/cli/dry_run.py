@@ -1,10 +1,12 @@
 """What would be sent: printed (--dry-run), or written down for `seedvr apply` (--plan). Nothing is."""
 
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from seedvr_cli.cli.context import Common
+from seedvr_cli.cli.own_file import check_own_file
 from seedvr_cli.cli.quote import Quote, quoted
 from seedvr_cli.plan.planner import Prospect
 from seedvr_cli.render.human import name_of
@@ -46,6 +48,13 @@ def print_requests(common: Common, prospects: Iterable[Prospect], policy: Policy
     return worst_exit_code(codes)
 
 
+def check_plan_file(path: str, others: Sequence[str | None], *, overwrite: bool) -> None:
+    """UsageError where no plan could be written there, or it would replace what is none."""
+    from seedvr_cli.plan.plan_file import is_plan
+
+    check_own_file("--plan", path, "plan", is_plan, others, overwrite=overwrite)
+
+
 def write_plan(common: Common, prospects: Iterable[Prospect], policy: Policy, path: str) -> int:
     """--plan: each request that would be sent becomes a line of the file; nothing is sent."""
     from seedvr_cli.plan.plan_file import PlanWriter
@@ -57,7 +66,7 @@ def write_plan(common: Common, prospects: Iterable[Prospect], policy: Policy, pa
     codes: set[int] = set()
     try:
         with (
-            writing_whole(path) as file,
+            writing_whole(os.path.realpath(path)) as file,
             PlanWriter(
                 file, common.gateway_name, retry_failed=policy.retry_failed, if_changed=policy.if_changed
             ) as plan,

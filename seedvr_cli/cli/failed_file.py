@@ -7,27 +7,29 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
+from seedvr_cli.cli.own_file import begins_as, check_own_file
 from seedvr_cli.plan.lists import Form
 from seedvr_cli.render.talk import clean
-from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.items import Outcome, Purchase
+
+# What a text begins with: a list of somebody's may well begin with a comment.
+MARK = "# seedvr: what did not succeed, and why\n"
 
 
 class Failures:
     """One record a failure, each as soon as it is known, in the form of the list: what it says of the item, and why.
 
     A text gets the reason as a comment, JSON Lines a key `error`, CSV a column `error`; a list may have all three.
+    UsageError where the file would be one of the `others`, or would replace what is no such file of ours.
     """
 
-    def __init__(
-        self, path: str | None, form: Form = "lines", header: str = "", *, lists: Sequence[str] = ()
-    ) -> None:  # fmt: skip
+    def __init__(self, path: str | None, others: Sequence[str | None] = (), *, overwrite: bool = False) -> None:
         self._path = path
-        self._form = form
-        self._header = header
+        self._form: Form = "lines"
+        self._header = ""
         self._begun = False
         if path is not None:
-            _check(path, lists)
+            check_own_file("--failed-file", path, "list of failures", _is_ours, others, overwrite=overwrite)
 
     def describe(self, form: Form, header: str) -> None:
         """The list's form, once it is known."""
@@ -39,13 +41,15 @@ class Failures:
         if self._path is None or outcome.error is None or not isinstance(item, Purchase):
             return
         text = self._record(item.raw if item.raw is not None else item.source, clean(outcome.error.message))
+        if not self._begun and text.startswith("#"):
+            text = MARK + text
         with open(self._path, "a" if self._begun else "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
         self._begun = True
 
     def end(self) -> None:
         """The run is through: where nothing failed, what an earlier one has written there is no longer so."""
-        if self._path is not None and not self._begun:
+        if self._path is not None and not self._begun and begins_as(self._path, _is_ours):
             with suppress(OSError):
                 os.unlink(self._path)
 
@@ -70,17 +74,11 @@ class Failures:
         return f"# {reason}\n{raw}\n"
 
 
-def _check(path: str, lists: Sequence[str]) -> None:
-    """UsageError where it could not be written, or is one of the lists that are read, also through a link."""
-    for name in lists:
-        if name != "-" and os.path.exists(path) and os.path.exists(name) and os.path.samefile(path, name):
-            raise UsageError(f"--failed-file: {path} is the list that is read", hint="give it a name of its own")
-    if os.path.lexists(path) and not os.path.isfile(path):
-        raise UsageError(f"--failed-file: {path} is in the way: it is not a file")
-    if os.path.exists(path) and not os.access(path, os.W_OK):
-        raise UsageError(f"--failed-file: {path} cannot be written to")
-    folder = os.path.dirname(os.path.realpath(path))
-    if not os.path.isdir(folder):
-        raise UsageError(f"--failed-file: there is no folder {folder}")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"--failed-file: {folder} cannot be written to")
+def _is_ours(text: str) -> bool:
+    """Whether a file that begins like that is a list of failures: by the mark, or by what it says of the first one."""
+    first = text.partition("\n")[0]
+    if text.startswith(MARK):
+        return True
+    if first.startswith("{"):
+        return "error" in json.loads(first)
+    return {"source", "error"} <= set(next(csv.reader([first]), ()))

@@ -13,12 +13,19 @@ JSON_FLAGS = {"--json": True, "--fields": True, "--no-json": False, "--print": F
 NOT_BY_PROFILE = frozenset({"config"})
 
 
-def fail(error: SeedvrError, command: Any, arguments: Sequence[str]) -> int:
-    """Say it; returns the exit code. `command` is Typer's, as far as it could be made."""
+def fail(error: SeedvrError, command: Any, arguments: Sequence[str], raised: BaseException | None = None) -> int:
+    """Say it; returns the exit code. `command` is Typer's, as far as it could be made; `raised` what became `error`."""
     from seedvr_cli.render.talk import Talk, error_line
     from seedvr_cli.settings.key import seen_keys
 
-    Talk(secrets=seen_keys).error(error_line(error))
+    talk = Talk(secrets=seen_keys)
+    talk.error(error_line(error))
+    words = list(takewhile(lambda word: word != "--", arguments))
+    summary = next(_given("--summary", words), None)
+    if summary is not None and _has("--summary", command, words):
+        from seedvr_cli.cli.totals import sum_up_failure
+
+        sum_up_failure(summary, error, talk, raised=raised or error)
     if not isinstance(error, OutputLost) and wants_objects(command, arguments):
         from seedvr_cli.render import machine
         from seedvr_cli.render.results import write_line
@@ -38,13 +45,14 @@ def wants_objects(command: Any, arguments: Sequence[str]) -> bool:
     asked = [JSON_FLAGS[word] for word in (word.partition("=")[0] for word in words) if word in JSON_FLAGS]
     if asked:
         return asked[-1]
-    return bool(words) and words[0] not in NOT_BY_PROFILE and _has_json(command, words) and _is_stored(words)
+    return bool(words) and words[0] not in NOT_BY_PROFILE and _has("--json", command, words) and _is_stored(words)
 
 
-def _has_json(command: Any, words: Sequence[str]) -> bool:
+def _has(flag: str, command: Any, words: Sequence[str]) -> bool:
+    """Whether the command that the words name has that flag."""
     for word in words:
         command = getattr(command, "commands", {}).get(word, command)
-    return any("--json" in option.opts for option in getattr(command, "params", ()))
+    return any(flag in option.opts for option in getattr(command, "params", ()))
 
 
 def _is_stored(words: Sequence[str]) -> bool:
@@ -52,15 +60,15 @@ def _is_stored(words: Sequence[str]) -> bool:
     from seedvr_cli.settings.file import load
 
     try:
-        return bool(load(next(_profiles(words), None)).choose("json", None))
+        return bool(load(next(_given("--profile", words), None)).choose("json", None))
     except SeedvrError:
         return False
 
 
-def _profiles(words: Sequence[str]) -> Iterator[str]:
-    """The profiles that the words name, the last one first."""
+def _given(flag: str, words: Sequence[str]) -> Iterator[str]:
+    """What the words give the flag, the last one first."""
     for word, value in reversed(list(zip(words, [*words[1:], None], strict=True))):
-        if word == "--profile" and value is not None:
+        if word == flag and value is not None:
             yield value
-        elif word.startswith("--profile="):
+        elif word.startswith(f"{flag}="):
             yield word.partition("=")[2]

@@ -41,7 +41,7 @@ CLUSTERS = (
 
 def upscale_lists(
     common: Common, sources: Sequence[str], wishes: Wishes, policy: Policy, form: Form,
-    options: SourceOptions, money: MoneyOptions, what_is_checked: Callable[[int | None], Check],
+    options: SourceOptions, money: MoneyOptions, failures: Failures, what_is_checked: Callable[[int | None], Check],
 ) -> int:  # fmt: skip
     """Run the sources and lists; returns the exit code. `what_is_checked` says it of so many items."""
     lists = options.lists or ()
@@ -56,7 +56,6 @@ def upscale_lists(
         elif path != "-" and not os.path.exists(path):
             raise UsageError(f"--from {path}: no such file")
     shard = parse_shard(options.shard)
-    failures = Failures(options.failed_file, lists=lists)
 
     def prospects(*, only_files: bool = False, only_check: bool = False) -> Iterator[Prospect]:
         planner = Planner(wishes, common.gateway_name)

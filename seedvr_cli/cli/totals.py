@@ -2,13 +2,14 @@
 
 import json
 import os
-import stat
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from seedvr_cli import __version__
+from seedvr_cli.cli.own_file import check_own_file
 from seedvr_cli.render import machine
 from seedvr_cli.render.ci import is_github
 from seedvr_cli.render.job_page import LARGEST_PAGES, MOST_FAILURES, job_page
@@ -20,42 +21,36 @@ from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.money import as_usd
 from seedvr_cli.values.whole import write_whole
 
-# Bytes of a file that may be an earlier summary.
-LARGEST = 1 << 16
+# A note on an error that stands in a summary already.
+SUMMED_UP = "summed up"
 
 
 def check_summary(path: str | None, others: Sequence[str | None] = (), *, overwrite: bool = False) -> None:
     """UsageError where it could not be written at the end, or would replace what is none; `others` are not it."""
-    if path is None:
+    if path is not None:
+        check_own_file("--summary", path, "summary", _is_summary, others, overwrite=overwrite)
+
+
+def sum_up_failure(path: str, error: SeedvrError, talk: Talk, *, raised: BaseException) -> None:
+    """A command failed before it came to a run: what an earlier one has written to --summary is no longer so."""
+    if SUMMED_UP in getattr(raised, "__notes__", ()) or error.message.startswith("--summary"):
         return
-    if path in {"-", ""}:
-        raise UsageError(f"--summary {path}: standard output is for results", hint="give it a file")
-    if any(other is not None and _is_same(path, other) for other in others):
-        raise UsageError(f"--summary: {path} is another option's file as well", hint="give it a name of its own")
-    place = os.path.realpath(path)
-    folder = os.path.dirname(place)
-    if not os.path.isdir(folder):
-        raise UsageError(f"--summary: there is no folder {folder}")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"--summary: {folder} cannot be written to")
-    if os.path.lexists(place):
-        if not stat.S_ISREG(os.lstat(place).st_mode):
-            raise UsageError(f"--summary: {path} is in the way: it is not a file")
-        if not overwrite and not _is_summary(place):
-            raise UsageError(f"--summary: {path} is there, and no summary of ours", hint="--overwrite replaces it")
+    with suppress(UsageError):  # something else is wrong, and told
+        check_summary(path)
+        Totals(path, Tally(), talk, has_page=False).end(error.exit_code, error)
 
 
 class Totals:
     """Of one run, which begins now. `path` is where --summary goes; `total` how many items there are, once known."""
 
-    def __init__(self, path: str | None, tally: Tally, talk: Talk) -> None:
+    def __init__(self, path: str | None, tally: Tally, talk: Talk, *, has_page: bool = True) -> None:
         self._path = path
         self._tally = tally
         self._talk = talk
         self._began = time.monotonic()
         # Each source and why it failed: the first of them.
         self._failures: list[tuple[str, str]] = []
-        self._pages = os.environ.get("GITHUB_STEP_SUMMARY") if is_github() else None
+        self._pages = os.environ.get("GITHUB_STEP_SUMMARY") if has_page and is_github() else None
         self.total: int | None = None
 
     def add(self, outcome: Outcome) -> None:
@@ -68,6 +63,8 @@ class Totals:
     def end(self, code: int, error: BaseException | None = None) -> int:
         """Write them. `error` is what ended the run before its end. Returns the exit code, which may have become 1."""
         value = self._object(code, error)
+        if error is not None:
+            error.add_note(SUMMED_UP)
         if self._path is not None:
             try:
                 write_whole(os.path.realpath(self._path), (machine.line(value) + "\n").encode("ascii"))
@@ -119,17 +116,6 @@ def _told(error: BaseException | None) -> SeedvrError | None:
     return Interrupted("interrupted")
 
 
-def _is_same(path: str, other: str) -> bool:
-    return os.path.realpath(path) == os.path.realpath(other)
-
-
-def _is_summary(path: str) -> bool:
-    try:
-        if os.path.getsize(path) > LARGEST:
-            return False
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        found = json.loads(text) if text.strip() else {"v": 0, "exit_code": 0, "not_submitted": 0}  # as mktemp makes it
-    except (OSError, ValueError, RecursionError):
-        return False
+def _is_summary(text: str) -> bool:
+    found = json.loads(text)
     return isinstance(found, dict) and {"v", "exit_code", "not_submitted"} <= found.keys()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from seedvr_cli.cli.context import Common
 from seedvr_cli.cli.delivered import tell_delivered
-from seedvr_cli.cli.dry_run import print_requests, write_plan
+from seedvr_cli.cli.dry_run import check_plan_file, print_requests, write_plan
+from seedvr_cli.cli.failed_file import Failures
 from seedvr_cli.cli.groups import (
     LookOptions,
     MoneyOptions,
@@ -67,12 +68,17 @@ def upscale(
         tags=read("tag", sources.tag, "--tag") if sources.tag else (),
         calls_us=submitting.callback,
     )
-    policy = make_policy(common, request.kind, output, waiting, submitting, money, _own_files(sources))
+    files = [*(sources.sources or ()), *(sources.lists or ()), wishes.output]
+    policy = make_policy(
+        common, request.kind, output, waiting, submitting, money, [*files, sources.failed_file, money.plan]
+    )  # fmt: skip
     policy = replace(policy, compare=looks.compare, preview=looks.preview)
     _check_looks(policy, wishes.output)
     check_stdout(common, wishes.output)
     if money.plan is not None:
         _check_plan(sources, money, wishes)
+        check_plan_file(money.plan, files, overwrite=policy.overwrite)
+    failures = Failures(sources.failed_file, [*files, money.plan], overwrite=policy.overwrite)
     if request.kind == "video" and common.sandbox and not money.dry_run:
         _check_video_support()
     dropped = dropped_size(wishes.defaults, wishes.endpoint, wishes.options)
@@ -85,13 +91,13 @@ def upscale(
         from seedvr_cli.cli.watching import upscale_watched
 
         check = what_is_checked(common, waiting_for=None, given=submitting.check, money=money)
-        return upscale_watched(common, wishes, replace(policy, skim=skim, check=check), form, sources, money)
+        return upscale_watched(common, wishes, replace(policy, skim=skim, check=check), form, sources, money, failures)
     words = sources.sources or ()
     if sources.lists or sources.shard:
         from seedvr_cli.cli.lists import upscale_lists
 
         return upscale_lists(
-            common, words, wishes, replace(policy, skim=skim), form, sources, money,
+            common, words, wishes, replace(policy, skim=skim), form, sources, money, failures,
             lambda total: what_is_checked(common, waiting_for=total, given=submitting.check, money=money),
         )  # fmt: skip
     prospects = plan(words, wishes, common.gateway_name)
@@ -104,13 +110,10 @@ def upscale(
         return write_plan(common, prospects, policy, money.plan)
     if skim and policy.summary is None and tell_delivered(common, prospects, policy):
         return 0
-    from seedvr_cli.cli.failed_file import Failures
     from seedvr_cli.cli.session import prepare_claims
     from seedvr_cli.cli.work import Workload, run_work
     from seedvr_cli.run.follow import follow
     from seedvr_cli.run.preflight import look_at_all
-
-    failures = Failures(sources.failed_file)
 
     async def find_work(session: "Session") -> Workload:
         await prepare_claims(common, session, policy)
@@ -132,7 +135,7 @@ def make_policy(
     waiting: WaitingOptions,
     submitting: SubmittingOptions = SubmittingOptions(),  # noqa: B008 - it is frozen
     money: MoneyOptions = MoneyOptions(),  # noqa: B008 - it is frozen
-    others: Sequence[str] = (),
+    others: Sequence[str | None] = (),
 ) -> Policy:
     """The run's policy: flags, the profile's defaults, and the table's for this kind of command and gateway.
 
@@ -228,10 +231,6 @@ def _check_looks(policy: Policy, output: str | None) -> None:
 def result_form(common: Common, policy: Policy) -> Literal["json", "ids", "urls", "paths"]:
     """What a line of standard output is."""
     return "json" if common.json else "ids" if not policy.wait else "urls" if not policy.download else "paths"
-
-
-def _own_files(sources: SourceOptions) -> list[str]:
-    return [*(sources.sources or ()), *(sources.lists or ()), *([sources.failed_file] if sources.failed_file else [])]
 
 
 def _instant(text: str | None) -> float | None:

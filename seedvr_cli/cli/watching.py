@@ -36,8 +36,9 @@ Mark = tuple[int, int]
 
 
 def upscale_watched(
-    common: Common, wishes: Wishes, policy: Policy, form: Form, sources: SourceOptions, money: MoneyOptions
-) -> int:
+    common: Common, wishes: Wishes, policy: Policy, form: Form, sources: SourceOptions, money: MoneyOptions,
+    failures: Failures,
+) -> int:  # fmt: skip
     """Run until Ctrl-C, or until --max-cost is reached; returns the exit code."""
     folders = sources.sources or ()
     if sources.lists or sources.shard or wishes.key is not None or not folders:
@@ -72,7 +73,7 @@ def upscale_watched(
         common.talk.say(clean(f"seedvr: watching {', '.join(folders)}; Ctrl-C ends it"))
         return Workload(watch.chunks(), None, on_end=ended)
 
-    return run_work(common, policy, form, find_work, Failures(sources.failed_file))
+    return run_work(common, policy, form, find_work, failures)
 
 
 class Watch:

@@ -92,6 +92,12 @@ class PlanWriter:
         self._totals = replace(self._totals, requests=self._totals.requests + 1, price=self._totals.price + price)
 
 
+def is_plan(text: str) -> bool:
+    """Whether a file that begins like that is a plan, or was one; ValueError where it is no JSON."""
+    first = json.loads(text.partition("\n")[0])
+    return isinstance(first, dict) and ("plan" in first or {"identity", "key", "price_usd"} <= first.keys())
+
+
 class Plan:
     """A plan in a file. It is read anew each time, and never as a whole: it may be as long as any list."""
 

@@ -18,7 +18,7 @@ seedvr_cli.plan.planner.plan = plan
 WITH_THE_KEY = """
 from seedvr_cli.gateway.client import Gateway
 async def poll(self, request_id, **_):
-    raise ValueError("the key is " + self._key)
+    raise ValueError("the key is " + self._discretion._key)
 Gateway.poll = poll
 """
 IN_DELIVERY = """

@@ -76,7 +76,7 @@ def test_a_bad_line_of_standard_input_is_that_items_failure(run, work, sandbox):
     done = run("image", "--from", "-", "--failed-file", "f.txt", to=sandbox, stdin=f"{one}\nnofile.png\n{two}\n")
     assert done.rc == 1
     assert sorted(done.lines) == ["picture-0-upscaled.png", "picture-1-upscaled.png"]
-    assert (work / "f.txt").read_text().splitlines()[1] == "nofile.png"
+    assert (work / "f.txt").read_text().splitlines()[-1] == "nofile.png"
 
 
 def test_standard_input_is_worked_on_as_it_comes(start, sandbox):
@@ -163,6 +163,21 @@ def test_the_list_itself_is_no_place_for_failures(bench, sandbox):
         assert "--failed-file" in done.stderr
     assert (bench.work / "urls.txt").read_text() == lines
     assert all(sandbox.accepted(url) == 0 for url in lines.split())
+
+
+def test_a_failed_file_takes_no_place_of_somebodys(bench, sandbox):
+    """--failed-file replaces and removes lists of failures alone: what else has the name is refused, and stays."""
+    (bench.work / "notes.txt").write_text("# notes\nprecious\n")
+    (bench.work / "photo.png").write_bytes(b"a picture")
+    source = new_url()
+    for words in (["notes.txt"], ["photo.png"], ["out.png", "-o", "out.png"], ["-"], [""]):
+        done = bench.run("image", source, "--failed-file", *words, to=sandbox)
+        assert (done.rc, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), words
+    assert sandbox.accepted(source) == 0
+    assert bench.run("image", source, "--failed-file", "notes.txt", "--overwrite", to=sandbox).rc == 0
+    assert (bench.work / "notes.txt").read_text() == "# notes\nprecious\n"
+    (bench.work / "empty.txt").touch()
+    assert bench.run("image", source, "--failed-file", "empty.txt", to=sandbox).rc == 0
 
 
 @pytest.mark.parametrize("first", ["url,scale", "just words", "ftp://example.com/a.png"])

@@ -1,10 +1,11 @@
 """--plan and `seedvr apply` over the real command."""
 
 import json
+import os
 
 import pytest
 from fakes.media import picture
-from helpers.sources import urls, write
+from helpers.sources import new_url, urls, write
 
 pytestmark = pytest.mark.slow
 
@@ -60,6 +61,31 @@ def test_what_makes_no_plan_is_refused(bench, gateway, words):
     done = bench.run("image", source, "--plan", "plan.jsonl", *words, to=fake)
     assert (done.rc, len(done.stderr.splitlines())) == (2, 1)
     assert not (bench.work / "plan.jsonl").exists()
+
+
+def test_a_plan_takes_no_place_of_somebodys(bench, gateway):
+    """--plan replaces plans alone: the list, the source, a file of somebody's, a pipe and standard output stay."""
+    fake = gateway()
+    (bench.work / "list.txt").write_text(f"{new_url()}\n")
+    (bench.work / "notes.json").write_text('{"plans": 1}')
+    (bench.work / "photo.jpg").write_bytes(picture())
+    os.mkfifo(bench.work / "pipe")
+    before = {name: (bench.work / name).read_bytes() for name in ("list.txt", "notes.json", "photo.jpg")}
+    for words in (
+        ["--from", "list.txt", "--plan", "list.txt"],
+        ["photo.jpg", "--plan", "photo.jpg"],
+        ["photo.jpg", "--plan", "notes.json"],
+        ["photo.jpg", "--plan", "pipe"],
+        ["photo.jpg", "--plan", "-"],
+        ["photo.jpg", "--plan", "x.png", "-o", "x.png"],
+    ):
+        done = bench.run("image", *words, to=fake)
+        assert (done.rc, "--plan" in done.stderr, len(done.stderr.splitlines())) == (2, True, 1), done.stderr
+    assert {name: (bench.work / name).read_bytes() for name in before} == before
+    assert bench.run("image", "photo.jpg", "--plan", "plan.jsonl", to=fake).rc == 0
+    (bench.work / "link").symlink_to("plan.jsonl")
+    assert bench.run("image", "photo.jpg", "-x", 2, "--plan", "link", to=fake).rc == 0
+    assert b'"upscale_factor"' in (bench.work / "plan.jsonl").read_bytes()
 
 
 def test_a_plan_of_a_source_that_changed_at_its_url_submits_nothing(bench, sandbox, origin):

@@ -104,6 +104,24 @@ def test_a_run_that_fails_as_a_whole_is_summed_up(run, url, work):
     assert (value["exit_code"], value["error"]["code"]) == (3, "no_key")
 
 
+@pytest.mark.parametrize(
+    "wrong", [["nope.jpg"], ["-x", "99"], ["--no-such-flag"], ["--from", "none"], ["--fields", "x"]]
+)
+def test_a_usage_error_is_summed_up_too(run, sandbox, work, url, wrong):
+    """What an earlier run has written is not left for the success of a command that was refused."""
+    assert run("image", url, "--summary", "totals.json", to=sandbox).rc == 0
+    assert run("image", *wrong, "--summary=totals.json", to=sandbox).rc == 2
+    value = totals(work)
+    assert (value["exit_code"], value["error"]["code"], "done" in value) == (2, "usage", False)
+
+
+def test_a_summary_is_of_the_run_where_there_was_one(run, sandbox, work, url):
+    """A failure that ends a run leaves the run's counts as they were written."""
+    inject = "import seedvr_cli.cli.work as work\nwork._Run._sum_up = lambda *_: 1 / 0\n"
+    assert run("image", url, "--summary", "totals.json", to=sandbox, inject=inject).rc == 1
+    assert (totals(work)["done"], totals(work)["exit_code"]) == (1, 1)
+
+
 def test_nothing_is_paid_where_it_cannot_be_written(run, gateway, work, url):
     """Standard output, a folder, a file of somebody's, another option's file: refused before anything is sent."""
     fake = gateway()

@@ -66,7 +66,7 @@ def from_cdn(owner, cdn, **more):
 
     async def run():
         async with cdn.serve() as url, Gateway("http://127.0.0.1:9", "k-0123456789") as client:
-            return (await fetch_file(url, client.fetch, owner.hooks, **more))[0]
+            return (await fetch_file(url, client.media.fetch, owner.hooks, **more))[0]
 
     try:
         return asyncio.run(run())
