@@ -144,7 +144,10 @@ class Deliveries:
             )
         )
 
-    async def delivered(self, job: Job, position: int, file: File, *, mtime_ns: int, price: int | None = None) -> Job:
+    async def delivered(
+        self, job: Job, position: int, file: File, *, mtime_ns: int, price: int | None = None,
+        made: frozenset[str] | None = None,
+    ) -> Job:  # fmt: skip
         """Record that the file stands under its final name; a result that came inside an answer is let go.
 
         What was begun of it under other names, by this run or by dead ones, is cleared away.
@@ -154,9 +157,9 @@ class Deliveries:
         def operation(connection: sqlite3.Connection) -> Job:
             self._clear_away(connection, job, position, file.path)
             connection.execute(
-                "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, 0, NULL, ?, ?, ?, ?, ?, ?, ?, NULL)",
+                "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, 0, NULL, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
                 (job.id, position, file.path, run, file.bytes, file.sha256, mtime_ns, file.media_type,
-                 file.width, file.height, now()),
+                 file.width, file.height, now(), None if made is None else " ".join(sorted(made))),
             )  # fmt: skip
             changes: dict[str, Any] = {} if price in {None, job.price} else {"price": price}
             if any(url.startswith("data:") for url in job.media_url):

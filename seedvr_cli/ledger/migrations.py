@@ -140,6 +140,12 @@ def _add_pieces(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE deliveries ADD COLUMN pieces TEXT")
 
 
+def _add_places(connection: sqlite3.Connection) -> None:
+    """The folder that a local source's path is from, and what was made of each delivered file; NULL: nobody knows."""
+    connection.execute("ALTER TABLE jobs ADD COLUMN folder TEXT")
+    connection.execute("ALTER TABLE deliveries ADD COLUMN made TEXT")
+
+
 def _new_key(row: sqlite3.Row) -> str | None:
     """None where it cannot be told: the job of another machine, an endpoint or a file that is no more."""
     endpoint = ENDPOINTS.get(row["endpoint"] or "")
@@ -246,4 +252,5 @@ MIGRATIONS = (
     Migration("the version of a source that was paid for", _add_seen),
     Migration("tags, what is spent under each, and when the gateway was last asked", _add_tags),
     Migration("the pieces of large results", _add_pieces),
+    Migration("the folder of a source, and what was made of a file", _add_places),
 )

@@ -18,7 +18,10 @@ Mark = tuple[str, str, bool]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A file of a job, as recorded: under way, or `done` with the facts to recognise it by."""
+    """A file of a job, as recorded: under way, or `done` with the facts to recognise it by.
+
+    `made` is what it has beyond what the gateway sent; None where that is not known.
+    """
 
     position: int
     path: str
@@ -29,6 +32,7 @@ class Delivery:
     pieces: str | None
     file: File | None
     mtime_ns: int | None
+    made: frozenset[str] | None = None
 
     @property
     def mark(self) -> Mark:
@@ -74,6 +78,7 @@ def insert_job(
         "claim": draft.claim,
         "seen": as_seen(draft.seen),
         "tags": json.dumps(draft.tags) if draft.tags else None,
+        "folder": draft.folder,
         "run": run,
         "state": state,
         **more,
@@ -118,6 +123,7 @@ def job_of(record: sqlite3.Row) -> Job:
         claim=row["claim"],
         seen=Version(**json.loads(row["seen"])) if row["seen"] else None,
         tags=tuple(json.loads(row["tags"] or "[]")),
+        folder=row["folder"],
         state=row["state"],
         status=row["status"],
         request_id=row["request_id"],
@@ -157,6 +163,7 @@ def delivery_of(row: Mapping[str, Any]) -> Delivery:
         pieces=row["pieces"],
         file=file if done else None,
         mtime_ns=row["mtime_ns"],
+        made=None if row["made"] is None else frozenset(row["made"].split()),
     )
 
 

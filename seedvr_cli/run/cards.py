@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 
 from seedvr_cli.ledger.reported import Reported
-from seedvr_cli.ledger.rows import Delivery, digest
+from seedvr_cli.ledger.rows import Delivery
 from seedvr_cli.report import clips, previews
 from seedvr_cli.report.card import Card, CardState, Look, Side, Summary
 from seedvr_cli.run.originals import Originals
+from seedvr_cli.run.source_file import is_source, source_places
 from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.job import Job
 from seedvr_cli.values.media import sniff_file
 from seedvr_cli.values.redaction import redact
-from seedvr_cli.values.request import identifying_params, job_key
 from seedvr_cli.values.urls import is_object_url
 
 STATES: dict[str, CardState] = {
@@ -24,8 +24,6 @@ STATES: dict[str, CardState] = {
     "unknown": "unknown",
     "forgotten": "unknown",
 }
-# Folders above a result in which a source that was named by a relative path is looked for.
-PARENTS = 4
 
 
 async def cards(jobs: Sequence[Reported], originals: Originals | None) -> AsyncIterator[Card]:
@@ -183,36 +181,9 @@ def _why_not(job: Job, *, is_fetched: bool) -> str | None:
 
 def _local(job: Job, source: str, results: Sequence[Delivery], like: Look | None) -> Side:
     name, is_there = _shown_name(source), False
-    for path in _places(source, results):
+    for path in source_places(job, [os.path.dirname(entry.path) for entry in results]):
         if os.path.isfile(path):
             is_there = True
-            if _is_source(path, job):
+            if job.key_name is not None or is_source(path, job):
                 return _side(path, name, like)
     return Side(name, note="The source was changed since." if is_there else "The source is gone.")
-
-
-def _places(source: str, results: Sequence[Delivery]) -> list[str]:
-    """Where the file may be: a relative path is one from the folder that the job's command ran in, which nobody knows.
-
-    That is this one, most likely, or else one above the result.
-    """
-    places = [os.path.abspath(source)]
-    if not os.path.isabs(source):
-        for entry in results:
-            folder = os.path.dirname(entry.path)
-            for _ in range(PARENTS):
-                places.append(os.path.join(folder, source))
-                folder = os.path.dirname(folder)
-    return list(dict.fromkeys(map(os.path.normpath, places)))
-
-
-def _is_source(path: str, job: Job) -> bool:
-    """Whether the file is what the job was made of: its content is part of the job's key, unless the user named it."""
-    endpoint = ENDPOINTS.get(job.endpoint or "")
-    if job.key_name is not None or endpoint is None:
-        return True
-    try:
-        identity = f"sha256:{digest(path)}"
-    except OSError:
-        return False
-    return job_key(job.gateway, endpoint.name, identifying_params(endpoint, job.params), identity) == job.key

@@ -55,6 +55,8 @@ class Courier(ABC):
         self._run = run
         self._name = name
         self._deliveries = run.ledger.deliveries
+        # What the file that is being brought has beyond what the gateway sent.
+        self._made: frozenset[str] = frozenset()
 
     async def find(self, progress: Progress) -> bool:
         """Whether every file of a completed job stands whole under its name; if so they are in `progress.files`."""
@@ -119,22 +121,50 @@ class Courier(ABC):
 
     def _finish(self, job: Job) -> Callable[[str, str, Size | None], Awaitable[bool]] | None:
         """What is made of the whole file; most results stay as they came, and need not load what changes them."""
-        policy = self._run.policy
-        kept = {policy.keep_metadata, policy.keep_sound}
-        is_of_file = self._item.source is not None and "://" not in self._item.source
-        if not policy.embed and "all" not in kept and not ("files" in kept and is_of_file):
+        wanted = self._wanted
+        if not wanted:
             return None
         from seedvr_cli.run.finish import finisher
 
-        return finisher(self._item, job, self._run)
+        finish = finisher(self._item, job, self._run)
 
-    async def _record(self, media: Media, file: File, mtime_ns: int) -> Job:
+        async def noted(part: str, media_type: str, size: Size | None) -> bool:
+            is_changed = await finish(part, media_type, size)
+            if is_changed:
+                self._made |= wanted & ({"sound"} if media_type.startswith("video/") else {"metadata", "properties"})
+            return is_changed
+
+        return noted
+
+    @property
+    def _wanted(self) -> frozenset[str]:
+        """What a file may get beyond what the gateway sent."""
+        policy = self._run.policy
+        is_of_file = self._item.source is not None and "://" not in self._item.source
+        kept = {"metadata": policy.keep_metadata, "sound": policy.keep_sound}
+        found = {what for what, keep in kept.items() if keep == "all" or (keep == "files" and is_of_file)}
+        return frozenset(found | ({"properties"} if policy.embed else set()))
+
+    def _copy_among(self, recorded: list[Delivery]) -> str | None:
+        """The latest whole file of this media URL that has nothing which is not wanted now."""
+        for entry in reversed(recorded):
+            if (entry.made is None or entry.made <= self._wanted) and entry.is_whole():
+                self._made = entry.made or frozenset()
+                return entry.path
+        self._made = frozenset()
+        return None
+
+    async def _record(
+        self, media: Media, file: File, mtime_ns: int, made: frozenset[str] | None = None
+    ) -> Job:  # fmt: skip
         """The file stands under its name. A video's price is that of its resolution."""
         price = None
         endpoint = ENDPOINTS.get(media.job.endpoint or "")
         if endpoint and file.width and file.height:
             price = endpoint.price(size=(file.width, file.height))
-        return await self._deliveries.delivered(media.job, media.position, file, mtime_ns=mtime_ns, price=price)
+        return await self._deliveries.delivered(
+            media.job, media.position, file, mtime_ns=mtime_ns, price=price, made=made
+        )
 
 
 class FileCourier(Courier):
@@ -203,7 +233,7 @@ class FileCourier(Courier):
 
     async def _fetch(self, media: Media, recorded: list[Delivery]) -> tuple[Job, File]:
         """Bring the file: from a whole copy on this machine, or from the media URL, resumed where that began."""
-        copy = await asyncio.to_thread(whole_copy, recorded)
+        copy = await asyncio.to_thread(self._copy_among, recorded)
         hooks = self._file_hooks(media, recorded)
         if copy is not None:
             file, mtime_ns = await fetch_file(copy, read_file, hooks)
@@ -215,7 +245,7 @@ class FileCourier(Courier):
             etag, pieces = (begun.etag, begun.pieces) if begun else (None, None)
             fetch = self._run.gateway.media.fetch
             file, mtime_ns = await fetch_file(media.url, fetch, hooks, resume=resume, etag=etag, pieces=pieces)
-        job = await self._record(media, file, mtime_ns)
+        job = await self._record(media, file, mtime_ns, self._made)
         if self._is_stdout:
             return job, file
         return job, replace(file, path=_beside(self._name.shown(job, file.media_type, media.position), file.path))
@@ -262,8 +292,10 @@ class FileCourier(Courier):
                 return entry
         return None
 
-    async def _record(self, media: Media, file: File, mtime_ns: int) -> Job:
-        return await super()._record(media, replace(file, path="-") if self._is_stdout else file, mtime_ns)
+    async def _record(
+        self, media: Media, file: File, mtime_ns: int, made: frozenset[str] | None = None
+    ) -> Job:  # fmt: skip
+        return await super()._record(media, replace(file, path="-") if self._is_stdout else file, mtime_ns, made)
 
 
 def _recovered(recorded: list[Delivery]) -> tuple[File, int] | None:
@@ -272,11 +304,6 @@ def _recovered(recorded: list[Delivery]) -> tuple[File, int] | None:
         if not entry.done and not entry.replaces and (found := recover(Destination(entry.path))):
             return found
     return None
-
-
-def whole_copy(recorded: list[Delivery]) -> str | None:
-    """The path of the latest whole file that was made of this media URL."""
-    return next((entry.path for entry in reversed(recorded) if entry.is_whole()), None)
 
 
 def _beside(shown: str, path: str) -> str:

@@ -15,7 +15,7 @@ from seedvr_cli.download.destination import Destination
 from seedvr_cli.download.download import fetch_file, read_file
 from seedvr_cli.ledger.rows import Delivery
 from seedvr_cli.objects.store import ObjectFacts
-from seedvr_cli.run.deliver import Courier, Media, whole_copy
+from seedvr_cli.run.deliver import Courier, Media
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.values.errors import DeliveryError
 from seedvr_cli.values.job import File, Job
@@ -80,9 +80,10 @@ class ObjectCourier(Courier):
     async def _bring(self, media: Media, deadline: float, *, is_new: bool) -> tuple[Job, File]:  # noqa: ARG002 - nobody is waited for: two who put the same there do no harm
         recorded = [] if is_new else await self._deliveries.of(media.job)
         file = None if is_new else await self._find_whole(media, recorded)
-        if file is None:
-            file = await self._fetch(media, [entry for entry in recorded if entry.position == media.position])
-        return await self._record(media, file, 0), file
+        if file is not None:
+            return await self._record(media, file, 0), file
+        file = await self._fetch(media, [entry for entry in recorded if entry.position == media.position])
+        return await self._record(media, file, 0, self._made), file
 
     async def _standing(self, media: Media, recorded: list[Delivery]) -> tuple[File, Label] | None:
         """This very file, where it was recorded or is likely to be, and its label."""
@@ -128,7 +129,7 @@ class ObjectCourier(Courier):
             """A later run begins again."""
 
         hooks = self._hooks(media, place, note)
-        copy = await asyncio.to_thread(whole_copy, recorded)
+        copy = await asyncio.to_thread(self._copy_among, recorded)
         try:
             file, _ = await fetch_file(copy or media.url, read_file if copy else run.gateway.media.fetch, hooks)
             return await self._put(media, file)

@@ -14,6 +14,7 @@ from seedvr_cli.metadata.carry import adjusted, read_metadata, with_properties, 
 from seedvr_cli.metadata.metadata import Metadata, MetadataError
 from seedvr_cli.run.originals import fetch_source
 from seedvr_cli.run.policy import Keep
+from seedvr_cli.run.source_file import find_source, identity_of
 from seedvr_cli.run.state import RunState
 from seedvr_cli.tracks.carry import FORMATS, can_carry, carry_tracks
 from seedvr_cli.values.events import Notice
@@ -146,8 +147,10 @@ async def _original(
     item: Item, job: Job, run: RunState, keep: Keep, part: str, tell: Callable[[str], None]
 ) -> AsyncIterator[str | None]:
     """The source's file while the block lasts: that of this machine, or a URL's, fetched beside the `.part`."""
-    path = _local_source(item, job) if keep != "none" else None
+    path = await asyncio.to_thread(_local_source, item, job) if keep != "none" else None
     url = _source_url(item, job)
+    if path is None and keep != "none" and item.source is not None and "://" not in item.source:
+        run.tell_once("nothing is carried over from sources that are gone, or were changed since they were submitted")
     if path is None and keep == "all" and is_object_url(item.source or ""):
         tell("nothing is carried over, as a source in an object store is not fetched for it")
     if path is not None or keep != "all" or url is None:
@@ -174,17 +177,14 @@ def _source_url(item: Item, job: Job) -> str | None:
 
 
 def _local_source(item: Item, job: Job) -> str | None:
-    """The file of this machine that the job was made of, if it is still there as it was, and can be read."""
+    """The file of this machine that the job was made of, if it is still what it was, and can be read."""
     if isinstance(item, Attachment):
-        path = job.source or ""
-    else:
-        source = item.request.source
-        path = source.path or (url2pathname(urlsplit(source.url).path) if source.url.startswith("file:") else "")
-    if not path or "://" in path or not os.path.isfile(path) or not os.access(path, os.R_OK):
+        return find_source(job)
+    source = item.request.source
+    path = source.path or (url2pathname(urlsplit(source.url).path) if source.url.startswith("file:") else "")
+    if not path or "://" in path or not os.path.isfile(path):
         return None
-    if isinstance(item, Attachment) and job.submitted_at and os.stat(path).st_mtime > job.submitted_at.timestamp():
-        return None
-    return path
+    return path if identity_of(path) == source.identity else None
 
 
 def _properties(job: Job) -> dict[str, str]:

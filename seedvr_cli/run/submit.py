@@ -1,6 +1,7 @@
 """Submitting: claim, then POST (`post`). At most once, whatever happens; each step is in the ledger before it."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -25,6 +26,7 @@ from seedvr_cli.values.events import Changed, Notice
 from seedvr_cli.values.items import Purchase
 from seedvr_cli.values.job import Draft, Job, failure
 from seedvr_cli.values.money import show_usd
+from seedvr_cli.values.naming import working_folder
 from seedvr_cli.values.request import Request
 
 # Seconds between looks at the ledger while another run submits the same thing.
@@ -76,6 +78,7 @@ class _Submission:
             profile=policy.profile,
             claim=new_claim(purchase.key) if policy.callback else None,
             tags=purchase.tags,
+            folder=_folder_of(purchase.source),
         )
 
     async def run(self) -> None:
@@ -202,6 +205,11 @@ class _Submission:
         self._progress.is_attached = True
         if not set(job.tags).issuperset(self._purchase.tags):
             self._progress.job = await self._ledger.label(job, self._purchase.tags)
+
+
+def _folder_of(source: str) -> str | None:
+    """The folder that a path is from."""
+    return None if "://" in source or os.path.isabs(source) else working_folder()
 
 
 def _refusal(over: OverCap, price: int) -> CostCapReached:

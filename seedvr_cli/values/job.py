@@ -32,7 +32,8 @@ class Draft:
 
     `key` is its identity (`request.job_key`), `key_name` the user's own name for it (--key); `claim` names the attempt
     in the address that the gateway calls, where it is to call us; `tags` are the user's labels (--tag).
-    `seen` is the version of the source that was looked at before it was paid for; None where nobody looked.
+    `seen` is the version of the source that was looked at before it was paid for; None where nobody looked. `folder` is
+    the one that the path of a local source is from; None where that says it all, or is not known.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Draft:
     claim: str | None = None
     seen: Version | None = None
     tags: tuple[str, ...] = ()
+    folder: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

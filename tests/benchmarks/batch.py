@@ -121,7 +121,8 @@ for number in range(count):
         " status, request_id, media_url) VALUES (?, ?, ?, '7b-image', ?, ?, '{}', 1000, 'default', 'completed',"
         " 'COMPLETED', ?, '[\\"u\\"]')",
         (number + 1, prospect.key, url, source, source[-11:], str(number)))
-    database.execute("INSERT INTO deliveries VALUES (?, 0, ?, 'r', 0, NULL, 100, 's', ?, 'image/png', 1, 1, 1)",
+    database.execute("INSERT INTO deliveries VALUES"
+        " (?, 0, ?, 'r', 0, NULL, 100, 's', ?, 'image/png', 1, 1, 1, NULL, NULL)",
         (number + 1, path, facts.st_mtime_ns))
 database.execute("COMMIT")
 """

@@ -104,3 +104,66 @@ def test_a_strange_source_harms_no_result(run, sandbox, work):
     path.write_bytes(content[:begin] + b"\xff" * 30 + content[begin + 30 :])
     done = run("image", "photo.jpg", to=sandbox)
     assert (done.rc, done.lines) == (0, ["photo-upscaled.png"]), done.stderr
+
+
+@pytest.fixture
+def two_folders(run, work, gateway):
+    """A job of a/p.jpg whose result was not fetched yet, and another picture of that name in b; the gateway, the id."""
+    fake = gateway()
+    for name in ("a", "b"):
+        (work / name).mkdir()
+    photograph(work / "a" / "p.jpg")
+    Image.new("RGB", (60, 40), "red").save(work / "b" / "p.jpg", comment=b"another picture", dpi=(72, 72))
+    os.utime(work / "b" / "p.jpg", (1_500_000_000, 1_500_000_000))
+    return fake, run("image", "p.jpg", "--no-wait", to=fake, cwd=work / "a").stdout.strip()
+
+
+def make_of(path):
+    with Image.open(path) as picture:
+        return picture.getexif().get(Base.Make)
+
+
+def test_a_source_is_known_by_its_content(run, work, two_folders):
+    """From another folder the job's own source is found; a file of the same name there gives nothing."""
+    fake, request_id = two_folders
+    done = run("download", request_id, "-o", "here/", to=fake, cwd=work / "b")
+    assert (done.rc, make_of(work / "b" / done.stdout.strip())) == (0, "Camera"), done.stderr
+    assert os.stat(work / "b" / done.stdout.strip()).st_mtime == 1_600_000_000
+
+
+def test_a_source_that_is_gone_is_told(run, work, two_folders):
+    """Where no file has the source's content the result stays as it came, and a line says why."""
+    fake, request_id = two_folders
+    (work / "a" / "p.jpg").rename(work / "a" / "archived.jpg")
+    done = run("download", request_id, "-o", "here/", to=fake, cwd=work / "b")
+    assert (done.rc, make_of(work / "b" / done.stdout.strip())) == (0, None), done.stderr
+    assert (work / "b" / done.stdout.strip()).read_bytes() == fake.picture
+    assert "nothing is carried over from sources that are gone" in done.stderr
+
+
+def test_a_source_that_is_replaced_meanwhile_gives_nothing(run, work, gateway):
+    """A file that takes the source's place while the job runs is not it."""
+
+    def script(heard):
+        if heard.method == "POST":
+            Image.new("RGB", (60, 40), "red").save(work / "p.jpg", comment=b"another picture")
+
+    fake = gateway(script)
+    photograph(work / "p.jpg")
+    done = run("image", "p.jpg", to=fake)
+    assert (done.rc, (work / done.stdout.strip()).read_bytes() == fake.picture) == (0, True), done.stderr
+    assert "nothing is carried over" in done.stderr
+
+
+def test_a_copy_has_nothing_that_is_not_wanted(run, work, gateway):
+    """What was delivered with metadata is fetched anew for who wants none, and is a copy for who wants more."""
+    fake = gateway()
+    photograph(work / "p.jpg")
+    for number, flags in enumerate((["--embed"], ["--no-keep-metadata"], [], ["--embed"])):
+        done = run("image", "p.jpg", "-o", f"{number}/", *flags, to=fake)
+        assert done.rc == 0, done.stderr
+    made = [(work / f"{number}" / "p-upscaled.png").read_bytes() for number in range(4)]
+    assert [b"RequestId" in one for one in made] == [True, False, False, True]
+    assert [b"Camera" in one for one in made] == [True, False, True, True]
+    assert made[1] == fake.picture
+    assert (len(fake.posts()), len(fake.downloads())) == (1, 2)
