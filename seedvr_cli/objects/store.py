@@ -87,8 +87,7 @@ def open_store(url: str, *, endpoint: str | None = None, region: str | None = No
         client = {"allow_http": True} if _is_plain(options.get("endpoint")) else {}
         return from_url(url, config=options or None, client_options=client, retry_config=_RETRIES)  # type: ignore[call-overload]
     except (BaseError, ValueError) as error:
-        reason = " ".join(redact(str(error).partition("Debug source")[0]).split())[:200]
-        raise UsageError(f"{redact(url)}: {reason}", hint=_FORMS) from error
+        raise UsageError(str(explain(redact(url), str(error)))) from error
 
 
 class ObjectStore:

@@ -12,9 +12,16 @@ _CAUSES = {
         "is in another region{region}: set AWS_REGION, or upload-region for uploads"
     ),
     r"NoSuchBucket": "is not there (404): make it, or name another",
-    r"/latest/(?:api/token|meta-data)|/computeMetadata/": (
+    r"/latest/(?:api/token|meta-data)": (
         "is asked without keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
     ),
+    r"/computeMetadata/": (
+        "is asked without keys: set GOOGLE_APPLICATION_CREDENTIALS, or run 'gcloud auth application-default login'"
+    ),
+    r"Account must be specified": (
+        "is asked without an account: set AZURE_STORAGE_ACCOUNT_NAME, and AZURE_STORAGE_ACCOUNT_KEY or _SAS_TOKEN"
+    ),
+    r"/metadata/identity/": ("is asked without keys: set AZURE_STORAGE_ACCOUNT_KEY, or AZURE_STORAGE_SAS_TOKEN"),
     r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|InvalidToken|\b40[13] (?:Forbidden|Unauthorized)": (
         "refuses access (403): look at the keys, and at what they may do"
     ),

@@ -7,7 +7,8 @@ from fakes.refusing import error, refusing
 
 from seedvr_cli.objects.requests import Requests
 from seedvr_cli.objects.store import ObjectStore
-from seedvr_cli.objects.trouble import StoreError
+from seedvr_cli.objects.trouble import StoreError, explain
+from seedvr_cli.values.errors import UsageError
 
 
 @pytest.fixture
@@ -84,3 +85,24 @@ def test_a_store_that_is_away_is_named(says, monkeypatch):
             requests.begin("image/png")
     assert not by_library.value.is_lasting
     assert not by_us.value.is_lasting
+
+
+@pytest.mark.parametrize(
+    ("said", "part"),
+    [
+        ("performing GET http://169.254.169.254/latest/meta-data/iam in 1s", "set AWS_ACCESS_KEY_ID"),
+        ("performing GET http://metadata.google.internal/computeMetadata/v1/x in 1s", "set GOOGLE_APPLICATION_CRED"),
+        ("performing GET http://169.254.169.254/metadata/identity/oauth2/token in 1s", "set AZURE_STORAGE_ACCOUNT_KEY"),
+    ],
+)
+def test_the_keys_that_are_missing_are_those_of_its_kind(said, part):
+    """Where nobody has given keys, the line names the variables that this kind of store takes them from."""
+    assert part in str(explain("gs://bucket", f"Generic error: {said} - error sending request"))
+
+
+def test_azure_needs_an_account(monkeypatch):
+    """A container without an account is a usage error that names its variable."""
+    for name in ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UsageError, match="set AZURE_STORAGE_ACCOUNT_NAME"):
+        ObjectStore("az://container")
