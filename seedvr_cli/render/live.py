@@ -1,8 +1,11 @@
 """The live display: a line of the run and rows of jobs, on standard error, redrawn at most ten times a second.
 
 The cursor rests on an empty line, and the rows stand below it. So a line that somebody else writes on this screen (the
-reader of a pipe, the echo of a key) comes out whole there, a window that changes its size disturbs nothing, and the
-next frame is drawn below.
+reader of a pipe, the echo of a key) comes out whole there, and the next frame is drawn below.
+
+A window that is made narrow may wrap what it has (tmux, GNOME's terminal), and what no longer fits leaves at its top,
+where nobody can erase it. So the rows take half of the screen, are no wider than it can wrap, and stand so low that
+other lines leave first. Some terminals tell their size late: till then, lines that are too wide are cut there.
 """
 
 import os
@@ -16,7 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.control import Control
-from rich.segment import ControlType, Segment
+from rich.segment import ControlCode, ControlType, Segment
 from rich.style import Style
 from rich.text import Text
 
@@ -36,19 +39,32 @@ from seedvr_cli.values.system import suspension
 
 # Seconds between two frames.
 FRAME_SECONDS = 0.1
-# Lines of the screen that are left to what stands above; one of them is the cursor's.
-SPARE_LINES = 3
+# The share of the screen's lines that is left to what stands above.
+SPARE_SHARE = 2
+# Cells of the narrowest window that shall hold all lines that were drawn when it was wider.
+NARROWEST = 40
+# Lines above the rows in any case: the one of the command, and the cursor's.
+LINES_ABOVE = 2
 
 # For terminals that show nothing but ASCII.
 _PLAIN = str.maketrans({"✓": "+", "✗": "x", "…": "~", "━": "#", "╸": "-", "─": "-", "·": ","})
 
-_TO_EMPTY_LINE = Control(ControlType.HIDE_CURSOR, ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 0))
-_END_OF_LINE = Control((ControlType.ERASE_IN_LINE, 0))
-_RETURN = Control(ControlType.CARRIAGE_RETURN)
+_HIDE_CURSOR = Control(ControlType.HIDE_CURSOR)
 _SHOW_CURSOR = Control(ControlType.SHOW_CURSOR)
-# Rich has no name for "erase all below"; a console without escape codes erases the line.
-_ERASE_BELOW = Control()
-_ERASE_BELOW.segment = Segment("\x1b[J", None, [(ControlType.ERASE_IN_LINE, 0)])
+_TO_NEXT_LINE = Control((ControlType.CURSOR_DOWN, 1), ControlType.CARRIAGE_RETURN)  # which does not scroll
+
+
+def _code(text: str, instead: ControlCode = (ControlType.CARRIAGE_RETURN,)) -> Control:
+    """A code that Rich has no name for, and what a console without escape codes does."""
+    control = Control()
+    control.segment = Segment(text, None, [instead])
+    return control
+
+
+# The cursor's line and all below. In one step tmux would put a whole screen aside, where one can scroll up to it.
+_ERASE = _code("\r\x1b[K\x1b7\x1b[B\x1b[J\x1b8", (ControlType.ERASE_IN_LINE, 2))
+_SAVE_CURSOR, _RESTORE_CURSOR = _code("\x1b7"), _code("\x1b8")
+_CUT_LINES, _WRAP_LINES = _code("\x1b[?7l"), _code("\x1b[?7h")
 
 
 class LiveReporter:
@@ -84,6 +100,8 @@ class LiveReporter:
         self._title = ""
         self._last_frame = 0.0
         self._is_drawn = False
+        # The most lines that a frame had, and how far below the cursor the last one stands.
+        self._most = self._depth = 0
         self._write = talk.write
         talk.write = lambda text: self._lines.append(Text(text))
         self._suspension = suspension()
@@ -135,9 +153,8 @@ class LiveReporter:
         self._last_frame = now
         self._flush()
         if self._rows.by_index and _is_foreground():
-            width, height = self._console.size
-            # Some terminals wrap when the last cell of a line is filled.
-            self._draw(self._rows.lines(now, width=width - 1, height=height - SPARE_LINES))
+            width, height = self._room()
+            self._draw(self._rows.lines(now, width=width, height=height))
         if self._display.title:
             self._name_window()
 
@@ -216,20 +233,35 @@ class LiveReporter:
     def _print(self, line: Text) -> None:
         self._console.print(self._fit(line), soft_wrap=True)
 
+    def _room(self) -> tuple[int, int]:
+        """Cells of a line and lines of a frame, at most. As jobs end, it gets no wider: names do not jump."""
+        columns, rows = self._console.size
+        height = max(1, rows // SPARE_SHARE)
+        self._most = max(self._most, 2 + min(len(self._rows.by_index), self._display.rows))
+        wraps = max(1, rows // min(self._most, height))
+        # Some terminals wrap when the last cell of a line is filled.
+        return min(columns - 1, NARROWEST * wraps), height
+
     def _draw(self, lines: Sequence[Text]) -> None:
-        """All in one write; the cursor ends where it began."""
+        """All in one write; the cursor ends where it began. Where little stands above, a gap makes up for it."""
         self._is_drawn = True
+        wrapped = sum(-(-line.cell_len // NARROWEST) for line in lines)
+        self._depth = max(self._depth, len(lines), wrapped - LINES_ABOVE)
+        up = Control((ControlType.CURSOR_UP, len(lines)))
+        down = Control((ControlType.CURSOR_DOWN, self._depth))  # as far as there is a screen
         with self._console as console:
-            console.control(_TO_EMPTY_LINE)
+            console.control(_HIDE_CURSOR, _ERASE, _CUT_LINES)
+            console.print("\n" * len(lines), end="", soft_wrap=True)
+            console.control(up, _SAVE_CURSOR, down, up)
             for line in lines:
-                console.print(Text("\n").append(self._fit(line)), end="", soft_wrap=True)
-                console.control(_END_OF_LINE)
-            console.control(_ERASE_BELOW, Control((ControlType.CURSOR_UP, len(lines))), _RETURN)
+                console.control(_TO_NEXT_LINE)
+                console.print(self._fit(line), end="", soft_wrap=True)
+            console.control(_RESTORE_CURSOR, _WRAP_LINES)
 
     def _erase(self) -> None:
         if self._is_drawn:
             self._is_drawn = False
-            self._console.control(_RETURN, _ERASE_BELOW, _SHOW_CURSOR)
+            self._console.control(_ERASE, _SHOW_CURSOR)
 
     def _fit(self, line: Text) -> Text:
         """The line in characters that the terminal has."""
@@ -241,7 +273,7 @@ class LiveReporter:
     def _suspend(self, number: int, _frame: object) -> None:
         """Ctrl-Z: the shell gets a clean screen and its cursor; the next frame comes when the job is taken up again."""
         with suppress(OSError):
-            os.write(sys.stderr.fileno(), b"\r\x1b[J\x1b[?25h")
+            os.write(sys.stderr.fileno(), (_ERASE.segment.text + _SHOW_CURSOR.segment.text).encode())
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         signal.signal(number, self._suspend)

@@ -57,7 +57,7 @@ def test_lines_of_talk_come_out_whole(live, gateway):
     go = threading.Event()
     fake = gateway(lambda heard: go.wait(PATIENCE) and None)
     urls = [new_url(f"photo-{number}-{'x' * 100}.jpg") for number in range(5)]  # rows longer than the lines
-    screen = live("image", *urls, "-v", "--poll-interval", 60, to=fake, columns=300)
+    screen = live("image", *urls, "-v", "--poll-interval", 60, to=fake, columns=300, rows=60)
     screen.wait_for(*(row(f"photo-{number}-x+.jpg", "7b-image", "submitting") for number in range(5)))
     go.set()
     screen.wait_for(*(row(f"photo-{number}-x+.jpg", "7b-image", "QUEUED") for number in range(5)))

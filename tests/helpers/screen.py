@@ -18,6 +18,46 @@ SEEDVR = (sys.executable, "-m", "seedvr_cli")
 HIDE = b"\x1b[?25l"
 
 
+class Wrapping(pyte.Screen):
+    """A screen as tmux has it, which wraps what does not fit a narrower window. `gone` is what left it at its top."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.gone: list[str] = []
+        super().__init__(columns, rows)
+
+    @property
+    def everything(self) -> list[str]:
+        """What one sees who scrolls up."""
+        return self.gone + [line.rstrip() for line in self.display]
+
+    def index(self) -> None:
+        if self.cursor.y == self.lines - 1:
+            self.gone.append(self.display[0].rstrip())
+        super().index()
+
+    def erase_in_display(self, how: int = 0, *args: int, **keywords: bool) -> None:
+        """A whole screen that is erased from its top is put aside."""
+        if how == 0 and (self.cursor.y, self.cursor.x) == (0, 0):
+            self.gone += [line.rstrip() for line in self.display if line.strip()]
+        super().erase_in_display(how, *args, **keywords)
+
+    def narrow(self, columns: int) -> None:
+        """A window that has so few columns now."""
+        wrapped: list[str] = []
+        for number, line in enumerate(map(str.rstrip, self.display)):
+            if number == self.cursor.y:
+                above = len(wrapped)
+            wrapped += [line[start : start + columns] for start in range(0, max(1, len(line)), columns)]
+        left = len(wrapped) - self.lines
+        self.gone += wrapped[:left]
+        self.resize(self.lines, columns)
+        for number, line in enumerate(wrapped[left:], 1):
+            self.cursor_position(number, 1)
+            self.erase_in_line(2)
+            self.draw(line)
+        self.cursor_position(max(0, above - left) + 1, 1)
+
+
 class Screen:
     """A running command's screen. `raw` has every byte that reached it, `began` when the command did."""
 
