@@ -1,6 +1,5 @@
 """What tables on a terminal are made of: cells that fit, times for people, colour where it is wanted."""
 
-import itertools
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from datetime import datetime, timedelta
 from rich.cells import cell_len, set_cell_size
 
 from seedvr_cli.render.colour import wants_colour
+from seedvr_cli.render.names import heads
 
 GAP = "  "
 # Cells of a line with a name and a number.
@@ -52,13 +52,10 @@ def alike(names: Iterable[str]) -> dict[str, int]:
 
     Of one that is alone, all folders.
     """
-    ordered = sorted(set(names))
-    same = {name: 0 if len(ordered) > 1 else name.rfind("/") + 1 for name in ordered}
-    for one, other in itertools.pairwise(ordered):
-        length = next((number for number, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
-        length = one.rfind("/", 0, length) + 1
-        same[one], same[other] = max(same[one], length), length
-    return same
+    same = heads(names)
+    if len(same) == 1:
+        return {name: name.rfind("/") + 1 for name in same}
+    return {name: head.rfind("/") + 1 for name, head in same.items()}
 
 
 def padded(text: str, cells: int) -> str:

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from rich.cells import cell_len
 
-from seedvr_cli.render.columns import GAP, ago, alike, fit, padded, paint
+from seedvr_cli.render.columns import GAP, ago, alike, cut_mark, fit, padded, paint
 from seedvr_cli.render.human import shown_status, shown_time
+from seedvr_cli.render.names import fit_between, heads, tails
 from seedvr_cli.render.talk import clean
 from seedvr_cli.values.items import Outcome
 
@@ -75,11 +76,11 @@ class Screen:
             header = {name: name.upper() for name in self._layout}
             header["name"] = "NAME" if not self._is_known or any(row["file"] for row in rows) else "SOURCE"
             yield self._line(header, dict.fromkeys(self._layout, "bold"), {})
-        same = alike(row[name] for row in rows for name in self._layout if name in _NAMES)
+        columns = {name: _Column([row[name] for row in rows]) for name in self._layout if name in _NAMES}
         for row in rows:
             word = row["status"].removesuffix(OLD)
             style = "dim" if row["status"] != word else _STYLES.get(word, "")
-            yield self._line(row, {"status": style, "endpoint": "dim", "when": "dim"}, same)
+            yield self._line(row, {"status": style, "endpoint": "dim", "when": "dim"}, columns)
 
     def _row(self, entry: Entry) -> dict[str, str]:
         outcome = entry.outcome
@@ -118,15 +119,34 @@ class Screen:
         """Cells that are left for all names together."""
         return self._width - sum(self._cells.get(name, 0) for name in layout) - len(GAP) * (len(layout) - 1)
 
-    def _line(self, row: dict[str, str], styles: dict[str, str], same: dict[str, int]) -> str:
+    def _line(self, row: dict[str, str], styles: dict[str, str], columns: "dict[str, _Column]") -> str:
         cells = []
         assert self._layout is not None
         for name in self._layout:
             width = self._name_cells.get(name) or self._cells[name]
-            text = fit(row[name], width, same.get(row[name], 0) if name in _NAMES else 0)
+            text = columns[name].fit(row[name], width) if name in columns else fit(row[name], width)
             blanks = padded(text, width)[len(text) :]
             cells.append((paint(text, styles.get(name, "")) if self._has_colour else text) + blanks)
         return GAP.join(cells).rstrip()
+
+
+class _Column:
+    """Names below each other. One that is too long loses folders that others have too, then what it is like them in."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._folders = alike(names)
+        own = [name[self._folders[name] :] for name in names]
+        self._heads, self._tails = heads(own), tails(own)
+
+    def fit(self, name: str, cells: int) -> str:
+        """The name in so many cells at the most."""
+        folders = self._folders[name]
+        own = name[folders:]
+        if cell_len(own) + bool(folders) <= cells or cell_len(name) <= cells:
+            return fit(name, cells, folders)
+        mark = "…" * bool(folders)
+        text = fit_between(mark + own, cells, mark + self._heads[own], self._tails[own])
+        return text.rstrip().replace("…", cut_mark())
 
 
 def _near(path: str) -> str:

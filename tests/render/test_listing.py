@@ -63,6 +63,15 @@ def test_paths_are_as_short_as_they_lead_there(monkeypatch):
     assert shown[2].endswith("/x/a     /y/a")
 
 
+def test_what_differs_is_kept_where_there_is_little_room():
+    """Of names that are alike, and others among them, each shows on a narrow screen what makes it another one."""
+    names = [f"holiday/IMG_2024-{number:04}-september.jpg" for number in range(60)] + ["other/portrait-of-a-cat.jpg"]
+    shown = lines(Screen(40, NOW, has_colour=False), *map(entry, names))
+    assert all(cell_len(line) <= 40 for line in shown)
+    assert [line.split()[-1] for line in shown[13:15]] == ["…IMG_2…0012…r.jpg", "…IMG_2…0013…r.jpg"]
+    assert len({line.split()[-1] for line in shown}) == 1 + len(names)
+
+
 @pytest.mark.parametrize("is_old", [True, False])
 def test_old_knowledge_is_dim_and_marked(is_old):
     """What nobody has asked lately has a question mark, and the colour of what is less sure."""

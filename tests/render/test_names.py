@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from seedvr_cli.render.names import Names
+from seedvr_cli.render.names import Names, heads, tails
 
 
 def fitted(names, cells):
@@ -44,3 +44,11 @@ def test_a_name_takes_its_cells(names, cells):
     column = Names()
     column.see(names)
     assert {cell_len(column.fit(name, cells)) for name in names} == {cells}
+
+
+def test_each_name_has_its_own_likes():
+    """Of each name that part is known that another one begins or ends with, and no number is cut in two."""
+    names = ["IMG_0012-b.jpg", "IMG_0013-b.jpg", "cat.png", ""]
+    assert heads(names) == {"IMG_0012-b.jpg": "IMG_", "IMG_0013-b.jpg": "IMG_", "cat.png": "", "": ""}
+    assert tails(names) == {"IMG_0012-b.jpg": "-b.jpg", "IMG_0013-b.jpg": "-b.jpg", "cat.png": "g", "": ""}
+    assert heads(["alone"]) == {"alone": ""}
