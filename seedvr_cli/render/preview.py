@@ -13,6 +13,7 @@ from seedvr_cli.values.system import screen_pixels
 
 if TYPE_CHECKING:
     from PIL import Image
+    from rich.console import Console
 
 Way = Literal["kitty", "iterm", "sixel", "blocks"]
 # Cells that a preview takes at the most, and lines that are left to what stands around it.
@@ -74,7 +75,7 @@ class Screen:
             has_colours = False
         return cls(
             way_of(os.environ) if has_colours else "blocks",
-            *screen.size,
+            *_size(screen),
             _cell(),
             has_colours,
             screen.color_system == "truecolor",
@@ -125,6 +126,16 @@ def write_text(text: str, encoding: str) -> None:
     """All of it to standard error; OSError where it cannot be written."""
     sys.stderr.flush()
     write_all(sys.stderr.fileno(), text.encode(encoding))
+
+
+def _size(console: "Console") -> tuple[int, int]:
+    """In cells. Rich takes 80 columns for a terminal that says that it can do nothing, whatever it has."""
+    if console.is_dumb_terminal:
+        with suppress(OSError, ValueError):
+            size = os.get_terminal_size(sys.stderr.fileno())
+            if min(size) > 0:
+                return size
+    return console.size
 
 
 def _cell() -> tuple[int, int]:

@@ -128,6 +128,14 @@ def terminal(monkeypatch):
         os.close(descriptor)
 
 
+def test_a_dumb_terminal_has_its_own_size(terminal):
+    """Where TERM is dumb the size is the terminal's own, and the usual one only where it does not tell."""
+    for size, cells in (((12, 50, 0, 0), (50, 12)), ((0, 0, 0, 0), (80, 25))):
+        terminal(size, TERM="dumb")
+        screen = Screen.of_standard_error()
+        assert (screen.columns, screen.rows) == cells
+
+
 def test_a_terminal_tells_its_cells(terminal):
     """The size of a cell is the terminal's own, or the usual one where it does not tell."""
     terminal(TERM="xterm-kitty")
