@@ -72,7 +72,9 @@ def report(
         import webbrowser
         from pathlib import Path
 
-        webbrowser.open(Path(place.path).absolute().as_uri())
+        address = Path(place.path).absolute().as_uri()
+        if not webbrowser.open(address):
+            common.talk.warn(f"seedvr: --open: there is no browser that shows it; the page is {address}")
 
 
 def _wanted(common: "Common", words: Sequence[str], since: str | None, limit: int) -> "Wanted":

@@ -253,6 +253,16 @@ def test_it_opens_in_the_browser(run, work):
     assert (work / "opened").read_text().strip() == (work / "seedvr-report.html").as_uri()
 
 
+def test_without_a_browser_its_address_is_said(run, work):
+    """Where --open finds no browser, a line has the page's address, and the page is made all the same."""
+    done = run("report", "--open", env={"BROWSER": "/bin/false %s", "PATH": "/nowhere", "DISPLAY": ""})
+    assert (done.rc, done.stdout) == (0, "seedvr-report.html\n")
+    assert (
+        f"--open: there is no browser that shows it; the page is {(work / 'seedvr-report.html').as_uri()}"
+        in done.stderr
+    )
+
+
 def test_a_video(run, work, clip):
     """A video's card has a clip of source and result; without the extra the first line says what to install."""
     shutil.copy(clip, work / "clip.mp4")
