@@ -31,6 +31,10 @@ def download(
     if target == "-" and len(ids) != 1:
         raise UsageError("-o -: standard output takes one request id")
     check_stdout(common, target)
+    if output.sidecar:
+        from seedvr_cli.cli.sidecar import check_sidecars
+
+        check_sidecars(target)
     policy = make_policy(common, "video", output, waiting)
     from seedvr_cli.cli.work import Workload, run_work
 

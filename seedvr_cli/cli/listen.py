@@ -65,6 +65,11 @@ def listen(
                          hint="run 'seedvr sandbox', and point --base-url of both commands at it")  # fmt: skip
     if output.output == "-":
         raise UsageError("-o -: results go into files here", hint="give a folder or a template")
+    place = common.choose("output", output.output)
+    if output.sidecar:
+        from seedvr_cli.cli.sidecar import check_sidecars
+
+        check_sidecars(place)
     address = Address.read(bind, tls_cert, tls_key)
     address.context()
     public = common.choose("public-url", public_url)
@@ -88,7 +93,7 @@ def listen(
         listener = Listener(
             session,
             address,
-            output=common.choose("output", output.output),
+            output=place,
             interval=common.choose("poll-interval", poll_interval, "listen"),
             most=once,
             say=lambda text: common.talk.say(f"seedvr: {text}"),

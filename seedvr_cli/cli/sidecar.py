@@ -4,7 +4,7 @@ import json
 import os
 
 from seedvr_cli.render import machine
-from seedvr_cli.values.errors import DeliveryError
+from seedvr_cli.values.errors import DeliveryError, UsageError
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.urls import is_object_url
 from seedvr_cli.values.whole import write_whole
@@ -12,23 +12,31 @@ from seedvr_cli.values.whole import write_whole
 # Bytes of a file that may be one of ours.
 LARGEST = 1 << 20
 
+_HINT = "the result itself is delivered"
+
+
+def check_sidecars(output: str | None) -> None:
+    """UsageError where -o leaves no file on this machine that one could lie beside."""
+    if output is not None and (output == "-" or is_object_url(output)):
+        raise UsageError(f"--sidecar: -o {output} leaves no file on this machine to write it beside")
+
 
 def write_sidecars(outcome: Outcome) -> None:
-    """One for each file of the outcome on this machine's disk; DeliveryError where that cannot be done."""
+    """One for each file of the outcome; DeliveryError where that cannot be done, as in an object store."""
     text = machine.line(machine.outcome_object(outcome)) + "\n"
     for file in outcome.files:
-        if not is_object_url(file.path):
-            _write(f"{file.path}.json", text)
+        if is_object_url(file.path):  # as a line of a list asked for, or an earlier command
+            raise DeliveryError(f"--sidecar: {file.path} is not on this machine, and gets none", hint=_HINT)
+        _write(f"{file.path}.json", text)
 
 
 def _write(path: str, text: str) -> None:
     if os.path.lexists(path) and not _is_ours(path):
-        raise DeliveryError(f"--sidecar: {path} is in the way, and not ours", hint="the result itself is delivered")
+        raise DeliveryError(f"--sidecar: {path} is in the way, and not ours", hint=_HINT)
     try:
         write_whole(path, text.encode("ascii"))
     except OSError as error:
-        hint = "the result itself is delivered"
-        raise DeliveryError(f"--sidecar: cannot write {path}: {error.strerror}", hint=hint) from error
+        raise DeliveryError(f"--sidecar: cannot write {path}: {error.strerror}", hint=_HINT) from error
 
 
 def _is_ours(path: str) -> bool:

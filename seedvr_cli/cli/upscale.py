@@ -74,6 +74,10 @@ def upscale(
     )  # fmt: skip
     policy = replace(policy, compare=looks.compare, preview=looks.preview)
     _check_looks(policy, wishes.output)
+    if policy.sidecar:
+        from seedvr_cli.cli.sidecar import check_sidecars
+
+        check_sidecars(wishes.output)
     check_stdout(common, wishes.output)
     if money.plan is not None:
         _check_plan(sources, money, wishes)

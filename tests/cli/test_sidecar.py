@@ -2,8 +2,14 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
+from helpers.outcomes import FILE, attachment, job
+
+from seedvr_cli.cli.sidecar import write_sidecars
+from seedvr_cli.values.errors import DeliveryError
+from seedvr_cli.values.items import Outcome
 
 pytestmark = pytest.mark.slow
 
@@ -53,3 +59,23 @@ def test_what_failed_has_none(run, gateway, url, work):
     gateway = gateway(lambda heard: gateway.view(heard, "ERROR") if "status" in heard.path else None)
     assert run("image", url, "--sidecar", to=gateway).rc == 1
     assert os.listdir(work) == []
+
+
+@pytest.mark.parametrize("words", [["image", "{url}"], ["download", "job_1"], ["listen"]], ids=" ".join)
+def test_where_no_file_can_lie_beside_is_a_usage_error(run, gateway, url, words):
+    """Results in an object store or on standard output have no sidecar: nothing is submitted, and a line says why."""
+    fake = gateway()
+    for output in ["s3://bucket/x/", "-"]:
+        done = run(*(word.format(url=url) for word in words), "--sidecar", "-o", output, to=fake)
+        assert done.rc == 2
+        assert f"-o {output}" in done.stderr or "-o -: " in done.stderr
+        assert output == "-" or "--sidecar: " in done.stderr
+    assert not fake.posts()
+
+
+def test_a_result_that_went_elsewhere_is_told(tmp_path):
+    """A result that an earlier command or a line of a list sent into an object store gets none, which is an error."""
+    known = job()
+    outcome = Outcome(item=attachment(known), job=known, files=(replace(FILE, path="s3://bucket/photo.png"),))
+    with pytest.raises(DeliveryError, match=r"s3://bucket/photo\.png is not on this machine"):
+        write_sidecars(outcome)
