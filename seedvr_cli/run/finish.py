@@ -98,7 +98,7 @@ def carry(
             read_metadata(source, source_type),
             width=size.width,
             height=size.height,
-            is_upright=is_upright(source, source_type, part, media_type, size),
+            is_upright=is_upright(source, source_type, part, media_type),
         )
     elif properties:
         metadata = Metadata(xmp=read_metadata(part, media_type).xmp)
@@ -116,15 +116,17 @@ def carry(
     return (*metadata.troubles, *troubles)
 
 
-def is_upright(source: str, source_type: str, made: str, media_type: str, size: Size) -> bool:
-    """Whether the result was turned as the source's orientation says, so that it must not be turned once more."""
+def is_upright(source: str, source_type: str, made: str, media_type: str) -> bool:
+    """Whether the result was turned as the source's orientation says, so that it must not be turned once more.
+
+    Pixels are compared as they are stored: what the result says itself of its orientation is replaced.
+    """
     turn = orientation(source, source_type)
-    stored = measure_unturned(source, source_type)
-    if turn == 1 or stored is None:
+    before, after = measure_unturned(source, source_type), measure_unturned(made, media_type)
+    if turn == 1 or before is None or after is None:
         return True
-    was_wide, is_wide = stored.width >= stored.height, size.width >= size.height
-    if turn >= 5 and stored.width != stored.height:
-        return was_wide != is_wide
+    if turn >= 5 and before.width != before.height:
+        return (before.width >= before.height) != (after.width >= after.height)
     return _looks_upright(source, made, turn, media_type)
 
 

@@ -117,7 +117,7 @@ def _see_file(path: str) -> Sight:
         if media_type is None:
             return Sight(None, None, None, is_animated=False)
         with open(path, "rb") as file:
-            moves, codec = is_animated(file.read(HEAD), media_type), codec_of(file, media_type)
+            moves, codec = is_animated(file, media_type), codec_of(file, media_type)
         return Sight(media_type, measure(path, media_type), codec, moves)
     except OSError as error:
         raise SourceRefused(f"it cannot be read: {error.strerror}") from error
@@ -140,7 +140,7 @@ async def _see_url(url: str, gateway: Gateway) -> Sight:
         return Sight(None, None, None, is_animated=False, version=peek.version)
     size = await asyncio.to_thread(measure, io.BytesIO(peek.head), media_type)
     codec = codec_of(io.BytesIO(peek.head), media_type)
-    return Sight(media_type, size, codec, is_animated(peek.head, media_type), peek.version)
+    return Sight(media_type, size, codec, is_animated(io.BytesIO(peek.head), media_type), peek.version)
 
 
 def is_file(request: Request) -> bool:

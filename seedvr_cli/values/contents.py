@@ -5,10 +5,11 @@ import re
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import BinaryIO
 
-from seedvr_cli.values.structure import inside
+from seedvr_cli.values.structure import Readable, inside, png_chunks, read_at
 
+# Bytes that are looked through where no lengths lead on.
+_BEGINNING = 64 << 10
 # The applications whose extension makes a GIF go round.
 _LOOPS = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0"})
 _GIF_EXTENSION, _GIF_IMAGE, _GIF_APPLICATION = 0x21, 0x2C, 0xFF
@@ -21,11 +22,12 @@ _CODECS = {
 }
 
 
-def is_animated(head: bytes, media_type: str | None) -> bool:
+def is_animated(file: Readable, media_type: str | None) -> bool:
     """Whether it has more than one picture to show in turn, as far as the beginning says."""
+    if media_type == "image/png":
+        return _has_frames(file)
+    head = read_at(file, 0, _BEGINNING)
     match media_type:
-        case "image/png":
-            return _has_frames(head)
         case "image/webp":
             return head[12:16] == b"VP8X" and bool(head[20:21]) and bool(head[20] & _WEBP_ANIMATION)
         case "image/gif":
@@ -35,7 +37,7 @@ def is_animated(head: bytes, media_type: str | None) -> bool:
     return False
 
 
-def codec_of(file: BinaryIO, media_type: str) -> str | None:
+def codec_of(file: Readable, media_type: str) -> str | None:
     """`h264`, `h265`, or what else the container calls the codec of its first video; None where that does not show."""
     name = None
     if media_type in {"video/mp4", "video/quicktime"}:
@@ -48,16 +50,13 @@ def codec_of(file: BinaryIO, media_type: str) -> str | None:
     return _CODECS.get(name.lower(), name.lower()) if name else None
 
 
-def _has_frames(head: bytes) -> bool:
+def _has_frames(file: Readable) -> bool:
     """Whether a PNG tells of frames before its picture (PNG, third edition, 11.3.6)."""
-    position = 8
-    while position + 12 <= len(head):
-        length, kind = int.from_bytes(head[position : position + 4]), head[position + 4 : position + 8]
+    for kind, start, _ in png_chunks(file):
         if kind == b"acTL":
-            return int.from_bytes(head[position + 8 : position + 12]) > 1
+            return int.from_bytes(read_at(file, start, 4)) > 1
         if kind == b"IDAT":
             break
-        position += length + 12
     return False
 
 
@@ -90,21 +89,16 @@ def _palette(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _sample_kinds(file: BinaryIO) -> Iterator[str]:
+def _sample_kinds(file: Readable) -> Iterator[str]:
     """What the video tracks of an MP4 are made of, as far as it is there (ISO 14496-12, 8.5.2)."""
     for track in inside(file, inside(file, [(0, file.seek(0, os.SEEK_END))], b"moov"), b"trak"):
         media = inside(file, [track], b"mdia")
-        if any(_read(file, at + 8, 4) == b"vide" for at, _ in inside(file, media, b"hdlr")):
+        if any(read_at(file, at + 8, 4) == b"vide" for at, _ in inside(file, media, b"hdlr")):
             for at, _ in inside(file, inside(file, inside(file, media, b"minf"), b"stbl"), b"stsd"):
-                yield _read(file, at + 12, 4).decode("latin-1").strip()
+                yield read_at(file, at + 12, 4).decode("latin-1").strip()
 
 
-def _read(file: BinaryIO, position: int, count: int) -> bytes:
-    file.seek(position)
-    return file.read(count)
-
-
-def _first(pattern: bytes, file: BinaryIO) -> str | None:
+def _first(pattern: bytes, file: Readable) -> str | None:
     """What the pattern's group finds in the beginning."""
-    match = re.search(pattern, _read(file, 0, 1 << 16))
+    match = re.search(pattern, read_at(file, 0, _BEGINNING))
     return match[1].decode("ascii") if match else None

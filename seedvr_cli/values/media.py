@@ -1,11 +1,12 @@
 """What a file is, by its bytes: the gateway's `media_type` and the URL's ending are no guide."""
 
 import os
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
-from typing import BinaryIO
+from typing import Any
 
-from seedvr_cli.values.structure import Size, mp4_size, webp_size
+from seedvr_cli.values import sizes, turn
+from seedvr_cli.values.structure import Readable, Size
 
 # Enough of a file's beginning to tell its type.
 HEAD_BYTES = 64
@@ -48,11 +49,19 @@ OTHER_EXTENSIONS = (
     ".heic", ".heif", ".avif", ".jxl", ".tif", ".tiff", ".gif", ".bmp", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf",
     ".mkv", ".mpg", ".mpeg", ".wmv", ".3gp", ".mts",
 )  # fmt: skip
-# Pillow's readers by name, as only headers are read: `Image.open` warns of large pictures, and refuses very large ones.
+_SIZES = {
+    "image/png": sizes.png_size,
+    "image/jpeg": sizes.jpeg_size,
+    "image/webp": sizes.webp_size,
+    "video/mp4": sizes.mp4_size,
+    "video/quicktime": sizes.mp4_size,
+    "video/webm": sizes.matroska_size,
+    "video/x-matroska": sizes.matroska_size,
+    "video/x-msvideo": sizes.avi_size,
+}
+# Pillow's readers of what else a result may be, by name, as only headers are read: `Image.open` warns of large pictures
+# and refuses very large ones.
 _READERS = {
-    "image/png": "PngImagePlugin.PngImageFile",
-    "image/jpeg": "JpegImagePlugin.JpegImageFile",
-    "image/webp": "WebPImagePlugin.WebPImageFile",
     "image/avif": "AvifImagePlugin.AvifImageFile",
     "image/gif": "GifImagePlugin.GifImageFile",
     "image/tiff": "TiffImagePlugin.TiffImageFile",
@@ -113,47 +122,54 @@ def sniff_file(path: str) -> str | None:
         return sniff(file.read(HEAD_BYTES))
 
 
-def measure(source: str | BinaryIO, media_type: str) -> Size | None:
-    """Width and height in pixels, or None where they cannot be read. Never raises for a strange file.
+def measure(source: str | Readable, media_type: str) -> Size | None:
+    """Width and height in pixels as they are shown, or None where they cannot be read. Never raises for a strange file.
 
-    `source` is a path, or the beginning of a file in memory.
+    `source` is a path, or what there is of a file.
     """
-    try:
-        if media_type in _READERS:
-            module, _, reader = _READERS[media_type].partition(".")
-            with getattr(import_module(f"PIL.{module}"), reader)(source) as picture:
-                width, height = picture.size
-                # Without EXIF there is none to look for: a PNG would be read to its end.
-                is_turned = "exif" in picture.info and picture.getexif().get(_ORIENTATION) in _TURNED
-                return Size(height, width) if is_turned else Size(width, height)
-        if media_type in {"video/mp4", "video/quicktime"}:
-            with nullcontext(source) if not isinstance(source, str) else open(source, "rb") as file:
-                return mp4_size(file)
-    except Exception:  # noqa: BLE001 - readers of pictures raise whatever they like, or are not installed
-        if media_type == "image/webp" and not isinstance(source, str):  # which Pillow reads whole or not at all
-            source.seek(0)
-            return webp_size(source.read(HEAD_BYTES))
-    return None
-
-
-def measure_unturned(path: str, media_type: str) -> Size | None:
-    """Width and height in pixels as they are stored, whatever the orientation says."""
-    size = measure(path, media_type)
-    is_turned = size is not None and orientation(path, media_type) in _TURNED
+    size = measure_unturned(source, media_type)
+    is_turned = size is not None and orientation(source, media_type) in _TURNED
     return Size(size.height, size.width) if size is not None and is_turned else size
 
 
-def orientation(path: str, media_type: str) -> int:
+def measure_unturned(source: str | Readable, media_type: str) -> Size | None:
+    """The same as a picture's are stored, whatever its orientation says; a video's are upright here too."""
+    try:
+        if media_type in _SIZES:
+            with _opened(source) as file:
+                size = _SIZES[media_type](file)
+            return size if size and size.width and size.height else None
+        if media_type in _READERS:
+            with _picture(source, media_type) as picture:
+                return Size(*picture.size)
+    except Exception:  # noqa: BLE001 - readers of pictures raise whatever they like, or are not installed
+        return None
+    return None
+
+
+def orientation(source: str | Readable, media_type: str) -> int:
     """How a picture is to be turned, 1-8 (Exif 2.32, 4.6.4); 1 where it does not say, or cannot be read."""
     try:
-        module, _, reader = _READERS[media_type].partition(".")
-        with getattr(import_module(f"PIL.{module}"), reader)(path) as picture:
-            turn = picture.getexif().get(_ORIENTATION, 1)
-            return turn if turn in range(1, 9) else 1
+        if media_type in SOURCE_TYPES["image"]:
+            with _opened(source) as file:
+                return turn.orientation(file, media_type)
+        if media_type == "image/avif":  # of the others TIFF is turned by its reader, and the rest do not say
+            with _picture(source, media_type) as picture:
+                return int(picture.getexif().get(_ORIENTATION, 1)) if "exif" in picture.info else 1
     except Exception:  # noqa: BLE001 - as above
         return 1
+    return 1
 
 
 def named_type(name: str) -> str | None:
     """The media type that a name's ending says, or None where it says none."""
     return _ENDINGS.get(os.path.splitext(name)[1].lower())
+
+
+def _opened(source: str | Readable) -> AbstractContextManager[Readable]:
+    return open(source, "rb") if isinstance(source, str) else nullcontext(source)
+
+
+def _picture(source: str | Readable, media_type: str) -> Any:
+    module, _, reader = _READERS[media_type].partition(".")
+    return getattr(import_module(f"PIL.{module}"), reader)(source)

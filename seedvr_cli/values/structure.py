@@ -1,38 +1,41 @@
-"""What a file's own structure says: whether it is all there, and how large its picture is."""
+"""What a file is made of, by its container's own lengths, and whether it is all there."""
 
 import mmap
 import os
+import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-# Bytes of a track's header, and of its end: its matrix, width and height.
-TRACK_HEADER, TRACK_END = 84, 44
-# Bytes of a table of kinds of samples up to the height of the first, if that is a picture.
-FRAME_SIZE_END = 44
-# The beginning of every PNG, and its end: the chunk IEND with its checksum.
-_PNG_BEGIN, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+# Bytes of the end of a track's header: its matrix, width and height.
+TRACK_END = 44
+# Parts of a JPEG, RIFF or Matroska that are gone through: a recording of hours has some ten thousand.
+MOST_PARTS = 1 << 20
+PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
 # The mark at the end of every JPEG, and the second byte of that in front of its pixels.
-_JPEG_END, _JPEG_SCAN = b"\xff\xd9", b"\xda"
+_JPEG_END, _JPEG_SCAN = b"\xff\xd9", 0xDA
+# A marker, with fill in front; bytes of fill or rubbish that one may stand behind; and markers without a length: TEM,
+# RST0 to RST7 and SOI (T.81, B.1.1).
+_MARKER, _MOST_FILL = re.compile(rb"\xff+([^\x00\xff])"), 1 << 16
+_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 # The boxes without which there is nothing to see.
 _NEEDED_BOXES = {
     "image/avif": {b"meta", b"mdat"},
     "video/mp4": {b"moov", b"mdat"},
     "video/quicktime": {b"moov", b"mdat"},
 }
-
-
 # The boxes that a cut file may end within; what looks like any other may be bytes behind the file's end.
 _TELLING_BOXES = frozenset({b"moov", b"mdat", b"moof"})
 # What an AVI that was written as it came says of its length, if not 0.
 _UNKNOWN_LENGTH = 0xFFFF_FFFF
 # Matroska's segment, which all but its header is in; what it and its clusters are made of (RFC 9559, section 5.1); and
 # bytes that are enough for an element's name and length.
-_MATROSKA_SEGMENT, _MATROSKA_HEAD = b"\x18\x53\x80\x67", 12
+MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
+_MATROSKA_HEAD = 12
 _SEGMENT_PARTS = ("ec", "bf", "114d9b74", "1549a966", "1654ae6b", "1c53bb6b", "1941a469", "1043a770", "1254c367")
 _CLUSTER_PARTS = ("e7", "a7", "ab", "5854", "a3", "a0")
-_MATROSKA_PARTS = {_MATROSKA_SEGMENT, *map(bytes.fromhex, ("1f43b675", *_SEGMENT_PARTS, *_CLUSTER_PARTS))}
+_MATROSKA_PARTS = {MATROSKA_SEGMENT, *map(bytes.fromhex, ("1f43b675", *_SEGMENT_PARTS, *_CLUSTER_PARTS))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,13 @@ class Size:
 
     width: int
     height: int
+
+
+class Readable(Protocol):
+    """What is needed of a file to look into it."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def read(self, count: int = -1, /) -> bytes: ...
 
 
 def is_whole(path: str, media_type: str) -> bool:
@@ -62,57 +72,122 @@ def is_whole(path: str, media_type: str) -> bool:
 
 
 def _has_png_end(file: BinaryIO, size: int) -> bool:
-    """Whether its chunks lead to IEND."""
-    position = len(_PNG_BEGIN)
-    while position + len(_PNG_END) + 4 <= size:
-        file.seek(position)
-        length, kind = struct.unpack(">I4s", file.read(8))
-        position += length + 12
-        if kind == b"IEND":
-            return bool(position <= size)
-    return False
+    """Whether its chunks lead to IEND, and to the checksum of that."""
+    return any(kind == b"IEND" and end + 4 <= size for kind, _, end in png_chunks(file))
 
 
 def _has_jpeg_end(file: BinaryIO, size: int) -> bool:
     """Whether the mark of the end stands anywhere behind the metadata, whose thumbnail ends with one too."""
     if size < len(_JPEG_END):
         return False
+    scan = len(_JPEG_END)  # or how far the segments in front of it can be followed
+    for marker, _, end in jpeg_segments(file):
+        if marker != _JPEG_SCAN:
+            scan = end
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.rfind(_JPEG_END, _jpeg_scan(content)) > 0
+        return content.rfind(_JPEG_END, scan) > 0
 
 
-def _jpeg_scan(content: mmap.mmap) -> int:
-    """Where the first scan begins, or how far the segments in front of it can be followed."""
-    place = len(_JPEG_END)
-    while content[place : place + 1] == b"\xff" and content[place + 1 : place + 2] != _JPEG_SCAN:
-        is_fill = content[place + 1 : place + 2] == b"\xff"
-        place += 1 if is_fill else 2 + int.from_bytes(content[place + 2 : place + 4], "big")
-    return place
+def read_at(file: Readable, place: int, count: int) -> bytes:
+    """So many bytes from there, or fewer where the file ends first."""
+    file.seek(place)
+    return file.read(count)
 
 
-def boxes(file: BinaryIO, start: int, end: int) -> list[tuple[bytes, int, int]]:
+def png_chunks(file: Readable) -> Iterator[tuple[bytes, int, int]]:
+    """The chunks of a PNG, as far as the file goes: (kind, first byte of the content, its end)."""
+    place = len(PNG_BEGIN)
+    while len(head := read_at(file, place, 8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        yield kind, place + 8, place + 8 + length
+        place += length + 12
+
+
+def jpeg_segments(file: Readable) -> Iterator[tuple[int, int, int]]:
+    """The segments of a JPEG up to its first scan, as far as the file goes: (marker, first byte of the content, end).
+
+    Fill and rubbish in front of a marker are passed over, as decoders do.
+    """
+    place = 2
+    for _ in range(MOST_PARTS):
+        match = _MARKER.match(read_at(file, place, 2)) or _MARKER.search(read_at(file, place, _MOST_FILL))
+        if match is None or match[1][0] == _JPEG_END[1]:
+            return
+        marker, place = match[1][0], place + match.end()
+        if marker in _ALONE:
+            continue
+        length = int.from_bytes(read_at(file, place, 2))
+        if length < 2:
+            return
+        yield marker, place + 2, place + length
+        if marker == _JPEG_SCAN:
+            return
+        place += length
+
+
+def riff_chunks(file: Readable, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """The RIFF chunks between two offsets, as far as the file goes: (kind, first byte of the content, its end).
+
+    A list's kind is that of its content, which begins behind that.
+    """
+    for _ in range(MOST_PARTS):
+        if start + 8 > end or len(head := read_at(file, start, 8)) < 8:
+            return
+        kind, length = struct.unpack("<4sI", head)
+        stop = min(start + 8 + length, end)
+        if kind == b"LIST":
+            yield read_at(file, start + 8, 4), start + 12, stop
+        else:
+            yield kind, start + 8, stop
+        start += 8 + length + length % 2
+
+
+def matroska_elements(file: Readable, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """The elements between two offsets, as far as the file goes: (name, first byte of the content, its end).
+
+    One that does not say how long it is goes as far as what it is in (RFC 8794, section 6.2).
+    """
+    for _ in range(MOST_PARTS):
+        head = read_at(file, start, min(_MATROSKA_HEAD, end - start)) if start < end else b""
+        if not head or not head[0]:
+            return
+        width = 9 - head[0].bit_length()  # of the element's name
+        length, content = _vint(head, width)
+        if content > len(head):
+            return
+        stop = end if length is None else min(start + content + length, end)
+        yield head[:width], start + content, stop
+        start = stop
+
+
+def boxes(file: Readable, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """The MP4 boxes between two offsets: (kind, first byte of the content, end)."""
-    found = []
     while start + 8 <= end:
-        file.seek(start)
-        length, kind = struct.unpack(">I4s", file.read(8))
+        head = read_at(file, start, 8)
+        if len(head) < 8:  # more of the file is not here
+            break
+        length, kind = struct.unpack(">I4s", head)
         content = start + 8
         if length == 1:
-            length = struct.unpack(">Q", file.read(8))[0]
+            (length,) = struct.unpack(">Q", read_at(file, content, 8))
             content += 8
         elif length == 0:
             length = end - start
         if length < content - start:
             break
-        found.append((kind, content, start + length))
+        yield kind, content, start + length
         start += length
-    return found
+
+
+def inside(file: Readable, spans: Iterable[tuple[int, int]], kind: bytes) -> list[tuple[int, int]]:
+    """Where the contents of the boxes of that kind stand that are next within these spans, and do not reach out."""
+    return [(at, min(stop, end)) for start, end in spans for name, at, stop in boxes(file, start, end) if name == kind]
 
 
 def _has_boxes(file: BinaryIO, size: int, needed: set[bytes]) -> bool:
     """Whether all that is needed stands there whole."""
     try:
-        found = boxes(file, 0, size)
+        found = list(boxes(file, 0, size))
     except struct.error:  # cut within a box's length
         return False
     whole = {kind for kind, _, end in found if end <= size}
@@ -154,7 +229,7 @@ def _has_elements(file: BinaryIO, size: int) -> bool:
         start += content + (length or 0)
         if start > size:
             return False
-        if name == _MATROSKA_SEGMENT and length is not None:
+        if name == MATROSKA_SEGMENT and length is not None:
             break
     return size > 0
 
@@ -164,61 +239,3 @@ def _vint(data: bytes, position: int) -> tuple[int | None, int]:
     width = 9 - (data[position] if position < len(data) else 0).bit_length()
     digits = int.from_bytes(data[position : position + width], "big") & ((1 << 7 * width) - 1)
     return None if digits == (1 << 7 * width) - 1 else digits, position + width
-
-
-def webp_size(head: bytes) -> Size | None:
-    """By the first bytes, whatever is missing behind them (RFC 9649, sections 2.7.1 and 3.4; RFC 6386, section 9.1)."""
-    kind, head = head[12:16], head[20:30]
-    if len(head) < 10:
-        return None
-    if kind == b"VP8X":
-        return Size(1 + int.from_bytes(head[4:7], "little"), 1 + int.from_bytes(head[7:10], "little"))
-    if kind == b"VP8L":
-        bits = int.from_bytes(head[1:5], "little")
-        return Size(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
-    if kind == b"VP8 ":
-        return Size(*(int.from_bytes(head[start : start + 2], "little") & 0x3FFF for start in (6, 8)))
-    return None
-
-
-def inside(file: BinaryIO, spans: Iterable[tuple[int, int]], kind: bytes) -> list[tuple[int, int]]:
-    """Where the contents of the boxes of that kind stand that are next within these spans, as far as the file goes."""
-    size = file.seek(0, os.SEEK_END)
-    return [(at, min(stop, size)) for start, end in spans for name, at, stop in boxes(file, start, end) if name == kind]
-
-
-def mp4_size(file: BinaryIO) -> Size | None:
-    """The largest track's size, upright: in pixels as they are stored, which players may stretch to another shape."""
-    tracks = inside(file, inside(file, [(0, file.seek(0, os.SEEK_END))], b"moov"), b"trak")
-    sizes = [found for track in tracks if (found := _track_size(file, track))]
-    return max(sizes, key=lambda size: size.width * size.height, default=None)
-
-
-def _track_size(file: BinaryIO, track: tuple[int, int]) -> Size | None:
-    """By the description of its samples, or else by its header; None of a track that has nothing to see."""
-    for start, end in inside(file, [track], b"tkhd"):
-        if end - start < TRACK_HEADER:
-            continue
-        # The header ends with a matrix, and with width and height as 16.16 fixed-point numbers.
-        a, b, _, c, d, *_, width, height = _unpacked(file, end - TRACK_END, ">11I")
-        width, height = _frame_size(file, track) or (width >> 16, height >> 16)
-        if width and height:
-            is_turned = a == d == 0 and b and c  # a quarter turn
-            return Size(height, width) if is_turned else Size(width, height)
-    return None
-
-
-def _frame_size(file: BinaryIO, track: tuple[int, int]) -> tuple[int, int] | None:
-    """Width and height where they are said of pictures (ISO 14496-12, section 12.1.3)."""
-    media = inside(file, inside(file, [track], b"mdia"), b"minf")
-    if inside(file, media, b"vmhd"):
-        for start, end in inside(file, inside(file, media, b"stbl"), b"stsd"):
-            if end - start >= FRAME_SIZE_END:
-                width, height = _unpacked(file, start + FRAME_SIZE_END - 4, ">2H")
-                return (width, height) if width and height else None
-    return None
-
-
-def _unpacked(file: BinaryIO, place: int, form: str) -> tuple[int, ...]:
-    file.seek(place)
-    return struct.unpack(form, file.read(struct.calcsize(form)))

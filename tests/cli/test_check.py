@@ -4,6 +4,7 @@ from io import BytesIO
 
 import pytest
 from fakes.gateway import CUT, Reply
+from helpers.footage import make_video
 from PIL import Image
 
 pytestmark = pytest.mark.slow
@@ -106,6 +107,16 @@ def test_a_videos_price_is_that_of_what_it_becomes(run, sandbox, clip):
     assert "list price $0.12" in seen.stderr
     done = run("video", clip, "-x", "2", "--max-cost", "0.13", "--no-wait", to=sandbox)
     assert done.rc == 0, done.stderr
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.webm", "libvpx-vp9"), ("a.avi", "mpeg4")])
+def test_a_price_is_known_whatever_the_container(run, sandbox, work, name, codec):
+    """A WebM's and an AVI's price is that of what it becomes as well."""
+    import av
+
+    make_video(av, work / name, codec=codec, size=(96, 64), times=range(2))
+    seen = run("video", name, "-x", "2", "--dry-run", "--check", to=sandbox)
+    assert seen.lines[0].split("\t")[0] == "$0.12"
 
 
 def test_a_dry_run_that_looks_names_what_is_wrong(run, site):

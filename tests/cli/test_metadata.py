@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import zlib
 from io import BytesIO
 
 import pytest
@@ -83,6 +84,58 @@ def test_the_orientation_is_applied_once(run, gateway, work, orientation, is_tur
     with Image.open(work / "made.png") as made:
         said = made.getexif().get(Base.Orientation, 1)
     assert said == (1 if is_turned else orientation)
+
+
+@pytest.mark.parametrize("says", [1, 6])
+def test_what_a_result_says_of_its_own_turn_does_not_matter(run, gateway, work, says):
+    """A result whose pixels were not turned keeps the source's orientation, whatever its own EXIF says."""
+    gateway = gateway()
+    photograph(work / "photo.jpg", orientation=6)
+    exif = Image.Exif()
+    exif[Base.Orientation] = says
+    content = BytesIO()
+    with Image.open(work / "photo.jpg") as source:
+        source.convert("RGB").save(content, "PNG", exif=exif)
+    gateway.picture = content.getvalue()
+    done = run("image", "photo.jpg", "-o", "made.png", to=gateway)
+    assert done.rc == 0, done.stderr
+    with Image.open(work / "made.png") as made:
+        assert (made.size, made.getexif()[Base.Orientation]) == ((60, 40), 6)
+
+
+def placed(content, kind, chunk):
+    """A PNG with this chunk in front of the first one of that kind."""
+    place = content.index(kind) - 4
+    sum_ = zlib.crc32(chunk).to_bytes(4, "big")
+    return content[:place] + (len(chunk) - 4).to_bytes(4, "big") + chunk + sum_ + content[place:]
+
+
+EXIF = b"MM\0*\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0"
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+def test_a_picture_is_turned_once_wherever_its_orientation_stands(run, sandbox_server, requires, work):
+    """EXIF behind the pixels or in a text, and XMP alone, are 1 in a result that was turned."""
+    plain = Image.effect_noise((48, 32), 80).convert("RGB")
+    plain.save(work / "plain.png")
+    content = (work / "plain.png").read_bytes()
+    raw = f"\nexif\n{len(EXIF) + 6:8}\n{(b'Exif' + bytes(2) + EXIF).hex()}\n".encode()
+    (work / "late.png").write_bytes(placed(content, b"IEND", b"eXIf" + EXIF))
+    (work / "raw.png").write_bytes(placed(content, b"IDAT", b"tEXtRaw profile type exif\0" + raw))
+    (work / "text.png").write_bytes(placed(content, b"IDAT", b"iTXtXML:com.adobe.xmp" + bytes(5) + XMP))
+    plain.save(work / "photo.jpg", xmp=XMP)
+    plain.save(work / "web.webp", xmp=XMP)
+    names = ["late.png", "raw.png", "text.png", "photo.jpg", "web.webp"]
+    done = run("image", *names, "-x", "2", "-o", "out/", to=sandbox_server("--latency", "0s"))
+    assert (done.rc, len(done.lines)) == (0, 5), done.stderr
+    for name in done.lines:
+        with Image.open(work / name) as made:
+            is_tall = made.height > made.width
+        said = looked_at(requires, work / name)
+        assert (is_tall, said.get("IFD0:Orientation", said.get("XMP-tiff:Orientation"))) == (True, 1), name
 
 
 def test_embedded_provenance(run, sandbox, work, url):

@@ -40,8 +40,8 @@ def film(codec, form, **options):
 def test_more_than_one_picture_is_animated(form):
     """Of PNG, WebP and GIF the first bytes say whether there is more than one picture."""
     for content, expected in ((pictures(form, 3), True), (pictures(form, 1), False)):
-        assert is_animated(content, sniff(content)) is expected
-    assert not is_animated(pictures(form, 3)[:14], sniff(pictures(form, 3)))
+        assert is_animated(io.BytesIO(content), sniff(content)) is expected
+    assert not is_animated(io.BytesIO(pictures(form, 3)[:14]), sniff(pictures(form, 3)))
 
 
 @pytest.mark.parametrize(
@@ -57,18 +57,26 @@ def test_more_than_one_picture_is_animated(form):
 )
 def test_a_gif_goes_on_or_not(content, expected):
     """A second picture or a loop makes a GIF move; a comment does not, and what is cut says nothing."""
-    assert is_animated(content, "image/gif") is expected
+    assert is_animated(io.BytesIO(content), "image/gif") is expected
 
 
 def test_other_types():
     """A sequence of AVIF moves by its brand, a JPEG never does, and frames behind a picture do not count."""
-    assert is_animated(b"\0\0\0\x20ftypavis" + bytes(20), "image/avif")
-    assert not is_animated(b"\0\0\0\x20ftypavif" + bytes(20), "image/avif")
-    assert not is_animated(pictures("JPEG", 1), "image/jpeg")
-    assert not is_animated(pictures("WEBP", 1, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"), "image/webp")
+    assert is_animated(io.BytesIO(b"\0\0\0\x20ftypavis" + bytes(20)), "image/avif")
+    assert not is_animated(io.BytesIO(b"\0\0\0\x20ftypavif" + bytes(20)), "image/avif")
+    assert not is_animated(io.BytesIO(pictures("JPEG", 1)), "image/jpeg")
+    assert not is_animated(io.BytesIO(pictures("WEBP", 1, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0")), "image/webp")
     png = pictures("PNG", 1)
-    assert not is_animated(png + b"\0\0\0\x08acTL\0\0\0\x02", "image/png")
-    assert not is_animated(png[:33] + b"\0\0\0\x08acTL\0\0\0\x01\0\0\0\0\0\0\0\0" + png[33:], "image/png")
+    assert not is_animated(io.BytesIO(png + b"\0\0\0\x08acTL\0\0\0\x02"), "image/png")
+    assert not is_animated(io.BytesIO(png[:33] + b"\0\0\0\x08acTL\0\0\0\x01\0\0\0\0\0\0\0\0" + png[33:]), "image/png")
+
+
+def test_frames_are_found_behind_a_long_colour_profile():
+    """What tells of frames is found however much stands in front of it, as long as that is there."""
+    content = pictures("PNG", 3, icc_profile=Image.effect_noise((400, 250), 80).tobytes())
+    assert content.index(b"acTL") > 64 << 10
+    assert is_animated(io.BytesIO(content), "image/png")
+    assert not is_animated(io.BytesIO(content[: 64 << 10]), "image/png")
 
 
 @pytest.mark.parametrize(

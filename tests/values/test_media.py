@@ -402,8 +402,8 @@ def test_a_picture_has_the_size_that_is_shown(tmp_path, form, media_type, orient
 
 
 @pytest.mark.parametrize("media_type", ["video/webm", "video/x-matroska", "video/x-msvideo"])
-def test_a_video_that_nobody_reads_has_no_size(tmp_path, media_type):
-    """Containers that we do not take apart are delivered without width and height."""
+def test_a_video_that_says_nothing_of_it_has_no_size(tmp_path, media_type):
+    """What is no more than a container's beginning is delivered without width and height."""
     path = tmp_path / "video"
     path.write_bytes(b"\x1aE\xdf\xa3" + bytes(100))
     assert measure(str(path), media_type) is None
