@@ -76,19 +76,21 @@ class Media:
         except Unsent as error:
             raise DeliveryError(f"the gateway names a media URL that cannot be read: {shown(url)}") from error
 
-    async def peek(self, url: str, count: int, *, seconds: float = MEDIA_SECONDS) -> Peek:
-        """The first bytes of a source, as the gateway would be given them: without the key.
+    async def peek(self, url: str, count: int, *, offset: int = 0, seconds: float = MEDIA_SECONDS) -> Peek:
+        """The first bytes of a source, or those from `offset` on, as the gateway would be given them: without the key.
 
-        Raises NetworkError, where there is no answer within `seconds` too.
+        Raises NetworkError, where there is no answer within `seconds` too, or one from another byte on.
         """
         if is_loopback(urlsplit(url).hostname or "") and not self._is_local:
             raise NetworkError("it is on this machine, where the gateway cannot read it")
-        headers = {**_HEADERS, "Range": f"bytes=0-{count - 1}"}
+        headers = {**_HEADERS, "Range": f"bytes={offset}-{offset + count - 1}"}
         head = b""
         try:
             async with asyncio.timeout(seconds), self._open(url, headers) as incoming:
                 if incoming.status not in {200, 206}:
                     return Peek(incoming.status, head)
+                if offset and read_stream(incoming, offset).offset != offset:
+                    raise RangeRefused("the server sends the whole file, and no part of it")
                 async for chunk in incoming.chunks:
                     head += chunk
                     if len(head) >= count:

@@ -1,22 +1,23 @@
 """A look at a source before anything is paid: whether the gateway could read it, what it is, and what it comes to.
 
 Files of this machine are read; of what stands behind a URL the first bytes are fetched as the gateway would, without
-any key.
+any key, and a few more of where it says how large it is, if the first do not tell.
 """
 
 import asyncio
-import io
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from seedvr_cli.gateway.client import Gateway
+from seedvr_cli.values.answer import Peek
 from seedvr_cli.values.catalog import Endpoint
 from seedvr_cli.values.contents import codec_of, is_animated
 from seedvr_cli.values.errors import NetworkError, SourceRefused
+from seedvr_cli.values.excerpt import Excerpt
 from seedvr_cli.values.media import SOURCE_TYPES, measure, sniff, sniff_file
 from seedvr_cli.values.request import Request
 from seedvr_cli.values.structure import Size
@@ -25,6 +26,9 @@ from seedvr_cli.values.version import Version
 
 # Bytes of a source that are fetched: what is in front of the first pixel, EXIF and all.
 HEAD = 64 << 10
+# Bytes that are fetched after that, one request after the other until the size is known, and seconds for each: of the
+# index at a video's end, and of what follows a colour profile.
+MORE, PATIENCE = (HEAD, 4 * HEAD, 16 * HEAD), 10.0
 # Looks at the same time, where many are made before anything else.
 AT_ONCE = 8
 
@@ -83,7 +87,7 @@ async def see(request: Request, gateway: Gateway) -> Sight:
     """What a source is, a file of this machine or behind a URL; SourceRefused where the gateway could not read it."""
     source = request.source
     if not source.url.startswith("file:"):
-        return await _see_url(source.url, gateway)
+        return await _see_url(source.url, gateway, SOURCE_TYPES[request.endpoint.kind])
     return await asyncio.to_thread(_see_file, source.path or url2pathname(urlsplit(source.url).path))
 
 
@@ -123,7 +127,7 @@ def _see_file(path: str) -> Sight:
         raise SourceRefused(f"it cannot be read: {error.strerror}") from error
 
 
-async def _see_url(url: str, gateway: Gateway) -> Sight:
+async def _see_url(url: str, gateway: Gateway, wanted: Container[str]) -> Sight:
     try:
         peek = await gateway.media.peek(url, HEAD)
     except NetworkError as error:
@@ -138,9 +142,38 @@ async def _see_url(url: str, gateway: Gateway) -> Sight:
         raise SourceRefused("it is a page, and no picture or video")
     if media_type is None:
         return Sight(None, None, None, is_animated=False, version=peek.version)
-    size = await asyncio.to_thread(measure, io.BytesIO(peek.head), media_type)
-    codec = codec_of(io.BytesIO(peek.head), media_type)
-    return Sight(media_type, size, codec, is_animated(io.BytesIO(peek.head), media_type), peek.version)
+    # Who answers with all there is has no parts.
+    most = MORE if peek.status == 206 and media_type in wanted else ()
+    return await _see_parts(url, gateway, peek, media_type, most)
+
+
+async def _see_parts(url: str, gateway: Gateway, peek: Peek, media_type: str, most: Sequence[int]) -> Sight:
+    """What the first bytes tell, or more, each time so many at the most; what the server does not send is not known."""
+    version = peek.version or Version()
+    file = Excerpt(max(version.length or 0, len(peek.head)), {0: peek.head})
+    sight, missing = await asyncio.to_thread(_see_excerpt, file, media_type)
+    for count in most:
+        if missing is None:
+            break
+        try:
+            more = await gateway.media.peek(url, count, offset=missing, seconds=PATIENCE)
+        except NetworkError:
+            break
+        if not more.head or more.version is None or more.version.differs_from(version):
+            break
+        file = Excerpt(file.length, {**file.parts, missing: more.head})
+        sight, missing = await asyncio.to_thread(_see_excerpt, file, media_type)
+    return replace(sight, version=peek.version)
+
+
+def _see_excerpt(file: Excerpt, media_type: str) -> tuple[Sight, int | None]:
+    """What there is to see, and the byte where its size, or whether it moves, is to be looked for further."""
+    moves = is_animated(file, media_type)
+    missing = file.lacks
+    size = measure(file, media_type)
+    if size is None:
+        missing = file.lacks
+    return Sight(media_type, size, codec_of(file, media_type), moves), missing
 
 
 def is_file(request: Request) -> bool:

@@ -43,12 +43,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         content, headers = self.origin.files[path]
-        last = self.headers.get("Range", "").partition("-")[2]
-        part = content[: int(last) + 1] if last else content
+        first, _, last = self.headers.get("Range", "").removeprefix("bytes=").partition("-")
+        part = content[int(first) : int(last) + 1] if last else content
         self.send_response_only(206 if last else 200)
         usual = {"Content-Length": str(len(part))}
         if last:
-            usual["Content-Range"] = f"bytes 0-{len(part) - 1}/{len(content)}"
+            usual["Content-Range"] = f"bytes {first}-{int(first) + len(part) - 1}/{len(content)}"
         for name, value in {**usual, **headers}.items():
             self.send_header(name, value)
         self.end_headers()

@@ -71,3 +71,34 @@ def test_who_waits_too_long_has_no_answer():
 
     with pytest.raises(NetworkError, match=r"0\.5 seconds"):
         asyncio.run(run())
+
+
+def looked(answer, offset):
+    """What is seen from that byte on, and the script."""
+    script = Script(answer)
+
+    async def run():
+        async with script.gateway() as client:
+            return await client.media.peek(URL, 4, offset=offset)
+
+    return asyncio.run(run()), script
+
+
+def test_a_part_further_on():
+    """What is asked for is that part, and what comes is it, also where the file ends within it."""
+    seen, script = looked(media(206, b"ij", Content_Range="bytes 8-9/10"), 8)
+    assert (seen.status, seen.head, seen.version.length) == (206, b"ij", 10)
+    assert script.requests[0].headers["Range"] == "bytes=8-11"
+    seen, _ = looked(media(416, b""), 8)
+    assert (seen.status, seen.head) == (416, b"")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [media(200, b"abcdefghij"), media(206, b"abcd", Content_Range="bytes 0-3/10"), media(206, b"abcd")],
+    ids=["the whole", "another part", "any part"],
+)
+def test_another_part_is_not_taken_for_it(answer):
+    """A server that sends the whole file, another part, or does not say which, has no answer."""
+    with pytest.raises(NetworkError, match=r"whole file|another range"):
+        looked(answer, 8)
