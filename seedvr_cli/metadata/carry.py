@@ -33,8 +33,9 @@ def adjusted(
     """The metadata of a new picture of that size (pixels) that was made of the old one.
 
     `is_upright`: its pixels have been turned as the orientation says, which is therefore 1 now. `thumbnail` is a JPEG
-    of the new picture, or none; the old one goes. All else stays, to the byte, but what `iptc.renewed` leaves out.
-    What cannot be brought up to date is left out where it could turn the picture, and said in `troubles`.
+    of the new picture, or none; the old one goes. All else stays, to the byte, but what `xmp.renewed` and
+    `iptc.renewed` leave out. What cannot be brought up to date is left out where it could turn the picture, and said in
+    `troubles`.
     """
     if metadata.exif is not None:
         try:

@@ -4,7 +4,7 @@ Written anew, a block would lose maker's notes: makers count from the beginning 
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 
@@ -18,8 +18,11 @@ _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 # Types for whole numbers: format, and the largest value.
 _BYTE, _SHORT, _LONG, _RATIONAL = 1, 3, 4, 5
 _WHOLE = {_BYTE: ("B", 0xFF), _SHORT: ("H", 0xFFFF), _LONG: ("I", 0xFFFF_FFFF), 8: ("h", 0x7FFF), 9: ("i", 0x7FFF_FFFF)}
-_ORIENTATION, _EXIF_DIRECTORY = 0x0112, 0x8769
-_WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
+_ORIENTATION = 0x0112
+# Tags that lead to the directory of EXIF, and in that to the one on interoperability (CIPA DC-008, section 4.6.3).
+_DIRECTORIES = (0x8769, 0xA005)
+# Of the picture, in each of these and in the first: the last are RelatedImageWidth and RelatedImageLength.
+_WIDTHS, _HEIGHTS = (0x0100, 0xA002, 0x1001), (0x0101, 0xA003, 0x1002)
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _COMPRESSION, _THUMBNAIL_START, _THUMBNAIL_LENGTH = 0x0103, 0x0201, 0x0202
 # Units of resolution in inches: 2 is the inch, and what is meant where none is given; 3 the centimetre.
@@ -54,13 +57,7 @@ def renewed(block: bytes, *, width: int, height: int, is_upright: bool, thumbnai
     wanted = dict.fromkeys(_WIDTHS, width) | dict.fromkeys(_HEIGHTS, height)
     if is_upright:
         wanted[_ORIENTATION] = 1
-    for tag, place in list(_entries(tiff, order, first)):
-        if tag == _EXIF_DIRECTORY:
-            with suppress(MetadataError):  # damaged: it stays what it was
-                for inner, inner_place in list(_entries(tiff, order, _number(tiff, order, place))):
-                    _put(tiff, order, inner_place, wanted.get(inner))
-        else:
-            _put(tiff, order, place, wanted.get(tag))
+    _renew(tiff, order, first, wanted, _DIRECTORIES)
     link = first + 2 + 12 * _unpacked(tiff, f"{order}H", first)
     if link + 4 <= len(tiff):  # some writers leave out the link of an only directory
         _drop_thumbnail(tiff, order, first, link)
@@ -115,6 +112,16 @@ def _entries(tiff: bytearray, order: str, directory: int) -> Iterator[tuple[int,
         if place + 12 > len(tiff):
             raise MetadataError("it ends within a directory")
         yield _unpacked(tiff, f"{order}H", place), place
+
+
+def _renew(tiff: bytearray, order: str, directory: int, wanted: Mapping[int, int], below: Sequence[int]) -> None:
+    """Change what is wanted in a directory, and in the one that the first tag of `below` leads to, and so on."""
+    for tag, place in list(_entries(tiff, order, directory)):
+        if tag in below[:1]:
+            with suppress(MetadataError):  # damaged: it stays what it was
+                _renew(tiff, order, _number(tiff, order, place), wanted, below[1:])
+        else:
+            _put(tiff, order, place, wanted.get(tag))
 
 
 def _number(tiff: bytearray, order: str, place: int) -> int:

@@ -17,6 +17,13 @@ _NOTE = "http://ns.adobe.com/xmp/note/"
 _WIDTHS = {(_TIFF, "ImageWidth"), (_EXIF, "PixelXDimension")}
 _HEIGHTS = {(_TIFF, "ImageLength"), (_EXIF, "PixelYDimension")}
 _ORIENTATION = {(_TIFF, "Orientation")}
+# What is about pictures and videos that the old file had beside its own: Android's motion photos and their forerunners,
+# the directory of both and of Ultra HDR, gain maps, and thumbnails.
+_CAMERA, _CONTAINER = "http://ns.google.com/photos/1.0/camera/", "http://ns.google.com/photos/1.0/container/"
+_XAP = "http://ns.adobe.com/xap/1.0/"
+_GAIN_MAPS = {"http://ns.adobe.com/hdr-gain-map/1.0/", "http://ns.apple.com/HDRGainMap/1.0/"}
+_MOTION = ("MicroVideo", "MotionPhoto")
+_OLD_PARTS = {(_CONTAINER, "Directory"), (_XAP, "Thumbnails")}
 # The pointer from a JPEG's packet to its extension (XMP specification part 3, section 1.1.3.1).
 _POINTER = (_NOTE, "HasExtendedXMP")
 # A packet with nothing in it (ISO 16684-1, section 7.3.2).
@@ -32,13 +39,15 @@ _POINTER_ROOM = 400
 def renewed(packet: bytes, *, width: int, height: int, is_upright: bool) -> bytes:
     """The packet of the new picture: sizes (pixels), and the orientation where it is upright now, where they stand.
 
-    MetadataError where the packet cannot be read.
+    What is about pictures and videos that the old file had beside its own is left out. MetadataError where the packet
+    cannot be read.
     """
     wanted = dict.fromkeys(_WIDTHS, width) | dict.fromkeys(_HEIGHTS, height)
     if is_upright:
         wanted |= dict.fromkeys(_ORIENTATION, 1)
-    edits: list[Edit] = []
-    for description in parse(packet).parts:
+    rdf = parse(packet)
+    edits = _removals(rdf, _is_of_old_parts)
+    for description in rdf.parts:
         for attribute in description.attributes:
             value = wanted.get((attribute.namespace, attribute.name))
             if value is not None:
@@ -113,6 +122,13 @@ def digest_named(packet: bytes) -> str | None:
     """The digest of the extension that a JPEG's packet points to, if it does."""
     match = re.search(rb"HasExtendedXMP\s*(?:=\s*[\"']|>)\s*([0-9A-Fa-f]{32})", packet)
     return match[1].decode() if match else None
+
+
+def _is_of_old_parts(namespace: str, name: str) -> bool:
+    """Whether a property is about what the old file had beside its picture, which the new one has not."""
+    if namespace in _GAIN_MAPS or (namespace, name) in _OLD_PARTS:
+        return True
+    return namespace == _CAMERA and name.startswith(_MOTION)
 
 
 def _movable(packet: bytes, rdf: Element) -> Iterator[tuple[int, int, Callable[[bytes], bytes]]]:

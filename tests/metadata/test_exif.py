@@ -98,6 +98,30 @@ def test_the_camera_s_directory_may_be_damaged():
     assert read(made(bytes(old)))[ExifTags.Base.ImageWidth] == 640
 
 
+@ORDERS
+def test_the_size_for_other_programs_changes_too(order):
+    """RelatedImageWidth and RelatedImageLength, in the directory on interoperability, are those of the new picture."""
+
+    def entry(tag, kind, count, value):
+        return struct.pack(f"{order}HHI", tag, kind, count) + value
+
+    def short(value):
+        return struct.pack(f"{order}H2x", value)
+
+    def directory(*entries):
+        return struct.pack(f"{order}H", len(entries)) + b"".join(entries) + bytes(4)
+
+    def pointer(tag, place):
+        return entry(tag, 4, 1, struct.pack(f"{order}I", place))
+
+    inner = directory(
+        entry(1, TEXT, 4, b"R98\0"), entry(0x1001, SHORT, 1, short(24)), entry(0x1002, SHORT, 1, short(16))
+    )
+    begin = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8)
+    old = begin + directory(pointer(ExifTags.IFD.Exif, 26)) + directory(pointer(ExifTags.IFD.Interop, 44)) + inner
+    assert dict(read(made(old)).get_ifd(ExifTags.IFD.Interop)) == {1: "R98", 0x1001: 640, 0x1002: 480}
+
+
 def test_directories_in_a_circle_are_gone_through_once():
     """A camera's directory that is the first one, and a second that is too, end like any other."""
     old = bytearray(block("<"))

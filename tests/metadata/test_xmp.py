@@ -46,6 +46,42 @@ def test_sizes_and_orientation_change_where_they_stand():
     assert renewed(XMP, is_upright=False) == want.replace(b"Orientation='1'", b"Orientation='6'")
 
 
+PHONE = {
+    "GCamera": "http://ns.google.com/photos/1.0/camera/",
+    "Container": "http://ns.google.com/photos/1.0/container/",
+    "Item": "http://ns.google.com/photos/1.0/container/item/",
+    "hdrgm": "http://ns.adobe.com/hdr-gain-map/1.0/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+    "xmpGImg": "http://ns.adobe.com/xap/1.0/g/img/",
+    "dc": DC,
+}
+DECLARED = "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in PHONE.items())
+OLD_ATTRIBUTES = (
+    ' hdrgm:Version="1.0" hdrgm:GainMapMax="2" GCamera:MotionPhoto="1" GCamera:MotionPhotoVersion="1"'
+    ' GCamera:MicroVideoOffset="4711" GCamera:MotionPhotoPresentationTimestampUs="0"'
+)
+OLD_ELEMENTS = (
+    '<Container:Directory><rdf:Seq><rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="Primary"/></rdf:li>'
+    '<rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="GainMap" Item:Length="999"/></rdf:li></rdf:Seq>'
+    "</Container:Directory><xmp:Thumbnails><rdf:Alt><rdf:li xmpGImg:image='/9j/4AAQ'/></rdf:Alt></xmp:Thumbnails>"
+    "<GCamera:MicroVideo>1</GCamera:MicroVideo>"
+)
+KEPT = ' GCamera:SpecialTypeID="Portrait" xmp:CreatorTool="HDR+" dc:format="image/jpeg"'
+
+
+def test_what_was_beside_the_old_picture_is_said_of_no_new_one():
+    """Motion photos, gain maps, their directory and thumbnails go, and every other byte stays."""
+    begin = f'<rdf:Description rdf:about=""{DECLARED}'
+
+    def phone(attributes, elements):
+        text = f"{begin}{attributes}{KEPT}>{elements}<dc:source>hdrgm:Version</dc:source></rdf:Description>"
+        return HEAD + text.encode() + TAIL
+
+    assert renewed(phone(OLD_ATTRIBUTES, OLD_ELEMENTS)) == phone("", "")
+    alone = f"{begin}{OLD_ATTRIBUTES}>{OLD_ELEMENTS}</rdf:Description>"
+    assert renewed(HEAD + alone.encode() + TAIL) == HEAD + TAIL
+
+
 @pytest.mark.parametrize(
     ("packet", "reason"),
     [
