@@ -50,6 +50,7 @@ def download(
 async def _find_items(common: "Common", session: "Session", ids: Sequence[str], output: str | None) -> "list[Item]":
     from seedvr_cli.run.ask import attachments
     from seedvr_cli.values.errors import UsageError
+    from seedvr_cli.values.naming import absolute
 
     items = await attachments(session, ids or None, output)
     if not items:
@@ -59,4 +60,7 @@ async def _find_items(common: "Common", session: "Session", ids: Sequence[str], 
             f"-o {output}: one file name, and there are {len(items)} results",
             hint="give a folder (big/)",
         )
+    for item in items:
+        if item.output.kind != "stdout" and not item.output.is_object:
+            absolute(item.output.folder)  # or the folder that it is to go to is gone
     return items

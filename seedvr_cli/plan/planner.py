@@ -14,7 +14,7 @@ from seedvr_cli.plan.sources import LONGEST_URL, UnfitSource, expand, plain_sour
 from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.values.errors import BadLine, SeedvrError, SourceRefused, UsageError
 from seedvr_cli.values.items import Purchase
-from seedvr_cli.values.naming import Output, parse_output, safe_name
+from seedvr_cli.values.naming import Output, absolute, parse_output, safe_name
 from seedvr_cli.values.options import option_name, read, read_item
 from seedvr_cli.values.parameter import SAME
 from seedvr_cli.values.request import (
@@ -253,7 +253,7 @@ def check_output_folder(output: Output) -> None:
 
 def check_folder(folder: str) -> None:
     """UsageError where results could not be written, before anything is paid."""
-    existing = os.path.abspath(folder or ".")
+    existing = absolute(folder)
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
     if not os.path.isdir(existing):

@@ -51,6 +51,8 @@ _UNSAFE = re.compile(
     r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f'
     r"\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udc7f\udd00-\udfff]"
 )
+# Bytes that are no text, as Python reads them in names of files: an object's name is Unicode.
+_BYTES = re.compile(r"[\udc80-\udcff]")
 # A URL whose last part is a safe name as it stands: most are, and a list may have a million of them.
 _SIMPLE_NAME = re.compile(r"https://[^/?#]+/(?:[^?#]*/)?([A-Za-z0-9][A-Za-z0-9_-]{4,80}\.[A-Za-z0-9]{1,5})(?:[?#]|\Z)")
 _WINDOWS_DEVICES = re.compile(
@@ -105,6 +107,11 @@ def working_folder() -> str:
         return os.getcwd()
     except OSError as error:
         raise UsageError("the current folder is gone", hint="give -o an absolute path, or change the folder") from error
+
+
+def absolute(path: str) -> str:
+    """The path from the root on; UsageError where the current folder, which it begins in, was deleted meanwhile."""
+    return os.path.normpath(path if os.path.isabs(path) else os.path.join(working_folder(), path))
 
 
 def parse_output(text: str | None, params: Mapping[str, Any], *, is_tree: bool = False) -> Output:
@@ -190,7 +197,8 @@ def render_name(  # noqa: PLR0913 - a name may be made of all of them
             parts.append(values[field]())
         elif field is not None:
             parts.append(safe_name(f"{params.get(_PARAMETER_FIELDS[field], '')}", fallback=""))
-    return "".join(parts)
+    path = "".join(parts)
+    return _BYTES.sub("_", path) if output.is_object else path
 
 
 @functools.lru_cache(maxsize=256)

@@ -116,6 +116,20 @@ def test_looking_leaves_nothing_behind(here):
     assert os.listdir(here) == []
 
 
+@pytest.mark.parametrize("output", [None, "a.png", "new/", "{stem}{ext}"])
+def test_a_folder_that_was_deleted_takes_no_results(output, monkeypatch, tmp_path):
+    """In a current folder that is gone, a usage error says so; an absolute -o works there."""
+    monkeypatch.setattr(os, "getcwd", gone)
+    message, hint = refused([URL], wishes(output=output))
+    assert (message, hint) == ("the current folder is gone", "give -o an absolute path, or change the folder")
+    assert len(plan([URL], wishes(output=f"{tmp_path}/new/"))) == 1
+
+
+def gone() -> str:
+    """The current folder's path, when it was deleted."""
+    raise FileNotFoundError(2, "No such file or directory")
+
+
 def test_a_bad_option_is_a_usage_error():
     """What the endpoint does not take is told before anything is sent."""
     assert "--scale" in refused([URL], wishes(options={"scale": "9"}))[0]

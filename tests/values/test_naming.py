@@ -504,3 +504,11 @@ def test_nothing_is_held_of_other_names():
     names = Names()
     assert (names.hold("a"), names.hold("a"), names.hold("b")) == (1, 2, 1)
     assert names.others("c", 1) == frozenset()
+
+
+def test_an_object_has_a_name_of_unicode():
+    """Bytes of a source's name that are no text stay in a file's name, and not in that of an object."""
+    facts = {"ext": ".png", "params": {}, "endpoint": "7b-image", "request_id": "x", "index": 1, "submitted_at": None}
+    name = os.fsdecode(b"caf\xe9.png")
+    assert render_name(parse_output("out/", {}), name=name, **facts) == os.fsdecode(b"out/caf\xe9-upscaled.png")
+    assert render_name(parse_output("s3://out/", {}), name=name, **facts) == "s3://out/caf_-upscaled.png"
