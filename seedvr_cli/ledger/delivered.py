@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from seedvr_cli.ledger.rows import Delivery, delivery_of
+from seedvr_cli.ledger.rows import Delivery, as_read, delivery_of
 from seedvr_cli.values.job import File
 
 # Path, bytes, time of change in nanoseconds, media type, and the job's tags.
@@ -29,7 +29,7 @@ def read_delivered(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[
         keys,
     ).fetchall()
     return {
-        key: (path, size, mtime_ns, media_type, frozenset(json.loads(tags)) if tags else _NO_TAGS)
+        key: (as_read(path), size, mtime_ns, media_type, frozenset(json.loads(tags)) if tags else _NO_TAGS)
         for key, path, size, mtime_ns, media_type, tags in rows
     }
 

@@ -2,10 +2,12 @@
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Any
 
 from seedvr_cli.ledger.place import damaged_path, marker_path
+from seedvr_cli.ledger.rows import as_stored
 from seedvr_cli.values.errors import LedgerError
 
 # Seconds to wait for another process that writes; a group commit takes milliseconds.
@@ -17,13 +19,23 @@ FIRST_SAFE_WAL = (3, 51, 3)
 Prepare = Callable[[sqlite3.Connection, str], None]
 
 
+class _Connection(sqlite3.Connection):
+    """Any path can be looked for and stored, whatever bytes are in it."""
+
+    def execute(self, sql: str, parameters: Iterable[Any] = (), /) -> sqlite3.Cursor:  # type: ignore[override]
+        values = [as_stored(value) if isinstance(value, str) else value for value in parameters]
+        return super().execute(sql, values)
+
+
 def open_database(path: str, prepare: Prepare) -> sqlite3.Connection:
     """The database, made if need be. A damaged one is set aside, and never silently replaced."""
     connection = None
     try:
         is_new = is_to_be_made(path)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
+        )
         os.chmod(path, 0o600)
         connection.row_factory = sqlite3.Row
         if is_new:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from seedvr_cli.ledger.database import Database
 from seedvr_cli.ledger.delivered import Delivered, read_delivered, read_entries, read_files
-from seedvr_cli.ledger.rows import Delivery, Mark, delivery_of, now, update_job
+from seedvr_cli.ledger.rows import Delivery, Mark, as_read, delivery_of, now, update_job
 from seedvr_cli.ledger.runs import RunLock, is_run_alive
 from seedvr_cli.values.job import File, Job
 from seedvr_cli.values.naming import numbered
@@ -188,7 +188,7 @@ class Deliveries:
         for row in connection.execute(query, (job.id, position, path)).fetchall():
             if row["run"] == self._lock.run or not self._lock.is_alive(row["run"]):
                 with suppress(OSError):
-                    os.unlink(f"{row['path']}.part")
+                    os.unlink(f"{as_read(row['path'])}.part")
                 connection.execute(
                     "DELETE FROM deliveries WHERE job = ? AND position = ? AND path = ?",
                     (job.id, position, row["path"]),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from seedvr_cli.ledger.board import BoardState, Record
-from seedvr_cli.ledger.rows import insert_job, job_of, stamp, update_job
+from seedvr_cli.ledger.rows import as_stored, insert_job, job_of, stamp, update_job
 from seedvr_cli.values.job import Draft, Job
 from seedvr_cli.values.schedule import iso, parse_timestamp
 
@@ -22,7 +22,8 @@ def record_of(draft: Draft, run: str, state: BoardState, rev: int = 0) -> Record
         gateway=draft.gateway,
         price=draft.price or 0,
         request_id=draft.request_id if isinstance(draft, Job) else None,
-        facts={"endpoint": draft.endpoint, "source": draft.source, "name": draft.name, "profile": draft.profile,
+        facts={"endpoint": draft.endpoint, "source": draft.source and as_stored(draft.source),
+               "name": as_stored(draft.name), "profile": draft.profile,
                "params": dict(draft.params), "key_name": draft.key_name,
                **({"tags": list(draft.tags)} if draft.tags else {}),
                **(facts_of(draft) if isinstance(draft, Job) else {})},

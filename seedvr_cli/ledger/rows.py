@@ -12,6 +12,12 @@ from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.job import Draft, File, Job, State
 from seedvr_cli.values.version import Version
 
+# SQLite, boards and JSON take Unicode only, and the name of a file is whatever bytes it is: those that are none, which
+# Python reads as surrogates, stand there as characters at the end of the last private area, which nobody uses.
+_BYTES = range(0x80, 0x100)
+_STORED = {0xDC00 + byte: 0x10FF00 + byte for byte in _BYTES}
+_READ = {stored: read for read, stored in _STORED.items()}
+
 # What a record of a delivery said when it was looked at: path, run, whether it was done.
 Mark = tuple[str, str, bool]
 
@@ -45,11 +51,21 @@ class Delivery:
             return False
         try:
             facts = os.stat(self.path)
+            if facts.st_size != self.file.bytes:
+                return False
+            return facts.st_mtime_ns == self.mtime_ns or digest(self.path) == self.file.sha256
         except OSError:
             return False
-        if facts.st_size != self.file.bytes:
-            return False
-        return facts.st_mtime_ns == self.mtime_ns or digest(self.path) == self.file.sha256
+
+
+def as_stored(text: str) -> str:
+    """The text, which may be a path, as it can be stored and looked for."""
+    return text if text.isascii() else text.translate(_STORED)
+
+
+def as_read(text: str) -> str:
+    """The path again that was stored."""
+    return text if text.isascii() else text.translate(_READ)
 
 
 def digest(path: str) -> str:
@@ -114,10 +130,10 @@ def job_of(record: sqlite3.Row) -> Job:
         key_name=row["key_name"],
         gateway=row["gateway"],
         endpoint=row["endpoint"],
-        source=row["source"],
-        name=row["name"],
+        source=row["source"] and as_read(row["source"]),
+        name=as_read(row["name"]),
         params=_mapping(row["params"]),
-        output=row["output"],
+        output=row["output"] and as_read(row["output"]),
         price=row["price"],
         profile=row["profile"],
         claim=row["claim"],
@@ -152,10 +168,11 @@ def _mapping(text: str | None) -> dict[str, Any]:
 
 def delivery_of(row: Mapping[str, Any]) -> Delivery:
     done = row["done_at"] is not None
-    file = File(row["path"], row["bytes"], row["sha256"], row["media_type"], row["width"], row["height"])
+    path = as_read(row["path"])
+    file = File(path, row["bytes"], row["sha256"], row["media_type"], row["width"], row["height"])
     return Delivery(
         position=row["position"],
-        path=row["path"],
+        path=path,
         run=row["run"],
         done=done,
         replaces=bool(row["replaces"]),

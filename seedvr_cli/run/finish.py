@@ -7,8 +7,6 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from seedvr_cli.metadata.carry import adjusted, read_metadata, with_properties, write_metadata
 from seedvr_cli.metadata.metadata import Metadata, MetadataError
@@ -22,7 +20,7 @@ from seedvr_cli.values.items import Attachment, Item
 from seedvr_cli.values.job import Job
 from seedvr_cli.values.media import measure_unturned, orientation, sniff_file
 from seedvr_cli.values.structure import Size
-from seedvr_cli.values.urls import is_object_url
+from seedvr_cli.values.urls import file_path, is_object_url
 
 # Pictures that metadata are carried between.
 TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
@@ -183,7 +181,7 @@ def _local_source(item: Item, job: Job) -> str | None:
     if isinstance(item, Attachment):
         return find_source(job)
     source = item.request.source
-    path = source.path or (url2pathname(urlsplit(source.url).path) if source.url.startswith("file:") else "")
+    path = source.path or (file_path(source.url) if source.url.startswith("file:") else "")
     if not path or "://" in path or not os.path.isfile(path):
         return None
     return path if identity_of(path) == source.identity else None

@@ -9,8 +9,6 @@ import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.values.answer import Peek
@@ -21,7 +19,7 @@ from seedvr_cli.values.excerpt import Excerpt
 from seedvr_cli.values.media import SOURCE_TYPES, measure, sniff, sniff_file
 from seedvr_cli.values.request import Request
 from seedvr_cli.values.structure import Size
-from seedvr_cli.values.urls import is_object_url
+from seedvr_cli.values.urls import file_path, is_object_url
 from seedvr_cli.values.version import Version
 
 # Bytes of a source that are fetched: what is in front of the first pixel, EXIF and all.
@@ -88,7 +86,7 @@ async def see(request: Request, gateway: Gateway) -> Sight:
     source = request.source
     if not source.url.startswith("file:"):
         return await _see_url(source.url, gateway, SOURCE_TYPES[request.endpoint.kind])
-    return await asyncio.to_thread(_see_file, source.path or url2pathname(urlsplit(source.url).path))
+    return await asyncio.to_thread(_see_file, source.path or file_path(source.url))
 
 
 async def look_at_all(requests: Mapping[int, Request], gateway: Gateway) -> dict[int, Look | SourceRefused]:

@@ -7,7 +7,8 @@ from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
-from urllib.request import url2pathname
+
+from seedvr_cli.values.urls import file_path
 
 if TYPE_CHECKING:
     from seedvr_cli.sandbox.http.outbound import Outbound
@@ -56,7 +57,7 @@ def _decode(url: str) -> bytes:
 
 
 def _copy(url: str, path: Path) -> None:
-    source = url2pathname(urlsplit(url).path)
+    source = file_path(url)
     try:
         # A pipe or a device would never end.
         if not os.path.isfile(source):

@@ -5,6 +5,7 @@ from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.system import is_windows
 
 DEFAULT_BASE_URL = "https://gateway.pixazo.ai"
 # Object stores: Amazon's and those like it, Google's, Azure's.
@@ -84,6 +85,14 @@ def is_allowed_url(url: str) -> bool:
 def is_object_url(text: str) -> bool:
     """Whether it names something in an object store."""
     return text.startswith(OBJECT_SCHEMES)
+
+
+def file_path(url: str) -> str:
+    """The path behind a `file:` URL, whatever bytes are in its name."""
+    from urllib.request import url2pathname  # late: few URLs need it
+
+    path = urlsplit(url).path
+    return url2pathname(path) if is_windows() else unquote(path, errors="surrogateescape")
 
 
 def is_loopback(host: str) -> bool:

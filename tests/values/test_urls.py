@@ -1,11 +1,14 @@
 """URLs: which may be asked, and one address for one gateway."""
 
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedvr_cli.values.errors import UsageError
-from seedvr_cli.values.urls import check_base_url, is_allowed_url, is_local_gateway, is_loopback
+from seedvr_cli.values.urls import check_base_url, file_path, is_allowed_url, is_local_gateway, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -137,3 +140,11 @@ def test_no_name_is_looked_up():
 def test_only_a_gateway_on_this_machine_reads_its_files(base_url, is_local):
     """The sandbox and a gateway on loopback can be given paths; every other needs a URL."""
     assert is_local_gateway(base_url) is is_local
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths of Windows are Unicode")
+@given(st.binary(min_size=1).filter(lambda name: not {0, ord("/")} & set(name) and name not in {b".", b".."}))
+def test_any_path_comes_back_from_its_url(name):
+    """A file's URL leads to the very bytes of its name."""
+    path = os.path.join("/folder", os.fsdecode(name))
+    assert file_path(Path(path).as_uri()) == path
