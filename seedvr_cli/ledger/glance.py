@@ -1,23 +1,32 @@
 """The ledger for commands that ask nobody: without an event loop, and no ledger is made where there is none."""
 
+import functools
+import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from typing import Any
 from urllib.parse import quote
 
 from seedvr_cli.ledger.delivered import Delivered, read_delivered
 from seedvr_cli.ledger.file import open_database, translate
 from seedvr_cli.ledger.migrations import migrate
 from seedvr_cli.ledger.place import is_there, ledger_path
-from seedvr_cli.ledger.rows import delivery_of, job_of
+from seedvr_cli.ledger.rows import Delivery, as_stored, delivery_of, digest, job_of
+from seedvr_cli.ledger.runs import is_locked
 from seedvr_cli.ledger.spending import Spending, read_spending
 from seedvr_cli.values.job import Job
+from seedvr_cli.values.media import measure, sniff_file
+from seedvr_cli.values.structure import Size
 
 # Jobs among which one that is being typed most likely is; beyond them an index finds it.
 LATEST_JOBS = 5000
 
 # Paths that are looked up at a time.
 PAGE = 500
+# Digests of files that are kept, some 300 bytes each.
+KEPT_DIGESTS = 1 << 14
 
 Look = Callable[[Sequence[str]], Mapping[str, Job]]
 
@@ -73,16 +82,85 @@ def delivered_files(folder: str, keys: Sequence[str]) -> dict[str, Delivered]:
 
 
 def own_results(folder: str, paths: Sequence[str]) -> set[str]:
-    """Of these absolute paths, those where a result of ours stands as it was delivered. Raises LedgerError."""
+    """Of these absolute paths, those where a result of ours stands. Raises LedgerError.
+
+    Where it was delivered it may have got other metadata since; elsewhere it is known by its content.
+    """
     own: set[str] = set()
     with opened(folder) as connection:
         for begin in range(0, len(paths) if connection else 0, PAGE):
             some = paths[begin : begin + PAGE]
-            marks = ",".join("?" * len(some))
-            query = f"SELECT * FROM deliveries WHERE done_at IS NOT NULL AND path IN ({marks})"  # noqa: S608 - marks only
             assert connection is not None
-            own |= {one.path for one in map(delivery_of, connection.execute(query, some).fetchall()) if one.is_whole()}
+            placed = _own_by_place(connection, some, os.path.join(folder, "runs"))
+            own |= placed | _own_by_content(connection, [path for path in some if path not in placed])
     return own
+
+
+def _own_by_place(connection: sqlite3.Connection, paths: Sequence[str], runs: str) -> set[str]:
+    """Those where a result was delivered and still is, or is right now getting its name."""
+    real = functools.cache(os.path.realpath)
+    at: dict[str, list[str]] = {}
+    for path in paths:
+        parent, name = os.path.split(path)
+        for place in {path, os.path.join(real(parent), name)}:
+            at.setdefault(place, []).append(path)
+    entries = map(delivery_of, _rows_with(connection, "path", list(at)))
+    return {path for entry in entries if _stands(entry, runs) for path in at[entry.path]}
+
+
+def _stands(entry: Delivery, runs: str) -> bool:
+    if entry.done:
+        return entry.is_whole() or _has_its_size(entry)
+    return not entry.replaces and is_locked(os.path.join(runs, entry.run))
+
+
+def _has_its_size(entry: Delivery) -> bool:
+    """Whether a picture of the same kind and as many pixels stands there: programs write labels and places into it."""
+    file = entry.file
+    if file is None or not file.width or not file.height or not os.path.isfile(entry.path):
+        return False
+    try:
+        media_type = sniff_file(entry.path)
+    except OSError:
+        return False
+    return media_type == file.media_type and measure(entry.path, media_type) == Size(file.width, file.height)
+
+
+def _own_by_content(connection: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
+    """Those with the very bytes of a result. Only what has as many as one has is read."""
+    seen: dict[str, os.stat_result] = {}
+    for path in paths:
+        with suppress(OSError):
+            facts = os.stat(path)
+            if stat.S_ISREG(facts.st_mode):
+                seen[path] = facts
+    digests: dict[int, set[str]] = {}
+    for row in _rows_with(connection, "bytes", list({facts.st_size for facts in seen.values()})):
+        if row["done_at"] is not None:
+            digests.setdefault(row["bytes"], set()).add(row["sha256"])
+    own: set[str] = set()
+    for path, facts in seen.items():
+        with suppress(OSError):
+            known = digests.get(facts.st_size)
+            if known and _digest_of(path, facts.st_size, facts.st_mtime_ns) in known:
+                own.add(path)
+    return own
+
+
+def _rows_with(connection: sqlite3.Connection, column: str, values: Sequence[str | int]) -> list[Any]:
+    """The deliveries that have one of these values there."""
+    rows: list[Any] = []
+    for begin in range(0, len(values), PAGE):
+        some = values[begin : begin + PAGE]
+        query = f"SELECT * FROM deliveries WHERE {column} IN ({','.join('?' * len(some))})"  # noqa: S608 - marks only
+        rows += connection.execute(query, some).fetchall()
+    return rows
+
+
+@functools.lru_cache(maxsize=KEPT_DIGESTS)
+def _digest_of(path: str, size: int, mtime_ns: int) -> str:  # noqa: ARG001 - another file has another of these
+    """SHA-256 of a file as it is now: a folder that is watched is looked at again and again."""
+    return digest(path)
 
 
 def spending(folder: str, gateway: str, since: float, by: str | None = None) -> tuple[list[Spending], Spending]:
@@ -125,6 +203,7 @@ def gateways_of(folder: str, request_ids: Iterable[str]) -> dict[str, list[str]]
 
 def known_tags(folder: str, *, is_sandbox: bool, beginning: str) -> list[str]:
     """For a shell at TAB, as below: the tags that begin like that, by name."""
+    beginning = as_stored(beginning)
     query = (
         "SELECT DISTINCT tag FROM tags WHERE (gateway = 'sandbox') = ? AND tag >= ? AND tag < ? || char(1114111)"
         " ORDER BY tag"
@@ -141,7 +220,7 @@ def latest_jobs(folder: str, *, is_sandbox: bool, beginning: str, limit: int) ->
 
     Their ids begin like that; there are none where there is no ledger.
     """
-    path = ledger_path(folder)
+    path, beginning = ledger_path(folder), as_stored(beginning)
     columns = "SELECT request_id, coalesce(status, state), coalesce(source, name)"
     latest = f"(SELECT * FROM jobs ORDER BY id DESC LIMIT {LATEST_JOBS})"  # noqa: S608 - a number
     wanted = "(gateway = 'sandbox') = ? AND request_id >= ? AND request_id < ? || char(1114111)"

@@ -146,6 +146,11 @@ def _add_places(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE deliveries ADD COLUMN made TEXT")
 
 
+def _add_sizes(connection: sqlite3.Connection) -> None:
+    """Results are found by their size, wherever they were moved."""
+    connection.execute("CREATE INDEX deliveries_by_size ON deliveries (bytes) WHERE bytes IS NOT NULL")
+
+
 def _new_key(row: sqlite3.Row) -> str | None:
     """None where it cannot be told: the job of another machine, an endpoint or a file that is no more."""
     endpoint = ENDPOINTS.get(row["endpoint"] or "")
@@ -253,4 +258,5 @@ MIGRATIONS = (
     Migration("tags, what is spent under each, and when the gateway was last asked", _add_tags),
     Migration("the pieces of large results", _add_pieces),
     Migration("the folder of a source, and what was made of a file", _add_places),
+    Migration("results by their size", _add_sizes),
 )
