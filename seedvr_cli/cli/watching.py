@@ -90,8 +90,8 @@ class Watch:
         self._done: dict[str, Mark] = {}
         # What changes still, or did a moment ago: as it was seen last, and since when it is like that.
         self._restless: dict[str, tuple[Mark, float]] = {}
-        # What rests without being whole, and was told of.
-        self._told: set[str] = set()
+        # What rests and is not to be had, and was told of.
+        self._told: set[tuple[str, str]] = set()
         self._changed = asyncio.Event()
         self._is_over = False
 
@@ -146,10 +146,10 @@ class Watch:
             seen, since = self._restless[path]
         if self._now() - since < REST_SECONDS:
             return False
-        if not _is_whole(path):  # whoever writes it has paused, or died
-            if path not in self._told:
-                self._told.add(path)
-                self._say(clean(f"{path} is not whole; it is waited for"))
+        if trouble := _trouble(path):
+            if (path, trouble) not in self._told:
+                self._told.add((path, trouble))
+                self._say(clean(f"{path} {trouble}; it is waited for"))
             self._restless[path] = mark, self._now()
             return False
         del self._restless[path]
@@ -170,15 +170,23 @@ class Watch:
         except ImportError:
             return
         is_recursive = self._planner.wishes.recursive
-        with suppress(OSError, RuntimeError):  # a file system that tells nothing
+        try:
             async for _ in awatch(*self._folders, recursive=is_recursive):
                 self._changed.set()
+        except* (OSError, RuntimeError, ValueError):  # a file system that tells nothing, or a name that is no Unicode
+            self._changed.set()
 
 
-def _is_whole(path: str) -> bool:
-    """Whether the file's own structure says so; of what is no picture or video that is not asked."""
+def _trouble(path: str) -> str | None:
+    """What is wrong with a file that rests: whoever writes it has paused, or died, or it is not for us.
+
+    Its own structure says whether it is whole; of what is no picture or video that is not asked.
+    """
     try:
         media_type = sniff_file(path)
-        return media_type is None or is_whole(path, media_type)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    try:
+        return None if media_type is None or is_whole(path, media_type) else "is not whole"
     except (OSError, ValueError):
-        return False
+        return "is not whole"

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -86,7 +86,15 @@ def _object_source(url: str, wishes: Wishes) -> Source:
 
 def _folder_sources(folder: str, wishes: Wishes) -> Iterator[Source]:
     endings = SOURCE_EXTENSIONS[wishes.endpoint.kind]
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise UsageError(f"SOURCE: {folder}: {error.strerror}") from error
     found = files_of(folder, wishes)
+    if not found and any(_files_below(folder, wishes, endings)):
+        raise UsageError(
+            f"SOURCE: {folder} has only results of ours", hint="one that is named itself is upscaled again"
+        )
     if not found:
         more = "" if wishes.recursive else " (--recursive looks into its folders)"
         are_left_out = wishes.include or wishes.exclude or wishes.newer_than is not None
@@ -115,14 +123,23 @@ def _tell_of_others(folder: str, wishes: Wishes) -> None:
 
 def files_of(folder: str, wishes: Wishes) -> list[str]:
     """The files of a folder that are sources, sorted: what is asked for, and no result of ours."""
-    found = sorted(_files_below(folder, wishes, SOURCE_EXTENSIONS[wishes.endpoint.kind]))
+
+    def pass_over(error: OSError) -> None:
+        wishes.tell(f"{error.filename}: passed over: it cannot be read: {error.strerror}")
+
+    found = sorted(_files_below(folder, wishes, SOURCE_EXTENSIONS[wishes.endpoint.kind], pass_over))
     own = wishes.own_results([os.path.abspath(path) for path in found])
     return [path for path in found if os.path.abspath(path) not in own and not is_comparison(path)]
 
 
-def _files_below(folder: str, wishes: Wishes, endings: tuple[str, ...]) -> Iterator[str]:
-    """The files with these endings that are asked for; what begins with a dot is hidden."""
-    for parent, folders, files in os.walk(folder):
+def _files_below(
+    folder: str, wishes: Wishes, endings: tuple[str, ...], pass_over: Callable[[OSError], None] | None = None
+) -> Iterator[str]:
+    """The files with these endings that are asked for; what begins with a dot is hidden.
+
+    `pass_over` is told of the folders that cannot be read.
+    """
+    for parent, folders, files in os.walk(folder, onerror=pass_over):
         folders[:] = sorted(name for name in folders if name[0] != ".") if wishes.recursive else []
         for name in files:
             path = os.path.join(parent, name)
@@ -140,8 +157,10 @@ def _is_wanted(path: str, folder: str, wishes: Wishes) -> bool:
         return False
     try:
         return wishes.newer_than is None or os.stat(path).st_mtime >= wishes.newer_than
-    except OSError:
+    except FileNotFoundError:
         return False  # it is gone again
+    except OSError:
+        return True  # whoever opens it says why it cannot be read
 
 
 def file_source(path: str, wishes: Wishes, *, below: str | None = None) -> Source:
@@ -152,8 +171,8 @@ def file_source(path: str, wishes: Wishes, *, below: str | None = None) -> Sourc
     kind = wishes.endpoint.kind
     if not path:
         raise UsageError("SOURCE: it is empty", hint="an unset variable, perhaps")
-    if not os.path.exists(path) and below is None:
-        raise UsageError(f"SOURCE: {path}: no such file, and not an https URL")
+    if below is None:
+        _check_there(path)
     if not wishes.local_files and not wishes.uploads:
         raise UsageError(f"SOURCE: {path}: the hosted gateway reads https URLs, not files of this machine", hint=HOW_TO)
     if wishes.uploads is not None:
@@ -175,6 +194,16 @@ def file_source(path: str, wishes: Wishes, *, below: str | None = None) -> Sourc
     name = "/".join(safe_name(part, fallback=kind) for part in shown.split(os.sep))
     sent = path if wishes.uploads else None
     return Source(path, Path(path).resolve().as_uri(), f"sha256:{digest}", name, sent)
+
+
+def _check_there(path: str) -> None:
+    """UsageError where nothing is, or what cannot be seen."""
+    try:
+        os.stat(path)
+    except PermissionError as error:
+        raise UsageError(f"SOURCE: {path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"SOURCE: {path}: no such file, and not an https URL") from error
 
 
 @lru_cache  # for each file of a folder

@@ -1,6 +1,8 @@
 """What a file is, by its bytes: the gateway's `media_type` and the URL's ending are no guide."""
 
+import errno
 import os
+import stat
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
@@ -117,7 +119,9 @@ def _brand(head: bytes) -> str:
 
 
 def sniff_file(path: str) -> str | None:
-    """The same for a file on disk."""
+    """The same for a file on disk; OSError for what is there instead: a pipe or a device might never end."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "no regular file", path)
     with open(path, "rb") as file:
         return sniff(file.read(HEAD_BYTES))
 

@@ -1,7 +1,9 @@
 """Folders as sources: the tree is kept, our own results are none, and only what is asked for is taken."""
 
 import os
+import shutil
 import time
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -52,7 +54,7 @@ def test_download_keeps_the_tree_too(run, sandbox, holiday, work):
 
 
 def test_results_are_no_sources(run, sandbox, holiday, work):
-    """What was delivered into the folder is passed over, until somebody has changed it."""
+    """What was delivered into the folder is passed over, until another picture has its place."""
     assert run("image", "holiday/day1/", "-o", "holiday/day1/", to=sandbox).rc == 0
     done = run("image", "holiday/day1/", "-o", "holiday/day1/", to=sandbox)
     assert sorted(done.lines) == ["holiday/day1/a-upscaled.png", "holiday/day1/b-upscaled.png"]
@@ -105,3 +107,73 @@ def test_a_broken_picture_is_one_failure_of_many(run, sandbox, holiday, work):
     assert [line for line in failed if line[0] != "#"] == ["holiday/broken.jpg", "holiday/gone.jpg"]
     told = run("image", "holiday/", "--recursive", "-o", "new/", "-x", "2", "--dry-run", to=sandbox)
     assert (told.rc, len(told.lines)) == (1, 4), told.stderr
+
+
+def test_results_in_a_folder_that_was_moved_are_no_sources(run, sandbox, holiday, work):
+    """Results are known in a moved folder, in a copy and by way of a link, and nothing is paid for them."""
+    day = holiday / "day1"
+    assert run("image", "holiday/day1/", "-o", "holiday/day1/", to=sandbox).rc == 0
+    shutil.copytree(day, work / "copy")
+    day.rename(work / "moved")
+    (work / "link").symlink_to("moved")
+    for folder in ("copy", "moved", "link", str(work / "link")):
+        listed = run("image", folder, "--dry-run", "-x", "2", to=sandbox)
+        assert (listed.rc, len(listed.lines), "upscaled" in listed.stdout) == (0, 2, False), listed.stderr
+
+
+@pytest.fixture
+def old(work):
+    """A folder with a picture whose name is not UTF-8, as an old archive has it, and its path."""
+    folder = work / "old"
+    folder.mkdir()
+    path = os.path.join(os.fsencode(folder), b"caf\xe9.png")
+    try:
+        with open(path, "wb") as file:
+            Image.new("RGB", SIZE, "olive").save(file, "PNG")
+    except OSError:
+        pytest.skip("this file system takes only Unicode names")
+    Image.new("RGB", SIZE, "navy").save(folder / "plain.png")
+    return os.fsdecode(path)
+
+
+def test_names_of_any_bytes(run, sandbox, old, work):
+    """A folder with such a name is done whole, and again; the name alone, and --no-check, do as well."""
+    results = {b"out/caf\xe9-upscaled.png", b"out/plain-upscaled.png"}
+    for _ in range(2):
+        done = run("image", "old/", "-o", "out/", to=sandbox)
+        assert (done.rc, set(done.raw.splitlines())) == (0, results), done.stderr
+    assert sandbox.accepted("file://" + quote(os.fsencode(old))) == 1
+    for number, words in enumerate(((), ("--no-check",)), start=2):
+        done = run("image", old, "-x", number, *words, "--json", to=sandbox)
+        assert done.rc == 0, done.stderr
+        assert os.fsencode(done.object["files"][0]["path"]) == b"caf\xe9-%dx.png" % number
+        assert done.raw.isascii()
+
+
+def test_commands_that_read_names_of_any_bytes(run, sandbox, old, work):
+    """What --no-wait left is listed, delivered, summed and shown whatever its name is; all that is told is UTF-8."""
+    folder = os.fsdecode(os.path.join(os.fsencode(work), b"\xe9t\xe9"))
+    os.mkdir(folder)
+    assert run("image", old, "--no-wait", "-o", f"{folder}/", to=sandbox).rc == 0
+    listed = run("status", "--json", to=sandbox)
+    assert (listed.rc, listed.object["source"]) == (0, old)
+    assert listed.raw.isascii()
+    delivered = run("download", to=sandbox)
+    assert (delivered.rc, delivered.raw.strip()) == (0, os.path.join(os.fsencode(folder), b"caf\xe9-upscaled.png"))
+    for words in (("status",), ("spend",), ("report", folder, "-o", "page.html")):
+        done = run(*words, "--base-url", sandbox.url)
+        assert done.rc == 0, done.stderr
+    (work / "page.html").read_text(encoding="utf-8")
+    again = run("image", ".", "-x", "2", to=sandbox, cwd=folder)
+    assert (again.rc, "only results of ours" in again.stderr) == (2, True)
+
+
+def test_in_a_folder_that_was_deleted(run, sandbox, url, work):
+    """Without a current folder a command that would write there is one line and code 2, with what to do."""
+    (work / "gone").mkdir()
+    inject = "import os; os.rmdir(os.getcwd())"
+    for words in (("image", url, "--dry-run"), ("image", url, "-o", "new/"), ("image", url, "--from", os.devnull)):
+        (work / "gone").mkdir(exist_ok=True)
+        done = run(*words, to=sandbox, cwd=work / "gone", inject=inject)
+        assert (done.rc, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+        assert "the current folder is gone" in done.stderr

@@ -1,5 +1,6 @@
 """--watch: files that are copied slowly, moved in and renamed, and the limits that it asks for."""
 
+import itertools
 import os
 import signal
 import threading
@@ -7,8 +8,13 @@ from contextlib import contextmanager
 from io import BytesIO
 
 import pytest
+from helpers.planning import wishes
 from helpers.waiting import PATIENCE, wait_for
 from PIL import Image
+
+from seedvr_cli.cli.watching import Watch
+from seedvr_cli.plan.planner import Planner
+from seedvr_cli.values.media import sniff_file
 
 pytestmark = pytest.mark.slow
 
@@ -155,3 +161,61 @@ def test_what_it_asks_for(run, sandbox, work):
     ):  # fmt: skip
         done = run("image", *words, to=sandbox)
         assert (done.rc, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), (words, done.stderr)
+
+
+def test_results_behind_a_link_are_no_sources(start, sandbox, work):
+    """A tree that is watched by way of a link, and whose results go into it by its own name, is done once."""
+    folder = work / "real" / "in"
+    folder.mkdir(parents=True)
+    (work / "link").symlink_to("real")
+    (folder / "a.png").write_bytes(picture("red"))
+    words = ("--recursive", "--yes", "-o", "real/in/out/")
+    with watching(start, "link/in", *words, to=sandbox) as (_, lines, _):
+        wait_for(lambda: lines)
+        (folder / "b.png").write_bytes(picture("blue"))  # which comes behind whatever came of the result
+        wait_for(lambda: "real/in/out/b-upscaled.png" in lines)
+    assert sorted(lines) == ["real/in/out/a-upscaled.png", "real/in/out/b-upscaled.png"]
+
+
+def test_names_of_any_bytes_are_taken(start, sandbox, work):
+    """A file whose name is not UTF-8 is done as it comes, and what comes behind it."""
+    folder = work / "in"
+    folder.mkdir()
+    with watching(start, "in/", "--yes", "-o", "out/{index}{ext}", to=sandbox) as (process, lines, errors):
+        try:
+            with open(os.path.join(os.fsencode(folder), b"caf\xe9.png"), "wb") as file:
+                file.write(picture("olive"))
+        except OSError:
+            pytest.skip("this file system takes only Unicode names")
+        wait_for(lambda: len(lines) == 1)
+        (folder / "b.png").write_bytes(picture("blue"))
+        wait_for(lambda: len(lines) == 2)
+    assert process.returncode == 130
+    assert not any("unforeseen" in line for line in errors)
+
+
+def test_what_cannot_be_read_is_told_as_that(monkeypatch, tmp_path):
+    """A file that may not be read is told once with the reason, and is taken when it may be; a pipe is never opened."""
+    folder, told, refused = tmp_path / "in", [], set()
+    folder.mkdir()
+    (folder / "a.png").write_bytes(picture("red"))
+    os.utime(folder / "a.png", (1, 1))
+    os.mkfifo(folder / "b.png")
+    os.utime(folder / "b.png", (1, 1))
+
+    def sniffed(path):
+        if path in refused:
+            raise PermissionError(13, "Permission denied", path)
+        return sniff_file(path)
+
+    monkeypatch.setattr("seedvr_cli.cli.watching.sniff_file", sniffed)
+    refused.add(str(folder / "a.png"))
+    clock = itertools.count(0.0, 10.0)
+    watch = Watch([str(folder)], Planner(wishes()), say=told.append, now=lambda: next(clock))
+    assert [watch.look() for _ in range(3)] == [[], [], []]
+    assert sorted(told) == [
+        f"{folder}/a.png cannot be read: Permission denied; it is waited for",
+        f"{folder}/b.png cannot be read: no regular file; it is waited for",
+    ]
+    refused.clear()
+    assert [prospect.source.name for prospect in watch.look()] == ["a.png"]

@@ -281,3 +281,65 @@ def test_characters_of_no_width_around_a_url_are_dropped():
     assert prospect.source.identity == "https://example.com/a.png"
     message, _ = refused(["https://example.com/a\u200bb.png"], wishes())
     assert "no width" in message
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_what_is_no_regular_file_is_never_opened():
+    """A pipe and a link to a device are a folder's own failures, and a usage error where they are named."""
+    picture("holiday/a.png")
+    os.mkfifo("holiday/b.png")
+    os.symlink("/dev/zero", "holiday/c.png")
+    fit, *unfit = plan(["holiday"], wishes())
+    assert (fit.source.text, fit.trouble) == ("holiday/a.png", None)
+    assert [(one.source.text, one.trouble.message) for one in unfit] == [
+        (f"holiday/{name}.png", "it cannot be read: no regular file") for name in "bc"
+    ]
+    for path in ("holiday/b.png", "holiday/c.png"):
+        assert refused([path], wishes())[0] == f"SOURCE: {path}: no regular file"
+
+
+@pytest.fixture
+def locked(monkeypatch):
+    """Paths that this user may not read, root or not."""
+    paths = set()
+
+    def guarded(call):
+        def check(path, *more, **how):
+            if os.fspath(path) in paths:
+                raise PermissionError(13, "Permission denied", path)
+            return call(path, *more, **how)
+
+        return check
+
+    monkeypatch.setattr(os, "scandir", guarded(os.scandir))
+    monkeypatch.setattr(os, "stat", guarded(os.stat))
+    return paths
+
+
+def test_folders_that_cannot_be_read_are_told(locked):
+    """A folder of a tree that may not be read is a line, one that is named is a usage error, as is a file in it."""
+    for name in ("a.png", "no/b.png", "yes/c.png"):
+        picture(f"tree/{name}")
+    locked |= {"tree/no", "tree/no/b.png"}
+    told = []
+    found = plan(["tree"], wishes(recursive=True, tell=told.append))
+    assert texts(found) == ["tree/a.png", "tree/yes/c.png"]
+    assert told == ["tree/no: passed over: it cannot be read: Permission denied"]
+    for path in ("tree/no", "tree/no/b.png"):
+        assert refused([path], wishes())[0] == f"SOURCE: {path}: Permission denied"
+
+
+def test_what_cannot_be_looked_at_is_not_left_out(locked):
+    """Where --newer-than cannot see how old a file is, it is a failure, and not passed over in silence."""
+    picture("album/a.png")
+    locked.add("album/a.png")
+    (unfit,) = plan(["album"], wishes(newer_than=0.0))
+    assert unfit.trouble.message == "it cannot be read: Permission denied"
+
+
+def test_a_folder_of_results_says_so():
+    """A folder that has nothing but results of ours is a usage error which names the reason."""
+    picture("album/a-2x.png")
+    message, hint = refused(["album"], wishes(own_results=set))
+    assert message == "SOURCE: album has only results of ours"
+    assert hint == "one that is named itself is upscaled again"

@@ -1,6 +1,7 @@
 """What a file is, how large, and whether all of it is there: told by its bytes alone."""
 
 import io
+import os
 import struct
 import zlib
 
@@ -92,6 +93,15 @@ def test_the_first_bytes_tell_the_type(content, media_type, tmp_path):
     path.write_bytes(content)
     assert sniff(content[:HEAD_BYTES]) == sniff_file(str(path)) == media_type
     assert media_type in EXTENSIONS
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_what_may_never_end_is_not_opened(tmp_path):
+    """A pipe and a device are an error of the system, and nobody waits for what they bring."""
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (str(tmp_path / "pipe.png"), os.devnull):
+        with pytest.raises(OSError, match="no regular file"):
+            sniff_file(path)
 
 
 @pytest.mark.parametrize(
