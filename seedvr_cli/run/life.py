@@ -35,25 +35,30 @@ async def live(item: Item, run: RunState) -> Outcome:
 
     Two items of a run that ask for the same are one job: the second one waits for the first one's outcome.
     """
+    if not isinstance(item, Purchase):
+        return await _live_named(item, run)
+    again = run.policy.new
+    while item.key in run.lives:
+        earlier = await asyncio.shield(run.lives[item.key])
+        again = False
+        if earlier.error is not None:
+            return replace(earlier, item=item, resumed=earlier.job is not None, files=())
+    own: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    run.lives[item.key] = own
+    try:
+        outcome = await _live_named(item, run, again=again)
+        own.set_result(outcome)
+    finally:
+        del run.lives[item.key]
+        own.cancel()
+    return outcome
+
+
+async def _live_named(item: Item, run: RunState, *, again: bool = False) -> Outcome:
+    """With a name of its own; who waits for another's outcome holds none, as it may never need one."""
     name = ResultName(item, run)
     try:
-        if not isinstance(item, Purchase):
-            return await _Life(item, run, name).run()
-        again = run.policy.new
-        while item.key in run.lives:
-            earlier = await asyncio.shield(run.lives[item.key])
-            again = False
-            if earlier.error is not None:
-                return replace(earlier, item=item, resumed=earlier.job is not None, files=())
-        own: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        run.lives[item.key] = own
-        try:
-            outcome = await _Life(item, run, name, again=again).run()
-            own.set_result(outcome)
-        finally:
-            del run.lives[item.key]
-            own.cancel()
-        return outcome
+        return await _Life(item, run, name, again=again).run()
     finally:
         name.release()
 

@@ -1,6 +1,7 @@
 """Many items at once: what is passed over, what ends the others, and what does not."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -83,6 +84,15 @@ def test_names_that_only_the_job_knows_are_looked_at_closely(house, template):
     assert not [event for event in events if isinstance(event, Skipped)]
     (outcome,) = [event.outcome for event in events if isinstance(event, Finished)]
     assert (outcome.skipped, gateway.submitted) == (True, [])
+
+
+def test_who_waits_for_the_same_job_holds_no_name(house):
+    """Names that the same source would have a second time are left to others: their numbers have no gap."""
+    same, other = "https://example.com/a/1.png", "https://example.com/b/1.png"
+    work = prospects(house, same, same, same, same, other)
+    events = asyncio.run(events_of(house, ScriptedGateway(), work))
+    files = {os.path.basename(event.outcome.files[0].path) for event in events if isinstance(event, Finished)}
+    assert files == {"1-upscaled.png", "1-upscaled-2.png"}
 
 
 def test_a_name_of_another_number_is_passed_over(house):
