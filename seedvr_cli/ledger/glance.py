@@ -14,7 +14,6 @@ from seedvr_cli.ledger.file import open_database, translate
 from seedvr_cli.ledger.migrations import migrate
 from seedvr_cli.ledger.place import is_there, ledger_path
 from seedvr_cli.ledger.rows import Delivery, as_stored, delivery_of, digest, job_of
-from seedvr_cli.ledger.runs import is_locked
 from seedvr_cli.ledger.spending import Spending, read_spending
 from seedvr_cli.values.job import Job
 from seedvr_cli.values.media import measure, sniff_file
@@ -91,13 +90,13 @@ def own_results(folder: str, paths: Sequence[str]) -> set[str]:
         for begin in range(0, len(paths) if connection else 0, PAGE):
             some = paths[begin : begin + PAGE]
             assert connection is not None
-            placed = _own_by_place(connection, some, os.path.join(folder, "runs"))
+            placed = _own_by_place(connection, some)
             own |= placed | _own_by_content(connection, [path for path in some if path not in placed])
     return own
 
 
-def _own_by_place(connection: sqlite3.Connection, paths: Sequence[str], runs: str) -> set[str]:
-    """Those where a result was delivered and still is, or is right now getting its name."""
+def _own_by_place(connection: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
+    """Those where a result was delivered and still is, or has got its name and is not recorded yet."""
     real = functools.cache(os.path.realpath)
     at: dict[str, list[str]] = {}
     for path in paths:
@@ -105,13 +104,18 @@ def _own_by_place(connection: sqlite3.Connection, paths: Sequence[str], runs: st
         for place in {path, os.path.join(real(parent), name)}:
             at.setdefault(place, []).append(path)
     entries = map(delivery_of, _rows_with(connection, "path", list(at)))
-    return {path for entry in entries if _stands(entry, runs) for path in at[entry.path]}
+    return {path for entry in entries if _stands(entry) for path in at[entry.path]}
 
 
-def _stands(entry: Delivery, runs: str) -> bool:
+def _stands(entry: Delivery) -> bool:
     if entry.done:
         return entry.is_whole() or _has_its_size(entry)
-    return not entry.replaces and is_locked(os.path.join(runs, entry.run))
+    try:
+        return not entry.replaces and os.path.samefile(entry.path, f"{entry.path}.part")
+    except FileNotFoundError:  # the `.part` is gone, as it has its name
+        return os.path.exists(entry.path)
+    except OSError:
+        return False
 
 
 def _has_its_size(entry: Delivery) -> bool:

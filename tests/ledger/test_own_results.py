@@ -98,13 +98,18 @@ def test_a_result_with_other_metadata_is_ours_where_it_was_delivered(tmp_path, r
     assert own(tmp_path, result) == []
 
 
-def test_what_is_being_delivered_is_ours(tmp_path):
-    """A file that has its name already and is not recorded yet is ours while its run lives."""
-    path = tmp_path / "photo-2x.png"
+def test_what_is_not_recorded_yet_is_ours(tmp_path):
+    """A file that has got its name is ours before it is recorded; one that came beside an unfinished `.part` is not."""
+    path, part = tmp_path / "photo-2x.png", tmp_path / "photo-2x.png.part"
 
     async def work(ledger):
         async with placed(ledger, path):
             picture(path)
+            assert own(tmp_path, path) == [path]
+            part.write_bytes(b"the beginning of another")
+            assert own(tmp_path, path) == []
+            part.unlink()
+            part.hardlink_to(path)
             assert own(tmp_path, path) == [path]
 
     run(tmp_path, work)
