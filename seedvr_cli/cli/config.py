@@ -136,14 +136,12 @@ def list_(
     from seedvr_cli.render.settings import print_settings, settings_object, show
     from seedvr_cli.settings.file import load
     from seedvr_cli.settings.key import KEYRING, find_key, mask
+    from seedvr_cli.settings.survey import shown, survey
     from seedvr_cli.values.errors import KeyMissing
-    from seedvr_cli.values.redaction import redact
 
     settings = load(profile)
     project = settings.project
     if all_:
-        from seedvr_cli.settings.survey import survey
-
         rows = list(survey(settings, profile))
         if json:
             write_line(machine.line(settings_object(rows)))
@@ -154,7 +152,7 @@ def list_(
             print(f"seedvr: profile {settings.profile} in {settings.path}", file=sys.stderr)
             _tell_project(project)
         return
-    values = {name: redact(value) if isinstance(value, str) else value for name, value in settings.written.items()}
+    values = {name: shown(name, value) for name, value in settings.written.items()}
     if "api-key" in values:
         values["api-key"] = mask(settings.values["api-key"])
     if json:

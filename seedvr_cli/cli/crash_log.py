@@ -36,7 +36,8 @@ def keep_traceback(error: Exception, arguments: Sequence[str]) -> str | None:
 
 
 def known_secrets() -> set[str]:
-    """The keys that this process could know."""
+    """The keys and the proxies' passwords that this process could know."""
+    from seedvr_cli.gateway.proxies import proxy_secrets
     from seedvr_cli.settings.file import load
     from seedvr_cli.settings.key import KEY_VARIABLES, find_key, seen_keys
 
@@ -46,4 +47,4 @@ def known_secrets() -> set[str]:
             find_key(settings)
     except SeedvrError:
         pass
-    return {*seen_keys, *(os.environ.get(name, "") for name in KEY_VARIABLES)}
+    return {*seen_keys, *proxy_secrets(), *(os.environ.get(name, "") for name in KEY_VARIABLES)}

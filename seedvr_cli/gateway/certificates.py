@@ -6,7 +6,7 @@ import ssl
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from seedvr_cli.values.redaction import redact
+from seedvr_cli.gateway.proxies import hide_proxies
 from seedvr_cli.values.system import is_windows
 from seedvr_cli.values.trust import SYSTEM, Trust
 from seedvr_cli.values.urls import DEFAULT_PORTS
@@ -90,7 +90,7 @@ def trouble(error: Exception) -> str:
         if path is not None and isinstance(error, OSError):  # ssl.SSLError is one
             reason = "there is no such file" if not os.path.exists(path) else "it holds no certificates"
             return f"{name}: {path!r}: {reason}"
-    return f"the environment's network settings cannot be used: {redact(str(error))}"
+    return f"the environment's network settings cannot be used: {hide_proxies(str(error))}"
 
 
 def _of_the_system() -> tuple[str | None, str | None]:

@@ -24,7 +24,7 @@ from seedvr_cli.gateway.transport import Lost, Reply, Transport, Unfit, Unsent
 from seedvr_cli.values.catalog import KEY_HEADER, STATUS_PATH
 from seedvr_cli.values.checkup import Check, clock_check
 from seedvr_cli.values.errors import BalanceError, GatewayError, KeyRefused, NetworkError
-from seedvr_cli.values.redaction import redact
+from seedvr_cli.values.redaction import redact, without_login
 from seedvr_cli.values.schedule import http_date
 from seedvr_cli.values.system import has_libcurl_loop
 from seedvr_cli.values.trust import SYSTEM, USUAL, Trust
@@ -128,7 +128,7 @@ def check_proxy(base_url: str) -> Check:
     if is_loopback(parts.hostname or ""):
         return Check("proxy", "ok", "none: the gateway is on this machine")
     if proxy := proxy_for(base_url):
-        return Check("proxy", "ok", redact(proxy))
+        return Check("proxy", "ok", without_login(proxy))
     if any(os.environ.get(spelling) for name in PROXIES for spelling in (name, name.lower())):
         return Check("proxy", "ok", f"none: no variable names one for {parts.hostname}, or NO_PROXY excepts it")
     return Check("proxy", "ok", "none")

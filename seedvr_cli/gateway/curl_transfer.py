@@ -7,9 +7,8 @@ from contextlib import contextmanager
 import pycurl
 
 from seedvr_cli.gateway.certificates import is_refusal
-from seedvr_cli.gateway.proxies import refusal
+from seedvr_cli.gateway.proxies import hide_proxies, refusal
 from seedvr_cli.gateway.transport import CertificateRefused, Lost, Unreachable, Unsent
-from seedvr_cli.values.redaction import redact
 
 # Bytes of a stream that may wait for who reads it.
 AHEAD_BYTES = 1 << 20
@@ -93,18 +92,18 @@ class Transfer:
         except pycurl.error as error:
             code, text = error.args
             if is_refusal(text):
-                raise CertificateRefused(redact(text)) from error
+                raise CertificateRefused(hide_proxies(text)) from error
             if self._is_sent:
-                raise Lost(self._reason or redact(text)) from error
+                raise Lost(self._reason or hide_proxies(text)) from error
             if code in _NO_URL:
-                raise Unsent(redact(text)) from error
+                raise Unsent(hide_proxies(text)) from error
             status = self._curl.getinfo(pycurl.HTTP_CONNECTCODE)
             if status >= 300:
                 raise refusal(status, text, is_login=True) from error
             if code == _PROXY_FAILED:
-                raise refusal(None, redact(text), is_login="auth" in text.lower()) from error
+                raise refusal(None, hide_proxies(text), is_login="auth" in text.lower()) from error
             late = code == pycurl.E_OPERATION_TIMEDOUT
-            raise Unreachable("no connection in time" if late else redact(text)) from error
+            raise Unreachable("no connection in time" if late else hide_proxies(text)) from error
 
     async def _change(self) -> None:
         """Something has happened: headers, a piece, the end."""

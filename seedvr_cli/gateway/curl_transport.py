@@ -20,7 +20,7 @@ from seedvr_cli.gateway.certificates import (
 )
 from seedvr_cli.gateway.curl_transfer import Transfer
 from seedvr_cli.gateway.encoding import unpacked
-from seedvr_cli.gateway.proxies import proxy_for, proxy_trouble
+from seedvr_cli.gateway.proxies import hide_proxies, proxy_for, proxy_trouble
 from seedvr_cli.gateway.transport import (
     CONNECT_SECONDS,
     IDLE_SECONDS,
@@ -32,7 +32,6 @@ from seedvr_cli.gateway.transport import (
     Unsent,
     idle,
 )
-from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.trust import USUAL, Trust
 from seedvr_cli.values.urls import is_loopback
 
@@ -125,7 +124,7 @@ class CurlTransport:
                 curl.setopt(pycurl.HTTPGET, 1)
             curl.setopt(pycurl.FRESH_CONNECT, method != "GET")
         except (pycurl.error, ValueError) as error:
-            raise Unsent(redact(str(error))) from error
+            raise Unsent(hide_proxies(str(error))) from error
         transfer.begin(self._connections().add_handle(curl))
         try:
             yield transfer

@@ -8,7 +8,7 @@ from seedvr_cli.gateway.certificates import REFUSED_HINT as CERTIFICATE_REFUSED_
 from seedvr_cli.gateway.proxies import REFUSED_HINT as PROXY_HINT
 from seedvr_cli.gateway.proxies import proxy_for
 from seedvr_cli.gateway.transport import CertificateRefused, ProxyRefused, Unsent
-from seedvr_cli.values.redaction import redact
+from seedvr_cli.values.redaction import without_login
 
 USER_AGENT = f"seedvr-cli/{__version__}"
 SECRET_LENGTH = 8
@@ -25,7 +25,7 @@ class Discretion:
         """What kept a request from being answered, with the proxy on its way, and what to do; None: what is usual."""
         reason, proxy = self.hide(str(error)).rstrip("."), proxy_for(url)
         if isinstance(error, Unsent) and proxy:
-            reason += f" (by way of the proxy {redact(proxy)})"
+            reason += f" (by way of the proxy {without_login(proxy)})"
         if isinstance(error, ProxyRefused):
             return reason, PROXY_HINT
         if isinstance(error, CertificateRefused):

@@ -16,7 +16,7 @@ import httpx
 from seedvr_cli.gateway.answers import read_number
 from seedvr_cli.gateway.certificates import certificate_trouble, is_own, is_refusal, load_certificates, trouble
 from seedvr_cli.gateway.encoding import unpacked
-from seedvr_cli.gateway.proxies import proxy_for, proxy_trouble, refusal
+from seedvr_cli.gateway.proxies import hide_proxies, proxy_for, proxy_trouble, refusal
 from seedvr_cli.gateway.transport import (
     CONNECT_SECONDS,
     IDLE_SECONDS,
@@ -30,7 +30,6 @@ from seedvr_cli.gateway.transport import (
     Unsent,
     idle,
 )
-from seedvr_cli.values.redaction import redact
 from seedvr_cli.values.trust import USUAL, Trust
 from seedvr_cli.values.urls import is_loopback
 
@@ -315,6 +314,6 @@ async def _chunks(response: httpx.Response, seconds: float) -> AsyncIterator[byt
 
 def _reason(error: Exception) -> str:
     said = re.sub(r"^\[Errno -?\d+\] ", "", str(error))  # a number of the system's tells nobody anything
-    return redact(said) or {"ReadTimeout": "no answer in time", "ConnectTimeout": "no connection in time"}.get(
+    return hide_proxies(said) or {"ReadTimeout": "no answer in time", "ConnectTimeout": "no connection in time"}.get(
         type(error).__name__, type(error).__name__
     )

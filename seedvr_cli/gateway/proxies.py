@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from seedvr_cli.gateway.transport import ProxyRefused, Unreachable, Unsent
+from seedvr_cli.values.redaction import login_secrets, redact
 from seedvr_cli.values.system import keeps_proxies
 from seedvr_cli.values.urls import DEFAULT_PORTS, is_loopback
 
@@ -21,6 +22,9 @@ REFUSALS = frozenset({401, 403, 405, 407})
 # What to do where a proxy lets nothing through.
 REFUSED_HINT = "check name and password in HTTPS_PROXY (http://NAME:PASSWORD@HOST:PORT), or NO_PROXY for this host"
 
+# What a name or a password may only have as %XX: where it stands as it is, libraries differ on what is meant.
+_ODD = re.compile(r"(?:[@/?#]|[^!-~])(?=.*@)", re.DOTALL)
+_ODD_HINT = "in a name or password @ is written %40, / %2F, # %23, a blank %20, and so on"
 _HOST_AND_PORT = re.compile(r"(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?")
 
 
@@ -54,6 +58,21 @@ def proxy_trouble(*, knows_socks: bool = False) -> str | None:
             if problem:
                 return f"{spelling}: {problem}"
     return None
+
+
+def proxy_secrets() -> set[str]:
+    """What may not be said of the proxies that the environment or the system names: their passwords."""
+    values = [os.environ.get(spelling, "") for name in PROXIES for spelling in (name, name.lower())]
+    if keeps_proxies():
+        from urllib.request import getproxies
+
+        values += getproxies().values()
+    return set().union(*(login_secrets(value.strip()) for value in values))
+
+
+def hide_proxies(text: str) -> str:
+    """What a library says of an exchange, without what lets us through the proxies or looks like a login."""
+    return redact(text, proxy_secrets())
 
 
 def refusal(status: int | None, words: str, *, is_login: bool) -> Unsent:
@@ -101,12 +120,16 @@ def _is_about(entry: str, host: str, port: int | None) -> bool:
 def _problem(value: str | None, *, knows_socks: bool) -> str | None:
     if not value:
         return None
+    value = value.strip()
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
         host = parts.hostname
         _ = parts.port
     except ValueError:  # whose words may be a part of the password
-        return "that is no address of a proxy (http://HOST:PORT or socks5://HOST:PORT)"
+        odd = f"; {_ODD_HINT}" if "@" in value else ""
+        return f"that is no address of a proxy (http://HOST:PORT or socks5://HOST:PORT){odd}"
+    if _ODD.search(value.partition("://")[2] or value):
+        return f"that is no address of a proxy; {_ODD_HINT}"
     written = f"{parts.scheme}://{host or ''}"
     if parts.scheme not in PROXY_SCHEMES or not host:
         return f"{written!r} is no address of a proxy (http://HOST:PORT or socks5://HOST:PORT)"

@@ -107,6 +107,7 @@ def checked(url: str) -> tuple[str, str]:
         facts = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         raise UsageError("the ledger's URL cannot be read: postgresql://USER@HOST/DATABASE") from error
+    _check_login(url, str(facts.get("port") or ""))
     hosts = str(facts.get("host") or hostname or os.environ.get("PGHOST", "")).split(",")
     addresses = str(facts.get("hostaddr") or os.environ.get("PGHOSTADDR") or ",".join(hosts)).split(",")
     mode = facts.get("sslmode") or os.environ.get("PGSSLMODE")
@@ -120,6 +121,14 @@ def checked(url: str) -> tuple[str, str]:
     facts.setdefault("application_name", "seedvr")
     place = f"{hosts[0] or 'localhost'}/{facts.get('dbname', '')}"
     return make_conninfo("", **facts), f"the shared ledger {place}"
+
+
+def _check_login(url: str, port: str) -> None:
+    """UsageError where libpq would take a part of the password for a host, a port or a database, and name it."""
+    server, _, database = url.partition("://")[2].partition("?")[0].partition("/")
+    if server.count("@") > 1 or "@" in database or (port and not port.replace(",", "0").isdecimal()):
+        raise UsageError("the ledger's URL cannot be read: postgresql://USER@HOST/DATABASE",
+                         hint="in a name or password / is written %2F and @ %40")  # fmt: skip
 
 
 def _is_near(address: str) -> bool:

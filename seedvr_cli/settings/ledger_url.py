@@ -1,11 +1,11 @@
 """Where the ledger is that machines share, if there is one."""
 
 import os
-from urllib.parse import unquote, urlsplit
 
 from seedvr_cli.settings.key import KEY_COMMAND_SECONDS, output_of, seen_keys
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.redaction import login_secrets
 
 VARIABLE = "SEEDVR_LEDGER_URL"
 
@@ -25,10 +25,5 @@ def find_ledger_url(settings: Settings, *, seconds: float = KEY_COMMAND_SECONDS)
             raise UsageError("ledger_url_command printed nothing")
     if not url:
         return None
-    try:
-        password = urlsplit(url).password
-    except ValueError:
-        password = None
-    if password:
-        seen_keys.update({password, unquote(password)})
+    seen_keys.update(login_secrets(str(url).strip()))
     return str(url).strip()

@@ -11,7 +11,7 @@ from seedvr_cli.settings.ledger_url import VARIABLE as LEDGER_VARIABLE
 from seedvr_cli.settings.profile import Settings
 from seedvr_cli.values.errors import KeyMissing
 from seedvr_cli.values.options import Option, as_stored
-from seedvr_cli.values.redaction import redact
+from seedvr_cli.values.redaction import redact, without_login
 from seedvr_cli.values.setting import Setting, Source
 
 
@@ -28,6 +28,13 @@ def survey(settings: Settings, profile: str | None = None) -> Iterator[Setting]:
         default = _default(option)
         value = default if value is None else value
         yield Setting(name, value, default, source, where, _told(source, where, settings), _meaning(option))
+
+
+def shown(name: str, value: Any) -> Any:
+    """A stored value for people: without passwords, and without what signs a URL."""
+    if not isinstance(value, str):
+        return value
+    return redact(without_login(value) if name == "ledger-url" else value)
 
 
 def _told(source: Source, where: str | None, settings: Settings) -> str:
@@ -69,7 +76,7 @@ def _found(name: str, settings: Settings) -> tuple[Any, Source, str | None]:
         case "base-url" if os.environ.get("SEEDVR_BASE_URL"):
             return find_base_url(settings), "environment", "SEEDVR_BASE_URL"
         case "ledger-url" if os.environ.get(LEDGER_VARIABLE):
-            return redact(os.environ[LEDGER_VARIABLE].strip()), "environment", LEDGER_VARIABLE
+            return shown(name, os.environ[LEDGER_VARIABLE].strip()), "environment", LEDGER_VARIABLE
         case "ledger-url" if name not in settings.values and f"{name}-command" in settings.values:
             return None, "command", f"{name}-command"
     return _stored(name, settings)
@@ -82,7 +89,7 @@ def _stored(name: str, settings: Settings) -> tuple[Any, Source, str | None]:
     if value is None or name not in settings.written:  # a project's cap may be above the default, which holds then
         return None, "default", None
     written = settings.written[name]
-    return redact(written) if isinstance(written, str) else written, "profile", settings.path
+    return shown(name, written), "profile", settings.path
 
 
 def _key(settings: Settings) -> tuple[Any, Source, str | None]:

@@ -12,6 +12,7 @@ WRONG = {
     "a proxy without a scheme that is known": ({"HTTPS_PROXY": "ftp://proxy.example:1"}, "HTTPS_PROXY"),
     "a proxy that is no address": ({"https_proxy": "http://[proxy"}, "https_proxy"),
     "a port that is none": ({"ALL_PROXY": "http://proxy.example:port"}, "ALL_PROXY"),
+    "a password with a blank": ({"HTTPS_PROXY": "http://user:PRO XY@127.0.0.1:9"}, "HTTPS_PROXY"),
     "certificates that are not there": ({"SSL_CERT_FILE": "/nowhere/certificates.pem"}, "SSL_CERT_FILE"),
     "certificates that are none": ({"SSL_CERT_FILE": "/dev/null"}, "SSL_CERT_FILE"),
 }
@@ -51,6 +52,18 @@ def test_a_socks_proxy_without_its_package_says_what_to_install(run):
                inject=hide)  # fmt: skip
     assert done.rc == 2
     assert "pip install 'seedvr-cli[socks]'" in done.stderr
+
+
+@CARRIERS
+def test_a_proxys_password_is_told_nowhere(carrier, run):
+    """What is said of a proxy that is not there has no part of its password, whatever characters that has."""
+    impatient = carrier + "import seedvr_cli.run.post\nseedvr_cli.run.post.SUBMIT_PATIENCE = 0.2\n"
+    done = run("image", new_url(), "--base-url", "https://gateway.invalid", "--timeout", "1s", "-v",
+               env={"https_proxy": "http://user:SEC\"R'E<T>@127.0.0.1:1"}, inject=impatient)  # fmt: skip
+    assert done.rc == 5
+    assert "by way of the proxy http://***@127.0.0.1:1" in done.stderr
+    assert "SEC" not in done.stderr
+    assert "<T>" not in done.stderr
 
 
 @CARRIERS

@@ -175,6 +175,8 @@ def test_the_proxy_in_use_is_told_without_its_password(monkeypatch):
     assert check_proxy(BASE).message == "none"
     monkeypatch.setenv("HTTPS_PROXY", "me:secret@proxy.example:3128")
     assert check_proxy(BASE).message == "http://***@proxy.example:3128"
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:SEC\"R'E<T>@proxy.example:3128")
+    assert check_proxy(BASE).message == "http://***@proxy.example:3128"
     assert "on this machine" in check_proxy("http://127.0.0.1:1").message
     monkeypatch.setenv("NO_PROXY", "gateway.example")
     assert "NO_PROXY" in check_proxy(BASE).message

@@ -5,7 +5,7 @@ import urllib.request
 import pytest
 
 from seedvr_cli.gateway import proxies
-from seedvr_cli.gateway.proxies import PROXIES, is_exempt, proxy_for, proxy_trouble
+from seedvr_cli.gateway.proxies import PROXIES, hide_proxies, is_exempt, proxy_for, proxy_trouble
 
 HERE = "https://gateway.example/v2"
 PROXY = "http://proxy.example:3128"
@@ -126,6 +126,12 @@ def test_a_proxy_that_can_be_used_is_no_trouble(monkeypatch, value):
         "http://u:secret",
         "http://u:secret/x@proxy.example",
         "socks5://u:secret@",
+        "http://u:12/secret@proxy.example",
+        "http://u:12#secret@proxy.example",
+        "http://u:se cret@proxy.example",
+        "http://u:secr\u00e9t@proxy.example",
+        "http://u:secret@secret@proxy.example",
+        "u:12?secret@proxy.example",
     ],
 )
 def test_a_proxy_that_is_none_is_named(monkeypatch, name, value):
@@ -135,6 +141,21 @@ def test_a_proxy_that_is_none_is_named(monkeypatch, name, value):
     assert line.startswith(f"{name}: ")
     assert "no address of a proxy" in line
     assert "secret" not in line
+    assert "cret@" not in line
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy", "http_proxy"])
+def test_what_a_library_says_has_no_password_of_a_proxy(monkeypatch, name):
+    """The password goes from a text that is not like a URL, in whatever variable it stands."""
+    monkeypatch.setenv(name, "u:PRO XY%22PW@127.0.0.1:9")
+    assert hide_proxies("bad 'PRO XY%22PW' or PRO XY\"PW or PRO%20XY%22PW") == "bad '***' or *** or ***"
+
+
+def test_the_proxies_of_the_system_are_hidden(monkeypatch):
+    """Windows and macOS keep passwords of proxies as well."""
+    monkeypatch.setattr(urllib.request, "getproxies", lambda: {"https": "http://u:PROXYPASS@proxy.example"})
+    monkeypatch.setattr(proxies, "keeps_proxies", lambda: True)
+    assert hide_proxies("it is PROXYPASS") == "it is ***"
 
 
 @pytest.mark.parametrize("package", [None, object()])

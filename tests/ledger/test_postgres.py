@@ -327,6 +327,22 @@ def test_another_machine_is_asked_over_tls():
     assert link.checked("postgresql://me:secret@db.example:5433/x")[1] == "the shared ledger db.example/x"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:pa@SECRET@db.example/x",
+        "postgresql://me:pa/SECRET@db.example/x",
+        "postgresql://me:12/SECRET@db.example/x",
+        "postgresql://me:SECRET",
+    ],
+)
+def test_a_password_is_never_taken_for_a_place(url):
+    """What libpq would read as a host, a port or a database is refused, and not named."""
+    with pytest.raises(UsageError, match="the ledger's URL cannot be read") as caught:
+        link.checked(url)
+    assert "SECRET" not in f"{caught.value.message}{caught.value.hint}"
+
+
 def test_whatever_names_the_machine_it_is_asked_over_tls(monkeypatch):
     """A host that the environment or an address of the URL names is another machine as well."""
     assert "sslmode=require" in link.checked("postgresql:///x?hostaddr=192.0.2.1")[0]

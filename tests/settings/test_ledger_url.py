@@ -46,4 +46,6 @@ def test_its_password_is_a_secret():
     """The password, as it stands there and as it is meant, is blotted out of whatever is logged; odd URLs have none."""
     assert find_ledger_url(profile(ledger_url="postgresql://me:pass%2Fword@db.example/x"))
     assert {"pass%2Fword", "pass/word"} <= seen_keys
+    find_ledger_url(profile(ledger_url="postgresql://me:pass/wo rd@db.example/x"))
+    assert "pass/wo rd" in seen_keys
     assert find_ledger_url(profile(ledger_url="postgresql://[::1")) == "postgresql://[::1"

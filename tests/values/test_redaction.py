@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedvr_cli.values.catalog import KEY_HEADER
-from seedvr_cli.values.redaction import redact
+from seedvr_cli.values.redaction import login_secrets, redact, without_login
 
 KEY = "k-0123456789abcdef"
 
@@ -77,6 +77,8 @@ def test_the_header_of_the_key_is_blotted_out_in_every_form(written):
         ('api-key = "abc"', 'api-key = "***"'),
         ("{'password': 'abc'}", "{'password': '***'}"),
         ("--api-key-file key.txt", "--api-key-file key.txt"),
+        ("password='my \"own\" secret' host=db", "password='***' host=db"),
+        ('{"password": "my \\"own\\" secret", "host": 1}', '{"password": "***", "host": 1}'),
     ],
 )
 def test_whatever_lets_somebody_in_is_blotted_out(written, clean):
@@ -144,6 +146,51 @@ def test_a_quoted_url_keeps_its_quote():
 def test_a_password_in_a_url_is_blotted_out(url, clean):
     """Name and password before a host go, of sources and of proxies; a port and an @ in a path are none."""
     assert redact(f"cannot reach {url} now") == f"cannot reach {clean} now"
+
+
+@pytest.mark.parametrize("odd", ['SEC"RET', "SEC'RET", "SEC<RE>T", "SEC RET", "SEC\tRET", "SE/C RET", 'SE"C@R@ET'])
+def test_a_password_that_no_url_may_have_is_blotted_out(odd):
+    """Quotes, blanks and more than one @ in a password do not end it."""
+    assert redact(f"cannot use 'http://user:{odd}@127.0.0.1:9' now") == "cannot use 'http://***@127.0.0.1:9' now"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://a.example:8080, ask me@b.example",
+        "https://a.example:8080: ask me@b.example",
+        '"https://a.example:80","me@b.example"',
+        "https://a.example: ask me@b.example",
+        "(http://a.example:8080) ask me@b.example",
+    ],
+)
+def test_an_address_behind_a_url_is_no_login(text):
+    """What follows a URL with a port is not taken for its password."""
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    ("url", "clean"),
+    [
+        ('http://user:SEC"RET@proxy.example:3128', "http://***@proxy.example:3128"),
+        ("user:SEC RET@proxy.example", "***@proxy.example"),
+        ("us er:SE://CRET@proxy.example", "***@proxy.example"),
+        ("postgresql://me:a@b/c#d?e@db.example/x", "postgresql://***@db.example/x"),
+        ("http://proxy.example:3128", "http://proxy.example:3128"),
+        ("socks5://SEC RET@[::1]:1080", "socks5://***@[::1]:1080"),
+    ],
+)
+def test_a_url_that_stands_alone_is_taken_apart(url, clean):
+    """All between the scheme and the last @ is secret, whatever it has in it."""
+    assert without_login(url) == clean
+
+
+def test_a_password_is_secret_in_all_spellings():
+    """As it is written, as it is meant and as a library may write it; a name alone is none."""
+    assert {'p"w %', "p%22w %25", "p%22w%20%25"} <= login_secrets('http://me:p"w %@h') | login_secrets(
+        "http://me:p%22w %25@h"
+    )
+    assert login_secrets("http://me@h") == login_secrets("http://h:80") == set()
 
 
 def test_a_traceback_stays_readable():
