@@ -8,9 +8,10 @@ from seedvr_cli.cli.groups import LedgerOptions, command
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Sequence
 
     from seedvr_cli.cli.context import Common
-    from seedvr_cli.values.statement import Charge, Finding
+    from seedvr_cli.values.statement import Finding, Statement
 
 _BALANCE = "A balance of the wallet, of the gateway's own pages; with --{other} and --since."
 
@@ -59,36 +60,42 @@ def reconcile(
 def _by_statement(
     common: "Common", path: str, id_column: str | None, amount_column: str | None, begin: float | None
 ) -> int:
+    import time
     from collections import Counter
 
     from seedvr_cli.ledger.glance import jobs_between, jobs_of
     from seedvr_cli.settings.folders import state_folder
+    from seedvr_cli.values.errors import UsageError
     from seedvr_cli.values.statement import compare
 
-    charges = _charges(path, id_column, amount_column)
-    folder = state_folder()
+    read = _read(path, id_column, amount_column)
+    charges, folder = read.charges, state_folder()
     jobs = jobs_of(folder, common.gateway_name, [charge.request_id for charge in charges])
     instants = [job.submitted_at.timestamp() for job in jobs.values() if job.submitted_at]
+    if begin is None and not charges:
+        raise UsageError(f"{path} has no charges", hint="--since says from when on jobs were to be charged")
     # Without a date of the user's, the period is that of the jobs which the statement has.
-    period = (begin if begin is not None else min(instants, default=0.0), max(instants, default=0.0))
+    period = (min(instants, default=0.0) if begin is None else begin,
+              max(instants, default=0.0 if begin is None else time.time()))  # fmt: skip
     found = Counter[str]()
     for finding in compare(charges, jobs, jobs_between(folder, common.gateway_name, *period)):
         found[finding.kind] += 1
         if common.json or finding.kind != "matched":
             _write(common, finding)
-    _sum_up(common, found)
+    _sum_up(common, found, read.others)
     return 0 if set(found) <= {"matched"} else 1
 
 
-def _charges(path: str, id_column: str | None, amount_column: str | None) -> "list[Charge]":
+def _read(path: str, id_column: str | None, amount_column: str | None) -> "Statement":
+    from seedvr_cli.plan.lists import UNREADABLE, text_of
     from seedvr_cli.values.errors import UsageError
     from seedvr_cli.values.statement import read_statement
 
     try:
-        with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
-            return read_statement(file, path, id_column=id_column, amount_column=amount_column)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
+        with open(path, "rb") as file:
+            return read_statement(text_of(file), path, id_column=id_column, amount_column=amount_column)
+    except UNREADABLE as error:
+        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _by_balances(common: "Common", before: int, after: int, begin: float) -> int:
@@ -130,9 +137,13 @@ def _write(common: "Common", finding: "Finding") -> None:
     write_line("\t".join((finding.kind, clean(finding.request_id), *amounts_shown, clean(finding.source or "-"))))
 
 
-def _sum_up(common: "Common", found: "Counter[str]") -> None:
+def _sum_up(common: "Common", found: "Counter[str]", others: "Sequence[int]") -> None:
+    from seedvr_cli.values.money import show_usd
     from seedvr_cli.values.statement import MEANINGS
 
+    if others:
+        what = "1 line names" if len(others) == 1 else f"{len(others)} lines name"
+        common.talk.say(f"seedvr: {what} no request: {show_usd(sum(others))} is not compared")
     words = [f"{found[kind]} {kind} ({meaning})" for kind, meaning in MEANINGS.items() if found[kind]]
     common.talk.say(f"seedvr: {', '.join(words) or 'nothing is charged, and nothing was to be'}")
 

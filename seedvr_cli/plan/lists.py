@@ -21,6 +21,8 @@ Form = Literal["lines", "jsonl", "csv"]
 SOURCE_KEY = "source"
 # Keys that --failed-file adds, and a list may therefore have.
 IGNORED_KEYS = frozenset({"error"})
+# What comes of reading what is no text, or not all of it.
+UNREADABLE = (OSError, EOFError, zlib.error, UnicodeError)
 _GZIP_MAGIC = b"\x1f\x8b"
 _NO_OPTIONS: Mapping[str, Any] = {}
 
@@ -57,17 +59,22 @@ def open_list(path: str) -> Iterator[List]:
     except OSError as error:
         raise UsageError(f"--from {path}: {error.strerror or error}") from error
     try:
-        buffered = binary if isinstance(binary, io.BufferedReader) else io.BufferedReader(binary)  # type: ignore[type-var]
-        if buffered.peek(2)[:2] == _GZIP_MAGIC:
-            buffered = gzip.GzipFile(fileobj=buffered)  # type: ignore[assignment]
-        is_utf_16 = buffered.peek(2)[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}  # as PowerShell writes
-        encoding = "utf-16" if is_utf_16 else "utf-8-sig"
-        text = io.TextIOWrapper(buffered, encoding=encoding, errors="surrogateescape", newline="")
+        text = text_of(binary)
         yield _recognise(path, text)
-    except (OSError, EOFError, zlib.error, UnicodeError) as error:
+    except UNREADABLE as error:
         raise UsageError(f"--from {path}: {error}") from error
     finally:
         binary.close()
+
+
+def text_of(binary: IO[bytes]) -> IO[str]:
+    """What people write into files: UTF-8 or, with a BOM, UTF-16, gzip too. Raises UNREADABLE, reading it as well."""
+    buffered = binary if isinstance(binary, io.BufferedReader) else io.BufferedReader(binary)  # type: ignore[type-var]
+    if buffered.peek(2)[:2] == _GZIP_MAGIC:
+        buffered = gzip.GzipFile(fileobj=buffered)  # type: ignore[assignment]
+    is_utf_16 = buffered.peek(2)[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}  # as PowerShell and Excel write
+    encoding = "utf-16" if is_utf_16 else "utf-8-sig"
+    return io.TextIOWrapper(buffered, encoding=encoding, errors="surrogateescape", newline="")
 
 
 def _open(path: str) -> IO[bytes]:

@@ -4,10 +4,12 @@ The vendor documents no form of a statement, so any CSV will do that has a colum
 """
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Literal
+from itertools import chain
+from typing import IO, Any, Literal
 
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.job import Job
@@ -18,6 +20,12 @@ ID_COLUMNS = ("requestid", "request", "jobid", "id", "reference", "transactionid
 AMOUNT_COLUMNS = (
     "amountusd", "amount", "costusd", "cost", "chargeusd", "charge", "charged", "priceusd", "price", "usd", "debit",
 )  # fmt: skip
+# What the line of a sum is called, in whatever column; it is one only where its amount is that of the lines before it.
+_TOTAL = re.compile(
+    r"(?i)(grand |sub-?)?(total|sum|summe|gesamt|insgesamt|saldo|balance|overall)( amount| charges?| usd)?:?"
+)
+# Characters of a line; what has none that ends is no statement.
+LONGEST_LINE = 1 << 20
 
 Kind = Literal["matched", "differs", "twice", "charged_failed", "foreign", "missing"]
 MEANINGS: Mapping[Kind, str] = {
@@ -32,10 +40,18 @@ MEANINGS: Mapping[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A line of a statement; `amount` in millionths of a dollar, without its sign."""
+    """A line of a statement; `amount` in millionths of a dollar, below zero where it was given back."""
 
     request_id: str
     amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """All charges, and the amounts of lines that name no request: payments, or what nobody asked for."""
+
+    charges: Sequence[Charge]
+    others: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +65,36 @@ class Finding:
     source: str | None
 
 
-def read_statement(file: IO[str], name: str, *, id_column: str | None, amount_column: str | None) -> list[Charge]:
-    """The charges of a CSV with a header; lines without an id or an amount (payments) are none. UsageError."""
-    first = file.readline()
-    file.seek(0)
-    delimiter = max(",;\t|", key=first.count)
-    reader = csv.DictReader(file, delimiter=delimiter)
-    columns = list(reader.fieldnames or ())
-    id_name = _column(columns, id_column, ID_COLUMNS, f"{name}: no column has request ids", "--id-column NAME")
-    amount_name = _column(
-        columns, amount_column, AMOUNT_COLUMNS, f"{name}: no column has amounts", "--amount-column NAME"
-    )  # fmt: skip
-    charges = []
-    try:
-        for row in reader:
-            request_id, text = (row.get(id_name) or "").strip(), (row.get(amount_name) or "").strip()
-            if request_id and text:
-                charges.append(Charge(request_id, _amount(text, f"{name}:{reader.line_num}")))
-    except csv.Error as error:
-        raise UsageError(f"{name}:{reader.line_num}: {error}") from error
-    return charges
+def read_statement(file: IO[str], name: str, *, id_column: str | None, amount_column: str | None) -> Statement:
+    """The charges of a CSV with a header; lines without an amount are none. UsageError, with the line, for any other.
+
+    Amounts have the sign that charges have: what they come to in all is above zero.
+    """
+    lines = _lines(file, name)
+    first = next(lines, "")
+    reader = csv.reader(chain([first], lines), delimiter=max(",;\t|", key=first.count), strict=True)
+    rows = _rows(reader, name)
+    _, columns = next(rows, (0, []))
+    id_at = _column(columns, id_column, ID_COLUMNS, f"{name}: no column has request ids", "--id-column NAME")
+    amount_at = _column(columns, amount_column, AMOUNT_COLUMNS, f"{name}: no column has amounts",
+                        "--amount-column NAME")  # fmt: skip
+    charges: list[Charge] = []
+    others: list[int] = []
+    for number, row in rows:
+        if len(row) < len(columns) or any(row[len(columns) :]):
+            raise UsageError(f"{name}:{number}: {len(row)} cells under {len(columns)} columns")
+        request_id, text = row[id_at].strip(), row[amount_at].strip()
+        if not text:
+            continue
+        amount = _amount(text, f"{name}:{number}")
+        if _is_named_total(request_id, row) and abs(amount) in _sums(charges, others):
+            continue
+        if request_id:
+            charges.append(Charge(request_id, amount))
+        else:
+            others.append(amount)
+    sign = -1 if sum(charge.amount for charge in charges) < 0 else 1
+    return Statement([Charge(one.request_id, sign * one.amount) for one in charges], [sign * one for one in others])
 
 
 def compare(charges: Sequence[Charge], jobs: Mapping[str, Job], of_period: Iterable[Job]) -> Iterator[Finding]:
@@ -76,9 +102,10 @@ def compare(charges: Sequence[Charge], jobs: Mapping[str, Job], of_period: Itera
 
     `jobs` by request id are those of the charges, `of_period` all that were submitted meanwhile.
     """
-    times = Counter(charge.request_id for charge in charges if charge.amount)
+    times: Counter[str] = Counter()
     sums: Counter[str] = Counter()
     for charge in charges:
+        times[charge.request_id] += (charge.amount > 0) - (charge.amount < 0)  # what was given back is no charge
         sums[charge.request_id] += charge.amount
     for request_id, charged in sums.items():
         job = jobs.get(request_id)
@@ -99,24 +126,58 @@ def _kind(job: Job | None, charged: int, times: int) -> Kind:
     return "matched" if job.price is None or charged == job.price else "differs"
 
 
-def _column(columns: Sequence[str], wanted: str | None, known: Sequence[str], problem: str, hint: str) -> str:
-    if wanted is not None:
-        if wanted not in columns:
-            raise UsageError(f"there is no column {wanted!r}", hint=f"there are {', '.join(columns) or 'none'}")
-        return wanted
-    plain = {"".join(filter(str.isalnum, column.lower())): column for column in reversed(columns)}
-    found = next((plain[one] for one in known if one in plain), None)
+def _lines(file: IO[str], name: str) -> Iterator[str]:
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), start=1):
+        if len(line) == LONGEST_LINE:
+            raise UsageError(f"{name}:{number}: that is no line of a statement: it does not end")
+        yield line
+
+
+def _rows(reader: Any, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Those that are not empty, each with the number of the line that it begins on."""
+    while True:
+        number = reader.line_num + 1
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise UsageError(f"{name}:{number}: no CSV: {error}") from error
+        if row is None:
+            return
+        if any(cell.strip() for cell in row):
+            yield number, row
+
+
+def _column(columns: Sequence[str], wanted: str | None, known: Sequence[str], problem: str, hint: str) -> int:
+    """Which one it is, from 0 on."""
+    if wanted is not None and wanted not in columns:
+        raise UsageError(f"there is no column {wanted!r}", hint=f"there are {', '.join(columns) or 'none'}")
+    names = columns if wanted is not None else ["".join(filter(str.isalnum, column.lower())) for column in columns]
+    found = next((one for one in ([wanted] if wanted is not None else known) if one in names), None)
     if found is None:
         raise UsageError(f"{problem} ({', '.join(columns) or 'it is empty'})", hint=hint)
-    return found
+    at = names.index(found)
+    if names.count(found) > 1:
+        raise UsageError(f"two columns are called {columns[at]!r}", hint=f"give one another name, or {hint}")
+    return at
+
+
+def _is_named_total(request_id: str, row: Sequence[str]) -> bool:
+    return any(_TOTAL.fullmatch(cell.strip()) for cell in ([request_id] if request_id else row))
+
+
+def _sums(charges: Sequence[Charge], others: Sequence[int]) -> set[int]:
+    """What a line may say of all before it, with the lines that name no request or without them."""
+    charged = sum(charge.amount for charge in charges)
+    return {abs(charged), abs(charged + sum(others))}
 
 
 def _amount(text: str, where: str) -> int:
-    """`-$0.001`, `0.001 USD` or `0,001`."""
-    plain = text.upper().replace("USD", "").replace("$", "").replace("−", "-").strip().lstrip("+-").strip()
+    """Of `-$0.001`, `0.001 USD` or `0,001`."""
+    signed = text.upper().replace("USD", "").replace("$", "").replace("−", "-").replace(" ", "")
+    plain = signed.lstrip("+-")
     if "," in plain and "." not in plain:
         plain = plain.replace(",", ".")
     try:
-        return parse_usd(plain)
+        return -parse_usd(plain) if signed.startswith("-") else parse_usd(plain)
     except ValueError as error:
         raise UsageError(f"{where}: {text!r} is not an amount in US dollars", hint="--amount-column NAME") from error

@@ -32,6 +32,32 @@ def test_a_statement_beside_the_ledger(bench, gateway):
     assert bench.run("reconcile", "none.csv", *at).rc == 2
 
 
+def test_a_statement_without_a_charge(bench, gateway):
+    """With --since all that was COMPLETED since then is missing from it; without, there is nothing to compare."""
+    fake = gateway()
+    ids = bench.run("image", *urls(2), "--json", to=fake).objects
+    at = ["--base-url", fake.url]
+    statement(bench, [])
+    done = bench.run("reconcile", "statement.csv", "--since", "1d", *at)
+    assert done.rc == 1
+    assert {tuple(line.split("\t")[:2]) for line in done.lines} == {("missing", one["request_id"]) for one in ids}
+    assert bench.run("reconcile", "statement.csv", *at).rc == 2
+
+
+def test_statements_as_spreadsheets_write_them(bench, gateway):
+    """UTF-16 with tabs is read; amounts without a request id are told; what is no text of lines is refused."""
+    fake = gateway()
+    request_id = bench.run("image", *urls(1), "--json", to=fake).object["request_id"]
+    at = ["--base-url", fake.url]
+    text = f"Request ID\tAmount\r\n{request_id}\t0,001\r\n\t0,5\r\nTotal\t0,501\r\n"
+    (bench.work / "statement.csv").write_bytes(text.encode("utf-16"))
+    done = bench.run("reconcile", "statement.csv", *at)
+    assert (done.rc, done.stdout) == (0, ""), done.stderr
+    assert "seedvr: 1 line names no request: $0.50 is not compared\n" in done.stderr
+    assert "1 matched" in done.stderr
+    assert bench.run("reconcile", "/dev/zero", *at).rc == 2
+
+
 def test_two_balances(bench, gateway):
     """The difference of two balances agrees with the list prices since then, or is told."""
     fake = gateway()

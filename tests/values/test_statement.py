@@ -12,6 +12,10 @@ from seedvr_cli.values.statement import Charge, compare, read_statement
 
 
 def read(text, **columns):
+    return read_all(text, **columns).charges
+
+
+def read_all(text, **columns):
     return read_statement(io.StringIO(text), "s.csv", **{"id_column": None, "amount_column": None, **columns})
 
 
@@ -51,6 +55,14 @@ def test_columns_may_be_named():
         ("id,when\n", {}, r"s.csv: no column has amounts \(id, when\)"),
         ("id,amount\n", {"id_column": "ref"}, "there is no column 'ref'"),
         ("id,amount\na,much\n", {}, "s.csv:2: 'much' is not an amount in US dollars"),
+        ("id,amount\na,0.001\n\nb\n", {}, "s.csv:4: 1 cells under 2 columns"),
+        ("id,amount\na,0.001,0.002\n", {}, "s.csv:2: 3 cells under 2 columns"),
+        ('id,amount\na,0.001\nb,"0.001\nc,0.001\n', {}, "s.csv:3: no CSV: unexpected end of data"),
+        ('id,amount\na,"0.001\nb,0.001\nc,"0.001\n', {}, "s.csv:2: no CSV: "),
+        ("id,amount,amount\na,1,2\n", {}, "two columns are called 'amount'"),
+        ("id,Amount,net,AMOUNT\na,1,2,3\n", {}, "two columns are called 'Amount'"),
+        ("id,net,net\na,1,2\n", {"amount_column": "net"}, "two columns are called 'net'"),
+        ("\0" * (1 << 20), {}, "s.csv:1: that is no line of a statement"),
         ("id,amount\na," + "9" * 200_000 + "\n", {}, "s.csv:"),
     ],
 )
@@ -58,6 +70,37 @@ def test_what_is_no_statement_is_refused(text, columns, message):
     """One line says what is wrong, and where."""
     with pytest.raises(UsageError, match=f"^{message}"):
         read(text, **columns)
+
+
+@pytest.mark.parametrize(
+    ("text", "amounts"),
+    [
+        ("id,amount\na,0.001\na,-0.001\nb,0.001\n", [1000, -1000, 1000]),
+        ("id,amount\na,-0.001\na,0.001\nb,-0.001\n", [1000, -1000, 1000]),
+        ("id,amount\na,-$0.001\nb,+0.0005\n", [1000, -500]),
+        ("id,amount\na,0.001\na,-0.001\n", [1000, -1000]),
+    ],
+)
+def test_a_charge_is_above_zero_and_a_refund_below(text, amounts):
+    """Whichever sign the statement gives its charges, what was given back has the other one."""
+    assert [charge.amount for charge in read(text)] == amounts
+
+
+@pytest.mark.parametrize("line", ["Total,0.003,", "TOTAL:,-0.003,", 'Gesamt,"0,003",', "Balance,0.503,", ",0.003,Sum"])
+def test_the_line_of_the_sum_is_no_charge(line):
+    """What is called a sum, and is that of the lines before it, is neither a charge nor another amount."""
+    statement = read_all(f"id,amount,note\na,0.001,\n,0.5,fee\nb,0.002,\n{line}\n")
+    assert ([one.request_id for one in statement.charges], statement.others) == (["a", "b"], [500_000])
+
+
+def test_a_line_that_is_called_a_sum_and_is_none_is_a_charge():
+    """Another amount than that of the lines before it stays, whatever it is called."""
+    assert read("id,amount\na,0.001\nTotal,0.002\n")[1] == Charge("Total", 2000)
+
+
+def test_lines_that_name_no_request_are_told():
+    """An amount without a request id is no charge of ours, and not forgotten."""
+    assert read_all("id,amount,note\na,-0.001,\n,-0.5,other fee\n,5,payment\n").others == [500_000, -5_000_000]
 
 
 def test_each_kind_is_found():
@@ -88,3 +131,20 @@ def test_a_job_without_a_price_is_charged_what_it_is():
     jobs = {"a": job("a", price=None), "b": job("b")}
     charges = [Charge("a", 5), Charge("b", 1000), Charge("b", 0)]
     assert [one.kind for one in compare(charges, jobs, [])] == ["matched", "matched"]
+
+
+def test_what_was_given_back_is_taken_off():
+    """Of each request the charges count without the refunds, in whatever order they stand."""
+    jobs = {one.request_id: one for one in (job("back"), job("once"), job("bad", "failed"), job("thrice"))}
+    charges = [
+        Charge("back", 1000), Charge("back", -1000), Charge("once", -1000), Charge("once", 1000),
+        Charge("once", 1000), Charge("bad", 1000), Charge("bad", -1000), *[Charge("thrice", 1000)] * 3,
+        Charge("thrice", -1000),
+    ]  # fmt: skip
+    found = {one.request_id: (one.kind, one.charged) for one in compare(charges, jobs, [])}
+    assert found == {
+        "back": ("differs", 0),
+        "once": ("matched", 1000),
+        "bad": ("matched", 0),
+        "thrice": ("twice", 2000),
+    }
