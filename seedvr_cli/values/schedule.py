@@ -35,9 +35,9 @@ def parse_duration(text: str) -> float:
 
 
 def parse_since(text: str, now: datetime) -> datetime:
-    """An instant from a date such as 2026-11-01, a month such as 2026-11, today, yesterday, or so long ago: 12h, 7d.
+    """An instant from a date such as 2026-11-01, a month or a year, today, yesterday, or so long ago: 12h, 7d.
 
-    Days and months begin as in UTC. ValueError otherwise.
+    Days, months and years begin as in UTC. ValueError otherwise, as for a number that is no year and has no unit.
     """
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     word = text.strip().lower()
@@ -45,10 +45,14 @@ def parse_since(text: str, now: datetime) -> datetime:
         return midnight - timedelta(days=word == "yesterday")
     if re.fullmatch(r"\d{4}-\d\d", word) and (month := parse_timestamp(f"{word}-01")):
         return month
-    if days := re.fullmatch(r"(\d{1,5})d", text.strip()):
+    if re.fullmatch(r"20\d\d", word) and (year := parse_timestamp(f"{word}-01-01")):
+        return year
+    if days := re.fullmatch(r"(\d{1,5})d", word):
         return now - timedelta(days=int(days[1]))
     if instant := parse_timestamp(text):
         return instant
+    if word[-1:].isdigit() and _DURATION.fullmatch(word.replace(" ", "")):
+        raise ValueError(f"{text!r} has no unit: it is a time such as 7d, 12h or 30m, or a date such as 2026-11-01")
     try:
         return now - timedelta(seconds=parse_duration(text))
     except (ValueError, OverflowError) as error:

@@ -104,6 +104,10 @@ def test_what_is_no_rate_is_refused(text):
         ("12h", NOW - timedelta(hours=12)),
         ("90s", NOW - timedelta(seconds=90)),
         ("2026-05", datetime(2026, 5, 1, tzinfo=UTC)),
+        ("2026", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("20260501", datetime(2026, 5, 1, tzinfo=UTC)),
+        ("7D", NOW - timedelta(days=7)),
+        ("1h30m", NOW - timedelta(minutes=90)),
         ("today", NOW.replace(hour=0, minute=0, second=0, microsecond=0)),
         (" Yesterday", NOW.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)),
     ],
@@ -115,8 +119,11 @@ def test_since_is_a_date_or_so_long_ago(text, instant):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "d", "-1d", "1.5d", "999999d", "tomorrow", "2026-13-01", "2026-13", "0000-01", "9" * 30 + "h", "9" * 400],
-)
+    [
+        "", "d", "-1d", "1.5d", "999999d", "tomorrow", "2026-13-01", "2026-13", "0000-01", "9" * 30 + "h", "9" * 400,
+        "5", "90", "0", "1999", "2.5", "20261", "1h30",
+    ],
+)  # fmt: skip
 def test_what_is_no_time_is_refused(text):
     """Anything else, and a time before all time, is a ValueError that shows how to write one."""
     with pytest.raises(ValueError, match="2026-11-01"):
