@@ -35,14 +35,15 @@ def get(
     from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
     from seedvr_cli.render.settings import show
-    from seedvr_cli.settings.file import load
+    from seedvr_cli.settings.file import load_own
     from seedvr_cli.settings.key import mask
     from seedvr_cli.settings.key_store import read_key
     from seedvr_cli.settings.known import setting_name
     from seedvr_cli.values.errors import SeedvrError
 
     key = setting_name(name, "config get")
-    settings = load(profile)
+    settings = load_own(profile)
+    _tell_distrust(settings.project)
     written = dict(settings.written)
     if key == "api-key" and (secret := settings.values.get(key) or read_key(settings.profile)):
         written[key] = mask(secret)
@@ -75,14 +76,17 @@ def set_(
     """
     from seedvr_cli.settings.file import chosen_profile, store
     from seedvr_cli.settings.known import SETTINGS, setting_name
-    from seedvr_cli.settings.project import find_project
+    from seedvr_cli.settings.project import without_mistakes
     from seedvr_cli.values.errors import UsageError
     from seedvr_cli.values.options import as_stored
 
     key = setting_name(name, "config set")
     if key != "api-key" and (keyring or no_verify):
         raise UsageError(f"config set {key}: --keyring and --no-verify are for api-key")
-    profile, _ = chosen_profile(profile, find_project())
+    project = without_mistakes()
+    if not quiet:
+        _tell_distrust(project)
+    profile, _ = chosen_profile(profile, project)
     if key == "api-key":
         from seedvr_cli.cli.config_key import set_key
 
@@ -106,12 +110,19 @@ def unset(
     profile: o.Profile = None,
 ) -> None:
     """Remove a stored value; of api-key also the one in the keyring."""
-    from seedvr_cli.settings.file import load, store
+    from seedvr_cli.settings.file import chosen_profile, load_own, read_document, store
+    from seedvr_cli.settings.folders import config_file
     from seedvr_cli.settings.key_store import remove_key
     from seedvr_cli.settings.known import setting_name
+    from seedvr_cli.settings.project import without_mistakes
 
     key = setting_name(name, "config unset")
-    settings = load(profile)
+    chosen, _ = chosen_profile(profile, without_mistakes())
+    if key == "api-key" and chosen not in read_document(config_file()) and remove_key(chosen):
+        return  # the keyring had one of a profile that is gone
+    settings = load_own(profile)
+    if not quiet:
+        _tell_distrust(settings.project)
     is_stored = key in settings.written
     if is_stored:
         store(settings.profile, key, None)
@@ -134,12 +145,12 @@ def list_(
     from seedvr_cli.render import machine
     from seedvr_cli.render.results import write_line
     from seedvr_cli.render.settings import print_settings, settings_object, show
-    from seedvr_cli.settings.file import load
+    from seedvr_cli.settings.file import load, load_own
     from seedvr_cli.settings.key import KEYRING, find_key, mask
     from seedvr_cli.settings.survey import shown, survey
     from seedvr_cli.values.errors import KeyMissing
 
-    settings = load(profile)
+    settings = load(profile) if all_ else load_own(profile)  # what holds is not known without the project's
     project = settings.project
     if all_:
         rows = list(survey(settings, profile))
@@ -183,9 +194,9 @@ def profiles(
     from seedvr_cli.render.settings import print_profiles
     from seedvr_cli.settings.file import chosen_profile, read_document
     from seedvr_cli.settings.folders import config_file
-    from seedvr_cli.settings.project import find_project
+    from seedvr_cli.settings.project import without_mistakes
 
-    chosen, said_by = chosen_profile(None, find_project())
+    chosen, said_by = chosen_profile(None, without_mistakes())
     found = [name for name, table in read_document(config_file()).items() if isinstance(table, dict)]
     names = list(dict.fromkeys(["default", *found]))
     if json:
@@ -216,10 +227,15 @@ def path() -> None:
     """
     from seedvr_cli.render.results import write_line
     from seedvr_cli.settings.folders import config_file
-    from seedvr_cli.settings.project import find_project
+    from seedvr_cli.settings.project import without_mistakes
 
     write_line(config_file())
-    _tell_project(find_project())
+    _tell_project(without_mistakes())
+
+
+def _tell_distrust(project: "Project | None") -> None:
+    if project is not None and project.distrust:
+        _tell_project(project)
 
 
 def _tell_project(project: "Project | None") -> None:

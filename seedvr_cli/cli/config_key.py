@@ -3,7 +3,7 @@
 import os
 import sys
 
-from seedvr_cli.settings.file import find_base_url, load, read_document, store
+from seedvr_cli.settings.file import find_base_url, load_own, read_document, store
 from seedvr_cli.settings.folders import config_file
 from seedvr_cli.settings.key import KEY_VARIABLES
 from seedvr_cli.settings.key_store import find_store, store_key
@@ -38,6 +38,8 @@ def set_key(profile: str, *, keyring: bool, verify: bool, quiet: bool) -> None:
                 raise
             said.append(f"the gateway was not asked about the key: {error.message}")
     if keyring:
+        if profile not in {"default", *read_document(config_file())}:  # else nobody could choose it
+            store(profile, "api-key", None)
         store_key(profile, key)
         said.append(f"api-key is stored in the keyring [{profile}]")
         said += _clear_way(profile)
@@ -65,7 +67,7 @@ def _verify(profile: str, key: str) -> None:
     from seedvr_cli.settings.trust import find_trust
 
     path = config_file()
-    settings = load(profile) if profile in read_document(path) else Settings(profile, path)
+    settings = load_own(profile) if profile in read_document(path) else Settings(profile, path)
     url = find_base_url(settings)
     trust = find_trust(settings, url)
     asyncio.run(verify_key(url, key, seconds=VERIFY_SECONDS, connect=lambda: carrier(trust)))

@@ -7,8 +7,8 @@ from typing import Any
 
 from seedvr_cli.settings.folders import config_file
 from seedvr_cli.settings.known import SETTINGS, setting_name
-from seedvr_cli.settings.profile import Project, Settings
-from seedvr_cli.settings.project import find_project, with_project
+from seedvr_cli.settings.profile import LARGEST_FILE, Project, Settings
+from seedvr_cli.settings.project import find_project, with_project, without_mistakes
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.options import read
 from seedvr_cli.values.system import replace
@@ -20,28 +20,38 @@ def load(profile: str | None = None) -> Settings:
 
     The profile is that of the flag, of SEEDVR_PROFILE, of the project's file, or `default`.
     """
-    project = find_project()
-    name, chosen_by = chosen_profile(profile, project)
-    settings = _profile(config_file(), name, chosen_by)
-    return settings if project is None else with_project(settings, project)
+    return _load(profile, find_project())
+
+
+def load_own(profile: str | None = None) -> Settings:
+    """The same for who looks at the user's own file or mends it: a project's file that is wrong is only not read."""
+    return _load(profile, without_mistakes())
 
 
 def chosen_profile(given: str | None, project: Project | None) -> tuple[str, str]:
-    """The name of the profile that is in use, and what says so."""
-    if given:
-        return given, "--profile"
+    """The name of the profile that is in use, and what says so; UsageError for what is no name."""
+    if given is not None:
+        return _checked(given, "--profile"), "--profile"
     if variable := os.environ.get("SEEDVR_PROFILE"):
-        return variable, "SEEDVR_PROFILE"
+        return _checked(variable, "SEEDVR_PROFILE"), "SEEDVR_PROFILE"
     if project is not None and project.profile:
         return project.profile, project.path
     return "default", "default"
+
+
+def _checked(name: str, where: str) -> str:
+    if not name.strip():
+        raise UsageError(f"{where}: it is empty", hint="an unset variable, perhaps")
+    if not name.isprintable():
+        raise UsageError(f"{where}: {name!r} is no name of a profile: it has a character that cannot be shown")
+    return name
 
 
 def read_document(path: str) -> dict[str, Any]:
     """The file as it stands, by profile; empty where there is none. UsageError where it cannot be read."""
     try:
         with open(path, "rb") as file:
-            content = file.read()
+            content = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -49,6 +59,12 @@ def read_document(path: str) -> dict[str, Any]:
     from seedvr_cli.settings.text import parse  # late: many have no file
 
     return parse(path, content)
+
+
+def _load(profile: str | None, project: Project | None) -> Settings:
+    name, chosen_by = chosen_profile(profile, project)
+    settings = _profile(config_file(), name, chosen_by)
+    return settings if project is None else with_project(settings, project)
 
 
 def _profile(path: str, name: str, chosen_by: str) -> Settings:

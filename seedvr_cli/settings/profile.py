@@ -6,6 +6,9 @@ from typing import Any
 
 from seedvr_cli.values.options import OPTIONS
 
+# Bytes of a file of settings; what is larger is something else.
+LARGEST_FILE = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Project:

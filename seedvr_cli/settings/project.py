@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from seedvr_cli.settings.profile import Project, Settings
+from seedvr_cli.settings.profile import LARGEST_FILE, Project, Settings
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.options import OPTIONS, option_name
 from seedvr_cli.values.system import has_modes, owner_is_trusted
@@ -19,6 +19,7 @@ from seedvr_cli.values.system import has_modes, owner_is_trusted
 NAME = "seedvr.toml"
 # Set to anything but 0, there is no such file.
 IGNORED = "SEEDVR_NO_PROJECT"
+_HINT = f"mend it there, or set {IGNORED}=1 to go without it"
 
 
 def find_project() -> Project | None:
@@ -30,12 +31,25 @@ def find_project() -> Project | None:
     if path is None:
         return None
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            return Project(path, distrust="it is no file")
         with open(path, "rb") as file:
             distrust = _distrust(os.fstat(file.fileno()))
-            content = b"" if distrust else file.read()
+            content = b"" if distrust else file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        return Project(path, distrust="it is a link to nothing")
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
+        raise UsageError(f"{path}: {error.strerror}", hint=_HINT) from error
     return Project(path, distrust=distrust) if distrust else _read(path, content)
+
+
+def without_mistakes() -> Project | None:
+    """The same, where a mistake in it is why it is not read."""
+    try:
+        return find_project()
+    except UsageError as error:
+        path = _find() or ""
+        return Project(path, distrust=error.message.removeprefix(path).lstrip(":, "))
 
 
 def with_project(own: Settings, project: Project) -> Settings:
@@ -59,7 +73,7 @@ def _find() -> str | None:
     home = os.path.realpath(os.path.expanduser("~"))
     while True:
         path = os.path.join(folder, NAME)
-        if os.path.isfile(path):
+        if os.path.lexists(path):
             return path
         above = os.path.dirname(folder)
         if folder in {home, above}:
@@ -80,15 +94,19 @@ def _distrust(status: os.stat_result) -> str | None:
 def _read(path: str, content: bytes) -> Project:
     from seedvr_cli.settings.text import find_line, parse
 
-    document = parse(path, content)
+    document = parse(path, content, hint=_HINT)
     text = content.decode("utf-8-sig")
     values: dict[str, Any] = {}
     written: dict[str, Any] = {}
     for word, value in document.items():
         line = find_line(text, None, word) or find_line(text, word, None)
         where = f"{path}, line {line}" if line else path
-        name = _known(word, value, where)
-        values[name], written[name] = _value(name, value, f"{where}: {word}", os.path.dirname(path)), value
+        try:
+            name = _known(word, value, where)
+            values[name], written[name] = _value(name, value, f"{where}: {word}", os.path.dirname(path)), value
+        except UsageError as error:
+            error.hint = error.hint or _HINT
+            raise
     profile = values.pop("profile", None)
     written.pop("profile", None)
     return Project(path, values, written, profile)

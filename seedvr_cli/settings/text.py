@@ -4,22 +4,27 @@ import re
 import tomllib
 from typing import Any
 
+from seedvr_cli.settings.profile import LARGEST_FILE
 from seedvr_cli.values.errors import UsageError
 
+# What to do about the user's own file.
+OWN_HINT = "mend it with 'seedvr config edit', or by hand"
 _TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?")
 _SETTING = re.compile(r"\s*(\"[^\"]*\"|'[^']*'|[\w-]+)\s*=")
 
 
-def parse(path: str, content: bytes) -> dict[str, Any]:
-    """The document; UsageError where it is none."""
+def parse(path: str, content: bytes, *, hint: str = OWN_HINT) -> dict[str, Any]:
+    """The document; UsageError, with that hint, where it is none, or too large for one."""
+    if len(content) > LARGEST_FILE:
+        raise UsageError(f"{path}: it has more than {LARGEST_FILE} bytes: that is no file of settings", hint=hint)
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: {error}", hint="mend it with 'seedvr config edit', or by hand") from error
+        raise UsageError(f"{path}: {error}", hint=hint) from error
     except RecursionError as error:
-        raise UsageError(f"{path}: it is nested too deep") from error
+        raise UsageError(f"{path}: it is nested too deep", hint=hint) from error
     except ValueError as error:
-        raise UsageError(f"{path}: it has a number of thousands of digits") from error
+        raise UsageError(f"{path}: it has a number of thousands of digits", hint=hint) from error
 
 
 def find_line(text: str, table: str | None, name: str | None) -> int | None:

@@ -143,6 +143,19 @@ def test_each_profile_has_its_own(store, run, keyring, gateway, bench):
     assert run("status", "nobody", to=fake, key=None, env=keyring).rc == 3
 
 
+def test_a_key_for_a_new_profile_makes_it(store, run, keyring, gateway, bench, config_file):
+    """Stored in the keyring for a profile that is not there yet, a key can be used and removed."""
+    fake = gateway()
+    done = store("--keyring", "--profile", "work", to=fake, env=keyring)
+    assert done.rc == 0, done.stderr
+    assert config_file.read_text() == "[work]\n"
+    run("status", "nobody", "--profile", "work", to=fake, key=None, env=keyring)
+    assert fake.heard[-1].headers["ocp-apim-subscription-key"] == SECRET
+    config_file.write_text("")  # it is gone again, and its key is not left behind
+    assert run("config", "unset", "api-key", "--profile", "work", key=None, env=keyring).rc == 0
+    assert run("config", "unset", "api-key", "--profile", "work", key=None, env=keyring).rc == 2
+
+
 def test_the_keyring_takes_no_key_that_is_refused(store, run, gateway, keyring):
     """A key that the gateway refuses ends with 3, and the keyring does not have it."""
     done = store("--keyring", to=gateway(lambda _: Reply(403, {"error": "Forbidden"})), env=keyring)

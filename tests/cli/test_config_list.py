@@ -178,6 +178,30 @@ def test_what_is_not_trusted_is_told(run, project, look, sandbox):
     assert (checks["config"]["state"], "is not read" in checks["config"]["message"]) == ("warning", True)
 
 
+def test_a_mistake_in_it_does_not_keep_from_the_own_file(bench, project, home):
+    """`config` shows and sets the user's own all the same, and says that the project's file is not read, and why."""
+    path = project("scale = \n")
+    line = f"seedvr: project file {path} is not read: Invalid value (at line 1, column 9)\n"
+    done = bench.run("config", "path")
+    assert (done.rc, done.stdout, done.stderr) == (0, f"{home}/config/config.toml\n", line)
+    done = bench.run("config", "set", "jobs", "3")
+    assert (done.rc, done.stderr.startswith(line)) == (0, True)
+    done = bench.run("config", "get", "jobs")
+    assert (done.rc, done.stdout, done.stderr) == (0, "3\n", line)
+    assert bench.run("config", "unset", "jobs", "-q").rc == 0
+    assert line in bench.run("config", "list").stderr
+    done = bench.run("config", "list", "--all")
+    assert (done.rc, "mend it there, or set SEEDVR_NO_PROJECT=1" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb"])
+def test_what_is_no_name_of_a_profile_is_refused(bench, home, name):
+    """An unset variable, or a line break, is no profile, and nothing is stored."""
+    done = bench.run("config", "set", "--profile", name, "jobs", "3")
+    assert (done.rc, done.stderr.count("\n")) == (2, 1)
+    assert not (home / "config").exists()
+
+
 def test_the_commands_name_it(run, project, look, sandbox, home):
     """`config path` and `config list` name the project's file beside their output, `doctor` with what it sets."""
     path = project("jobs = 2\n")

@@ -5,10 +5,10 @@ import os
 import pytest
 from helpers.config import write
 
-from seedvr_cli.settings.file import load
+from seedvr_cli.settings.file import load, load_own
 from seedvr_cli.settings.folders import config_file
 from seedvr_cli.settings.known import SETTINGS
-from seedvr_cli.settings.project import IGNORED, NAME, find_project
+from seedvr_cli.settings.project import IGNORED, NAME, find_project, without_mistakes
 from seedvr_cli.values.errors import UsageError
 from seedvr_cli.values.options import OPTIONS
 
@@ -40,9 +40,8 @@ def test_the_nearest_one_upwards_counts(project, tmp_path):
 
 
 def test_above_the_home_folder_nobody_looks(project, tmp_path, monkeypatch):
-    """The search ends at the home folder, or at the root; a folder of that name is no file."""
+    """The search ends at the home folder, or at the root."""
     (tmp_path / NAME).write_text("jobs = 1\n")
-    (tmp_path / "home" / NAME).mkdir()
     assert find_project() is None
     monkeypatch.setenv("HOME", str(tmp_path / "elsewhere"))
     assert find_project().values == {"jobs": 1}
@@ -83,6 +82,45 @@ def test_only_what_the_user_or_the_system_wrote_is_read(project, monkeypatch):
     assert find_project().distrust == "it belongs to another user"
     settings = load()
     assert (settings.values, settings.project.values) == ({}, {})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (os.mkdir, "it is no file"),
+        (getattr(os, "mkfifo", None), "it is no file"),
+        (lambda path: os.symlink("/dev/zero", path), "it is no file"),
+        (lambda path: os.symlink("nowhere.toml", path), "it is a link to nothing"),
+    ],
+)
+def test_what_is_no_file_is_told(make, why, project, tmp_path):
+    """A folder, a pipe, a device or a link to nothing is not read, as if it were another user's."""
+    (tmp_path / "home" / NAME).write_text("jobs = 1\n")
+    make(tmp_path / "home" / "project" / NAME)
+    assert find_project().distrust == why
+    assert load().values == {}
+
+
+def test_one_that_is_too_large_is_not_read_whole(project):
+    """A file of gigabytes is refused at once."""
+    path = project("jobs = 2\n")
+    os.truncate(path, 3 << 30)
+    with pytest.raises(UsageError, match=f"^{path}: it has more than 1048576 bytes") as caught:
+        find_project()
+    assert IGNORED in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["jobs = \n", "jobs = 0\n", "scael = 1\n", "profile = 3\n", "output = '/tmp'\n"])
+def test_a_mistake_in_it_is_mended_there(text, project):
+    """What to do is said of the project's own file; the user's file can be looked at and mended meanwhile."""
+    write("[default]\njobs = 2\n")
+    path = project(text)
+    with pytest.raises(UsageError, match=f"^{path}") as caught:
+        load()
+    assert caught.value.hint == "mend it there, or set SEEDVR_NO_PROJECT=1 to go without it"
+    assert load_own().written == {"jobs": 2}
+    assert (without_mistakes().path, str(path) in without_mistakes().distrust) == (str(path), False)
 
 
 def test_one_that_cannot_be_read_is_a_usage_error(project, monkeypatch):
