@@ -6,6 +6,8 @@ It is good as long as all of it still holds: the file, the list of prices, the s
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +24,8 @@ from seedvr_cli.values.request import Request, Source, identifying_params, job_k
 from seedvr_cli.values.version import Version
 
 VERSION = 1
+# Characters of a line, which is one request; what is longer was not written here.
+LONGEST_LINE = 1 << 24
 # What comes of reading what no plan is.
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
@@ -132,8 +136,8 @@ class Plan:
     def _check(self) -> Totals:
         """The file is as it was written, and the prices are as they were."""
         digest, last = hashlib.sha256(), ""
-        with self._opened() as file:
-            for line in file:
+        with self._opened() as lines:
+            for line in lines:
                 digest.update(last.encode("utf-8", "surrogateescape"))
                 last = line
         try:
@@ -174,18 +178,24 @@ class Plan:
         )  # fmt: skip
 
     def _lines(self) -> Iterator[tuple[int, str]]:
-        with self._opened() as file:
-            yield from enumerate(file, start=1)
+        with self._opened() as lines:
+            yield from enumerate(lines, start=1)
 
     @contextmanager
-    def _opened(self) -> Iterator[IO[str]]:
+    def _opened(self) -> Iterator[Iterator[str]]:
         try:
+            if not stat.S_ISREG(os.stat(self._path).st_mode):  # a pipe would be empty the second time
+                raise UsageError(f"{self._path} is no file", hint="a plan is read more than once: put it into one")
             with open(self._path, encoding="utf-8", errors="surrogateescape") as file:
-                if not file.seekable():  # a pipe would be empty the second time
-                    raise UsageError(f"{self._path} is no file", hint="a plan is read more than once: put it into one")
-                yield file
+                yield self._bounded(file)
         except OSError as error:
             raise UsageError(f"{self._path}: {error.strerror or error}") from error
+
+    def _bounded(self, file: IO[str]) -> Iterator[str]:
+        for line in iter(lambda: file.readline(LONGEST_LINE), ""):
+            if len(line) == LONGEST_LINE:
+                raise UsageError(f"{self._path} is no plan: it has a line without an end", hint="--plan writes one")
+            yield line
 
 
 def _line(value: Mapping[str, Any]) -> str:

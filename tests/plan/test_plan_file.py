@@ -112,6 +112,14 @@ def test_a_plan_in_a_pipe_is_refused(tmp_path):
     assert len(list(Plan(path).prospects(wishes()))) == 1
 
 
+def test_what_has_no_end_is_no_plan(tmp_path):
+    """A device is no file, and a file of gigabytes without a line's end is not read whole."""
+    assert "is no file" in refused("/dev/urandom")
+    path, _ = written(tmp_path, [URL], wishes())
+    os.truncate(path, 3 << 30)
+    assert "a line without an end" in refused(path)
+
+
 def test_a_plan_that_changes_while_it_is_read_is_refused(tmp_path):
     """Requests that are not there any more are not passed over in silence."""
     path, _ = written(tmp_path, [URL], wishes())
