@@ -65,15 +65,12 @@ def _by_statement(
 
     from seedvr_cli.ledger.glance import jobs_between, jobs_of
     from seedvr_cli.settings.folders import state_folder
-    from seedvr_cli.values.errors import UsageError
     from seedvr_cli.values.statement import compare
 
     read = _read(path, id_column, amount_column)
     charges, folder = read.charges, state_folder()
     jobs = jobs_of(folder, common.gateway_name, [charge.request_id for charge in charges])
     instants = [job.submitted_at.timestamp() for job in jobs.values() if job.submitted_at]
-    if begin is None and not charges:
-        raise UsageError(f"{path} has no charges", hint="--since says from when on jobs were to be charged")
     # Without a date of the user's, the period is that of the jobs which the statement has.
     period = (min(instants, default=0.0) if begin is None else begin,
               max(instants, default=0.0 if begin is None else time.time()))  # fmt: skip
@@ -82,7 +79,7 @@ def _by_statement(
         found[finding.kind] += 1
         if common.json or finding.kind != "matched":
             _write(common, finding)
-    _sum_up(common, found, read.others)
+    _sum_up(common, found, read.others, has_period=begin is not None or bool(instants))
     return 0 if set(found) <= {"matched"} else 1
 
 
@@ -137,7 +134,7 @@ def _write(common: "Common", finding: "Finding") -> None:
     write_line("\t".join((finding.kind, clean(finding.request_id), *amounts_shown, clean(finding.source or "-"))))
 
 
-def _sum_up(common: "Common", found: "Counter[str]", others: "Sequence[int]") -> None:
+def _sum_up(common: "Common", found: "Counter[str]", others: "Sequence[int]", *, has_period: bool) -> None:
     from seedvr_cli.values.money import show_usd
     from seedvr_cli.values.statement import MEANINGS
 
@@ -145,7 +142,8 @@ def _sum_up(common: "Common", found: "Counter[str]", others: "Sequence[int]") ->
         what = "1 line names" if len(others) == 1 else f"{len(others)} lines name"
         common.talk.say(f"seedvr: {what} no request: {show_usd(sum(others))} is not compared")
     words = [f"{found[kind]} {kind} ({meaning})" for kind, meaning in MEANINGS.items() if found[kind]]
-    common.talk.say(f"seedvr: {', '.join(words) or 'nothing is charged, and nothing was to be'}")
+    unlooked = ", and nothing was to be" if has_period else "; --since says from when on jobs were to be charged"
+    common.talk.say(f"seedvr: {', '.join(words) or f'nothing is charged{unlooked}'}")
 
 
 def _usd(flag: str, text: str) -> int:
