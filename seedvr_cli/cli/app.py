@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 # Typer brings Click inside and does not export this one; pyproject.toml bounds the version.
-from typer._click.exceptions import BadOptionUsage, NoArgsIsHelpError
+from typer._click.exceptions import BadOptionUsage, NoArgsIsHelpError, NoSuchOption
 from typer.exceptions import TyperException
 
 from seedvr_cli import __version__
@@ -129,6 +129,13 @@ def _refuse(error: TyperException, command: Any, arguments: list[str]) -> int:
         return error.exit_code
     import re
 
+    hint = None
+    if isinstance(error, NoSuchOption):
+        from seedvr_cli.cli.flags import near, owners
+
+        error.possibilities = near(error.option_name, error.possibilities or ())
+        if found := owners(error.option_name, get_command(make_app()).commands):
+            error.possibilities, hint = (), f"{' and '.join(found)} {'has' if len(found) == 1 else 'have'} it"
     context = getattr(error, "ctx", None)
     # A flag without its value names no command; the first word does.
     path = context.command_path if context else " ".join(["seedvr", *({*arguments[:1]} & {*COMMANDS})])
@@ -136,7 +143,7 @@ def _refuse(error: TyperException, command: Any, arguments: list[str]) -> int:
     message = error.format_message().strip().rstrip(".")
     message = re.sub(r"\. Did you mean '(.+)'\?$", r" (did you mean \1?)", message)
     message = f"{message[:1].lower()}{message[1:]}"
-    return fail(UsageError(message, hint=f"'{path} --help' shows how"), command, arguments)
+    return fail(UsageError(message, hint=hint or f"'{path} --help' shows how"), command, arguments)
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,7 @@
 """How flags are made: from the table of options, which reads their text, and from the catalog for the request's."""
 
-from collections.abc import Callable, Iterator, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,9 @@ from seedvr_cli.values.parameter import Parameter
 METAVARS = {"number": "N", "integer": "N", "text": "TEXT", "url": "URL", "events": "LIST"}
 # Kinds whose allowed values a flag's help begins with; words stand in the metavar, and here where models differ.
 RANGED = frozenset({"number", "integer", "events", "choice"})
+
+# Commands that have a flag: where there are more, it is a common one, and to name them helps nobody.
+MOST_OWNERS = 3
 
 Owners = Sequence[tuple[Endpoint, Parameter]]
 
@@ -66,6 +70,22 @@ def print_fields() -> None:
         write_line(name)
 
 
+def owners(flag: str, commands: Mapping[str, Any]) -> list[str]:
+    """The commands that have a flag, as they would be written, with the model where it is one of a model's; or none."""
+    names = [
+        name
+        for name, command in commands.items()
+        if any(flag in (*one.opts, *one.secondary_opts) for one in command.params)
+    ]
+    names = [name for name in names if endpoints_of(name)] or names  # what upscales is what is meant, if it has it
+    return [f"'seedvr {name}{_model_for(name, flag)}'" for name in names] if len(names) <= MOST_OWNERS else []
+
+
+def near(flag: str, known: Iterable[str]) -> list[str]:
+    """Those of the flags that may have been meant: the dashes, which all have in common, do not count."""
+    return [one for one in known if difflib.get_close_matches(flag.lstrip("-"), [one.lstrip("-")])]
+
+
 def request_flags(kind: str) -> Iterator[tuple[str, Any]]:
     """The catalog's flags for a command: the option's name in Python and its annotation."""
     endpoints = endpoints_of(kind)
@@ -78,6 +98,13 @@ def request_flags(kind: str) -> Iterator[tuple[str, Any]]:
     for flag in dict.fromkeys(one.flag for endpoint in endpoints for one in endpoint.parameters if one.flag):
         owners = [(endpoint, one) for endpoint in endpoints if (one := endpoint.by_flag(flag))]
         yield flag.replace("-", "_"), _request_flag(flag, owners, some_only=len(owners) < len(endpoints))
+
+
+def _model_for(command: str, flag: str) -> str:
+    endpoints = endpoints_of(command)
+    name = flag.removeprefix("--").removeprefix("no-")
+    models = [endpoint.model for endpoint in endpoints if endpoint.by_flag(name)]
+    return f" --model {models[0]}" if models and len(models) < len(endpoints) else ""
 
 
 def _request_flag(flag: str, owners: Owners, *, some_only: bool) -> Any:

@@ -122,7 +122,13 @@ def test_an_unknown_topic_names_the_nearest(run):
         (("config", "edti"), "no such command 'edti' (did you mean edit?); 'seedvr config --help' shows how"),
         (("xyzzy",), "no such command 'xyzzy'; 'seedvr --help' shows how"),
         (("image", "-x"), "option '-x' requires an argument; 'seedvr image --help' shows how"),
-        (("image", "--sclae", "4"), "no such option: --sclae (Possible options: "),
+        (("image", "--sclae", "4"), "no such option: --sclae (Possible options: --scale)"),
+        (("status", "--bogus"), "no such option: --bogus; 'seedvr status --help' shows how"),
+        (("video", "u", "--width", "400"), "no such option: --width; 'seedvr image --model 7b' has it"),
+        (("video", "u", "--sync"), "no such option: --sync; 'seedvr image --model 3b' has it"),
+        (("video", "u", "--no-keep-metadata"), "no such option: --no-keep-metadata; 'seedvr image' has it"),
+        (("image", "u", "--quality=low"), "no such option: --quality; 'seedvr video' has it"),
+        (("status", "--scale", "4"), "no such option: --scale; 'seedvr image' and 'seedvr video' have it"),
     ],
 )  # fmt: skip
 def test_a_slip_is_one_clause_and_its_remedy(run, words, line):
