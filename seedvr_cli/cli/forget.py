@@ -31,6 +31,8 @@ def forget(
     common = options.resolve()
     if bool(sources) == everything:
         raise UsageError("forget: give the SOURCEs to settle, or --all", hint="'seedvr status --unknown' lists them")
+    if any(not word.strip() for word in sources or ()):
+        raise UsageError("SOURCE: it is empty", hint="an unset variable, perhaps")
     _forget(common, sources or ())
 
 
@@ -54,6 +56,7 @@ def _set_free(common: "Common", jobs: "Sequence[Job]") -> None:
 
 def _with_id(unknown: "Sequence[Job]", beginning: str) -> "list[Job]":
     """The job whose id begins like that: a callback has told one for some. UsageError where it is none, or several."""
+    from seedvr_cli.run.ask import several
     from seedvr_cli.values.errors import UsageError
 
     ids = {job.id: job.request_id or job.told or "" for job in unknown}
@@ -62,8 +65,7 @@ def _with_id(unknown: "Sequence[Job]", beginning: str) -> "list[Job]":
         raise UsageError(f"forget: no submission of {beginning} is without an answer",
                          hint="'seedvr status --unknown' lists them")  # fmt: skip
     if len(found) > 1:
-        raise UsageError(f"forget: {beginning} begins several ids: {', '.join(ids[job.id] for job in found)}",
-                         hint="give more of it")  # fmt: skip
+        raise several(beginning, [ids[job.id] for job in found])
     return found
 
 

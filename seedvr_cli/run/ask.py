@@ -17,8 +17,9 @@ from seedvr_cli.values.urls import SANDBOX_NAME
 if TYPE_CHECKING:  # it loads the network, which a list of jobs does not need
     from seedvr_cli.run.session import Session
 
-# Ids that are named where it is not clear which is meant.
+# Ids that are named, and those that are counted, where it is not clear which is meant.
 MOST_CANDIDATES = 5
+MOST_COUNTED = 1000
 # Gateways that have no address, for people.
 GATEWAY_WORDS = {SANDBOX_NAME: "the sandbox"}
 
@@ -55,19 +56,29 @@ async def attachments(session: "Session", request_ids: Sequence[str] | None, out
 def full_ids(folder: str, name: str, words: Iterable[str]) -> list[str]:
     """The ids that these are beginnings of, each once; what the ledger does not know stays as it is.
 
-    UsageError where several of this gateway's jobs begin like that.
+    UsageError where several of this gateway's jobs begin like that, and for an id that is empty.
     """
     return list(dict.fromkeys(_full_id(folder, name, word) for word in words))
 
 
+def several(beginning: str, ids: Iterable[str]) -> UsageError:
+    """What is said of the beginning of several ids: some of them, and how many there are."""
+    known = sorted(ids)
+    left = len(known) - MOST_CANDIDATES
+    most = "at least " if len(known) >= MOST_COUNTED else ""
+    more = f" and {most}{left} more" if left > 0 else ""
+    return UsageError(f"{beginning} begins several ids: {', '.join(known[:MOST_CANDIDATES])}{more}",
+                      hint="give more of it")  # fmt: skip
+
+
 def _full_id(folder: str, name: str, word: str) -> str:
-    found = find_ids(folder, word, MOST_CANDIDATES + 1)
+    if not word.strip():
+        raise UsageError("REQUEST_ID: it is empty", hint="an unset variable, perhaps")
+    found = find_ids(folder, word, MOST_COUNTED)
     own = [request_id for request_id, gateway in found if gateway == name]
     ids = own or list(dict.fromkeys(request_id for request_id, _ in found))
     if len(ids) > 1:
-        more = ", ..." if len(ids) > MOST_CANDIDATES else ""
-        raise UsageError(f"{word} begins several ids: {', '.join(sorted(ids)[:MOST_CANDIDATES])}{more}",
-                         hint="give more of it")  # fmt: skip
+        raise several(word, ids)
     return ids[0] if ids else word
 
 

@@ -105,6 +105,15 @@ def test_an_id_that_the_gateway_does_not_know(run, sandbox):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["status", "download", "report", "forget"])
+def test_an_empty_id_is_not_asked_about(run, gateway, command):
+    """An unset variable is a usage error, and the gateway hears nothing of it."""
+    fake = gateway()
+    done = run(command, "", *([] if command == "report" else ["--base-url", fake.url]))
+    assert (done.rc, done.stdout, fake.heard) == (2, "", [])
+    assert "it is empty; an unset variable, perhaps" in done.stderr
+
+
 def test_gateways_have_ledgers_of_their_own(run, bench, sandbox, url):
     """status lists the jobs of the gateway that is asked, not those of another."""
     assert run("image", url, "--no-wait", to=sandbox).rc == 0

@@ -63,10 +63,17 @@ def test_ids_may_be_cut_short(tmp_path):
     with pytest.raises(UsageError, match=r"7b_xyz1, 7b_xyz2$") as caught:
         full_ids(str(tmp_path), "g", ["xyz"])
     assert caught.value.hint == "give more of it"
-    with pytest.raises(UsageError, match=r"(7b_many\d, ){5}\.\.\.$"):
+    with pytest.raises(UsageError, match=r"(7b_many\d, ){4}7b_many\d and 4 more$"):
         full_ids(str(tmp_path), "g", ["many"])
     with pytest.raises(UsageError, match="several ids"):
         full_ids(str(tmp_path), "another", ["abc"])
+
+
+@pytest.mark.parametrize("word", ["", " "])
+def test_an_empty_id_is_refused(tmp_path, word):
+    """An unset variable is no id that anybody could be asked about."""
+    with pytest.raises(UsageError, match="REQUEST_ID: it is empty"):
+        full_ids(str(tmp_path), "g", ["7b_abc1", word])
 
 
 @pytest.mark.parametrize("own", [True, False])
