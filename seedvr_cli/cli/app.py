@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 # Typer brings Click inside and does not export this one; pyproject.toml bounds the version.
-from typer._click.exceptions import BadOptionUsage, NoArgsIsHelpError, NoSuchOption
+from typer._click.exceptions import BadOptionUsage, BadParameter, NoArgsIsHelpError, NoSuchOption
 from typer.exceptions import TyperException
 
 from seedvr_cli import __version__
@@ -143,6 +143,10 @@ def _refuse(error: TyperException, command: Any, arguments: list[str]) -> int:
     message = error.format_message().strip().rstrip(".")
     message = re.sub(r"\. Did you mean '(.+)'\?$", r" (did you mean \1?)", message)
     message = f"{message[:1].lower()}{message[1:]}"
+    if isinstance(error, BadParameter):
+        from seedvr_cli.cli.flags import number_trouble
+
+        message = number_trouble(error) or message
     return fail(UsageError(message, hint=hint or f"'{path} --help' shows how"), command, arguments)
 
 

@@ -59,6 +59,9 @@ def _run(words: list[str], draft: Draft) -> None:
     except OSError as error:
         draft.drop()
         raise UsageError(f"config edit: {words[0]}: {error.strerror}") from error
+    if not os.path.isfile(draft.path):
+        draft.drop()
+        raise UsageError(f"config edit: {words[0]} has removed the text; {draft.target} is as it was")
     if code == 0:
         return
     kept = f"; your text is in {draft.path}" if draft.is_changed else ""

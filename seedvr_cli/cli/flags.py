@@ -1,10 +1,14 @@
 """How flags are made: from the table of options, which reads their text, and from the catalog for the request's."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
+
+# Typer brings Click inside; pyproject.toml bounds the version.
+from typer._click.types import FloatParamType, IntParamType
 
 from seedvr_cli.values.catalog import Endpoint, endpoints_of
 from seedvr_cli.values.options import OPTIONS, read
@@ -15,6 +19,8 @@ METAVARS = {"number": "N", "integer": "N", "text": "TEXT", "url": "URL", "events
 # Kinds whose allowed values a flag's help begins with; words stand in the metavar, and here where models differ.
 RANGED = frozenset({"number", "integer", "events", "choice"})
 
+# What the parser says of a number, with its value as it was written or as it was read.
+_NO_NUMBER = re.compile(r"(?:('.*'|\".*\")|(\S+)) is not (?:a valid|in the range) ", re.DOTALL)
 # Commands that have a flag: where there are more, it is a common one, and to name them helps nobody.
 MOST_OWNERS = 3
 
@@ -84,6 +90,18 @@ def owners(flag: str, commands: Mapping[str, Any]) -> list[str]:
 def near(flag: str, known: Iterable[str]) -> list[str]:
     """Those of the flags that may have been meant: the dashes, which all have in common, do not count."""
     return [one for one in known if difflib.get_close_matches(flag.lstrip("-"), [one.lstrip("-")])]
+
+
+def number_trouble(error: Any) -> str | None:
+    """What is wrong with the number of a flag, in the words of all others; None for what is no number's."""
+    kind = getattr(error.param, "type", None)
+    found = _NO_NUMBER.match(error.message)
+    if found is None or not isinstance(kind, IntParamType | FloatParamType):
+        return None
+    least, most = getattr(kind, "min", None), getattr(kind, "max", None)
+    what = "whole number" if isinstance(kind, IntParamType) else "number"
+    limits = "" if least is None else f" of {least} or more" if most is None else f" from {least} to {most}"
+    return f"{error.param.opts[-1]}: {found[1] or repr(found[2])} is not a {what}{limits}"
 
 
 def request_flags(kind: str) -> Iterator[tuple[str, Any]]:

@@ -71,6 +71,14 @@ def test_a_mistake_is_told_and_the_text_is_kept(edit, config_file, expression, s
     assert "sk-0123456789abcdef" not in done.stderr
 
 
+def test_an_editor_that_removes_the_text_changes_nothing(run, config_file):
+    """Where the editor leaves no file, that is told, the file is as it was, and nothing is left beside it."""
+    done = run("config", "edit", env={"EDITOR": "rm", "VISUAL": None})
+    assert (done.rc, done.stderr) == (2, f"seedvr: config edit: rm has removed the text; {config_file} is as it was\n")
+    assert config_file.read_text() == TEXT
+    assert [path.name for path in config_file.parent.iterdir()] == ["config.toml"]
+
+
 def test_an_editor_that_fails_changes_nothing(run, config_file):
     """An editor that ends with an error leaves the file as it was, and what it wrote is kept."""
     done = run("config", "edit", env={"VISUAL": "sh -c 'echo >> \"$0\"; exit 3'"})
