@@ -22,6 +22,9 @@ PATIENCE = 15.0
 PAUSE = 0.5
 # Seconds to make a connection.
 CONNECT_SECONDS = 10
+# What is said of a URL that is none, of which nothing is repeated.
+_UNREAD = "the ledger's URL cannot be read: postgresql://USER@HOST/DATABASE"
+_SPELLING = "in a name or password / is written %2F, @ %40 and a blank %20"
 # What a connection must be where others could listen.
 _SAFE_MODES = frozenset({"require", "verify-ca", "verify-full"})
 
@@ -106,7 +109,7 @@ def checked(url: str) -> tuple[str, str]:
     try:
         facts = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
-        raise UsageError("the ledger's URL cannot be read: postgresql://USER@HOST/DATABASE") from error
+        raise UsageError(_UNREAD, hint=_SPELLING) from error
     _check_login(url, str(facts.get("port") or ""))
     hosts = str(facts.get("host") or hostname or os.environ.get("PGHOST", "")).split(",")
     addresses = str(facts.get("hostaddr") or os.environ.get("PGHOSTADDR") or ",".join(hosts)).split(",")
@@ -127,8 +130,7 @@ def _check_login(url: str, port: str) -> None:
     """UsageError where libpq would take a part of the password for a host, a port or a database, and name it."""
     server, _, database = url.partition("://")[2].partition("?")[0].partition("/")
     if server.count("@") > 1 or "@" in database or (port and not port.replace(",", "0").isdecimal()):
-        raise UsageError("the ledger's URL cannot be read: postgresql://USER@HOST/DATABASE",
-                         hint="in a name or password / is written %2F and @ %40")  # fmt: skip
+        raise UsageError(_UNREAD, hint=_SPELLING)
 
 
 def _is_near(address: str) -> bool:
