@@ -38,11 +38,26 @@ def issue(folder: Path) -> Certificate:
     return made
 
 
+# Between its look at a condition and what it writes, moto lets others in.
+_ONE_AT_A_TIME = """
+import threading
+from moto import server
+lock, answer = threading.Lock(), server.DomainDispatcherApplication.__call__
+def one(self, environ, start):
+    if not {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"} & environ.keys():
+        return answer(self, environ, start)
+    with lock:
+        return answer(self, environ, start)
+server.DomainDispatcherApplication.__call__ = one
+server.main()
+"""
+
+
 @contextmanager
 def moto(tls: Certificate | None = None) -> Iterator[dict[str, str]]:
     """An S3 that keeps conditions, with an empty bucket; the environment that leads to it."""
     port = _free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-c", _ONE_AT_A_TIME, "-H", "127.0.0.1", "-p", str(port)]
     command += ["-c", str(tls.chain), "-k", str(tls.key)] if tls else []
     environment = _environment(port, tls)
     with _serving(command, port):
