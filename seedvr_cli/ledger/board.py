@@ -10,6 +10,7 @@ has one of these states, and is never deleted:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any, Literal, Protocol, Self
 
 from seedvr_cli.values.caps import Period
@@ -117,15 +118,23 @@ class Board(Protocol):
         """How many records there are, by their state."""
         ...
 
-    async def draw(self, gateway: str, amount: int, cap: int, month_cap: int = NO_CAP) -> bool:
+    async def draw(self, gateway: str, amount: int, cap: int, month_cap: int = NO_CAP) -> datetime | None:
         """Take so many millionths of a dollar from what may be spent today, and this month (UTC, by the board's clock).
 
-        A month is the sum of its days. A negative amount gives back what was drawn.
+        The instant by that clock, whose day it was taken from; None where there is not so much. A month is the sum of
+        its days.
         """
         ...
 
     async def draw_tag(self, gateway: str, tag: str, amount: int, cap: int) -> bool:
-        """The same from what may be spent under a tag, ever."""
+        """Whether so much was taken from what may be spent under a tag, ever."""
+        ...
+
+    async def give_back(self, gateway: str, amount: int, of: date | str) -> None:
+        """So much of what was drawn on that day (UTC), or of that tag, was not spent.
+
+        Not twice: where the answer is lost it may be lost to the cap.
+        """
         ...
 
     async def spent(self, gateway: str, period: Period | None, tag: str | None) -> int:

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from secrets import token_hex
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, unquote
@@ -124,20 +124,25 @@ class BucketBoard:
             return False
         return (await self._now() - beat).total_seconds() <= LEASE_SECONDS
 
-    async def draw(self, gateway: str, amount: int, cap: int, month_cap: int = NO_CAP) -> bool:
+    async def draw(self, gateway: str, amount: int, cap: int, month_cap: int = NO_CAP) -> datetime | None:
         """See `Board`."""
-        path = await self._day(gateway)
-        if month_cap != NO_CAP and amount > 0:
+        now = await self._now()
+        path = _day(gateway, now)
+        if month_cap != NO_CAP:
             cap = min(cap, month_cap - await self._spent_before(path))
-        return await self._draw(path, amount, cap)
+        return now if await self._draw(path, amount, cap) else None
 
     async def draw_tag(self, gateway: str, tag: str, amount: int, cap: int) -> bool:
         """See `Board`."""
         return await self._draw(_tag(gateway, tag), amount, cap)
 
+    async def give_back(self, gateway: str, amount: int, of: date | str) -> None:
+        """See `Board`."""
+        await self._draw(_tag(gateway, of) if isinstance(of, str) else _day(gateway, of), -amount, NO_CAP)
+
     async def spent(self, gateway: str, period: Period | None, tag: str | None) -> int:
         """See `Board`."""
-        path = _tag(gateway, tag) if tag is not None else await self._day(gateway)
+        path = _tag(gateway, tag) if tag is not None else _day(gateway, await self._now())
         there = await self._get(path)
         before = await self._spent_before(path) if period == "month" else 0
         return before + (int(json.loads(there[0])["spent"]) if there else 0)
@@ -173,12 +178,8 @@ class BucketBoard:
 
     # Below.
 
-    async def _day(self, gateway: str) -> str:
-        """Where today's money stands."""
-        return f"days/{quote(gateway, safe='')}/{(await self._now()):%Y-%m-%d}"
-
     async def _spent_before(self, path: str) -> int:
-        """On the days of that day's month before it, which do not move any more: they are read once."""
+        """On the days of that day's month before it, which do not grow any more: they are read once."""
         if path not in self._before:
             month, day = path[: -len("-00")], int(path[-len("00") :])
             found = await asyncio.gather(*(self._get(f"{month}-{number:02}") for number in range(1, day)))
@@ -186,12 +187,16 @@ class BucketBoard:
         return self._before[path]
 
     async def _draw(self, path: str, amount: int, cap: int) -> bool:
+        by = uuid.uuid4().hex  # an attempt of ours whose answer was lost is known by it
         while True:
             there = await self._get(path)
-            spent = (json.loads(there[0])["spent"] if there else 0) + amount
-            if amount > 0 and spent > cap:
+            found: dict[str, Any] = json.loads(there[0]) if there else {"spent": 0, "by": None}
+            if found["by"] == by:
+                return True
+            spent = found["spent"] + amount
+            if spent > cap:
                 return False
-            text = json.dumps({"spent": max(0, spent), "by": uuid.uuid4().hex})
+            text = json.dumps({"spent": max(0, spent), "by": by})
             if await (self._replace(path, text, there[1]) if there else self._create(path, text)) is not None:
                 return True
 
@@ -279,6 +284,11 @@ def _mark(facts: Any) -> Mark:
 
 def _path(key: str) -> str:
     return f"board/{quote(key, safe='')}"
+
+
+def _day(gateway: str, day: date) -> str:
+    """Where the money of a day stands."""
+    return f"days/{quote(gateway, safe='')}/{day:%Y-%m-%d}"
 
 
 def _tag(gateway: str, tag: str) -> str:

@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from typing import Any, LiteralString, Self
 
 import psycopg
@@ -96,10 +97,11 @@ class PostgresBoard:
         """See `Board`."""
         return bool(await self._execute(sql.IS_ALIVE, [run]))
 
-    async def draw(self, gateway: str, amount: int, cap: int, month_cap: int = NO_CAP) -> bool:
+    async def draw(self, gateway: str, amount: int, cap: int, month_cap: int = NO_CAP) -> datetime | None:
         """See `Board`."""
         values = {"gateway": gateway, "amount": amount, "cap": cap, "month_cap": month_cap}
-        return bool(await self._execute(sql.DRAW, values))
+        rows = await self._execute(sql.DRAW, values)
+        return rows[0][0].replace(tzinfo=UTC) if rows else None
 
     async def draw_tag(self, gateway: str, tag: str, amount: int, cap: int) -> bool:
         """See `Board`. Where an earlier seedvr has made the tables, and nobody may make more, no tag has a cap."""
@@ -108,6 +110,21 @@ class PostgresBoard:
                 return True
             raise LedgerError(f"{self.name} has no table for what is spent under a tag", hint=_INIT)
         return bool(await self._execute(sql.DRAW_TAG, {"gateway": gateway, "tag": tag, "amount": amount, "cap": cap}))
+
+    async def give_back(self, gateway: str, amount: int, of: date | str) -> None:
+        """See `Board`."""
+        if isinstance(of, str) and not self._has_tags:
+            return
+        query = sql.GIVE_BACK_TAG if isinstance(of, str) else sql.GIVE_BACK
+        is_again = False
+
+        async def operation(connection: Connection) -> None:
+            nonlocal is_again
+            if not is_again:  # it may be done, and only the answer lost
+                is_again = True
+                await connection.execute(query, [amount, gateway, of])
+
+        await self._link.ask(operation)
 
     async def spent(self, gateway: str, period: Period | None, tag: str | None) -> int:
         """See `Board`."""

@@ -54,23 +54,26 @@ LOOK: LiteralString = f"SELECT {_COLUMNS} FROM seedvr_board WHERE key = ANY(%s)"
 PAGE: LiteralString = f"SELECT {_COLUMNS} FROM seedvr_board WHERE key > %s ORDER BY key LIMIT 1000"  # noqa: S608
 COUNT: LiteralString = "SELECT state, count(*) FROM seedvr_board GROUP BY state ORDER BY state"
 _TODAY: LiteralString = "(clock_timestamp() AT TIME ZONE 'UTC')::date"
-# Only the row of today moves, and whoever draws holds it: the sum of the days before it stands still meanwhile.
+# Only the row of today grows, and whoever draws holds it: the sum of the days before it grows no more.
 DRAW: LiteralString = (
-    f"WITH t AS (SELECT {_TODAY} AS day), m AS (SELECT coalesce(sum(s.spent), 0) AS spent FROM seedvr_days s, t"  # noqa: S608
-    " WHERE s.gateway = %(gateway)s AND s.day >= date_trunc('month', t.day) AND s.day < t.day)"
+    "WITH t AS (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS instant),"
+    " m AS (SELECT coalesce(sum(s.spent), 0) AS spent FROM seedvr_days s, t"
+    " WHERE s.gateway = %(gateway)s AND s.day >= date_trunc('month', t.instant) AND s.day < t.instant::date)"
     " INSERT INTO seedvr_days AS d (gateway, day, spent)"
-    " SELECT %(gateway)s, t.day, greatest(%(amount)s::bigint, 0) FROM t, m"
-    " WHERE %(amount)s <= %(cap)s AND (%(amount)s < 0 OR m.spent + %(amount)s <= %(month_cap)s)"
-    " ON CONFLICT (gateway, day) DO UPDATE SET spent = greatest(d.spent + %(amount)s, 0)"
-    " WHERE %(amount)s < 0 OR (d.spent + %(amount)s <= %(cap)s"
-    " AND (SELECT m.spent FROM m) + d.spent + %(amount)s <= %(month_cap)s) RETURNING spent"
+    " SELECT %(gateway)s, t.instant::date, %(amount)s::bigint FROM t, m"
+    " WHERE %(amount)s <= %(cap)s AND m.spent + %(amount)s <= %(month_cap)s"
+    " ON CONFLICT (gateway, day) DO UPDATE SET spent = d.spent + %(amount)s"
+    " WHERE d.spent + %(amount)s <= %(cap)s"
+    " AND (SELECT m.spent FROM m) + d.spent + %(amount)s <= %(month_cap)s RETURNING (SELECT t.instant FROM t)"
 )
 DRAW_TAG: LiteralString = (
     "INSERT INTO seedvr_tags AS d (gateway, tag, spent)"
-    " SELECT %(gateway)s, %(tag)s, greatest(%(amount)s::bigint, 0) WHERE %(amount)s <= %(cap)s"
-    " ON CONFLICT (gateway, tag) DO UPDATE SET spent = greatest(d.spent + %(amount)s, 0)"
-    " WHERE %(amount)s < 0 OR d.spent + %(amount)s <= %(cap)s RETURNING spent"
+    " SELECT %(gateway)s, %(tag)s, %(amount)s::bigint WHERE %(amount)s <= %(cap)s"
+    " ON CONFLICT (gateway, tag) DO UPDATE SET spent = d.spent + %(amount)s"
+    " WHERE d.spent + %(amount)s <= %(cap)s RETURNING spent"
 )
+GIVE_BACK: LiteralString = "UPDATE seedvr_days SET spent = greatest(spent - %s, 0) WHERE gateway = %s AND day = %s"
+GIVE_BACK_TAG: LiteralString = "UPDATE seedvr_tags SET spent = greatest(spent - %s, 0) WHERE gateway = %s AND tag = %s"
 SPENT: LiteralString = (
     "SELECT coalesce(sum(spent), 0) FROM seedvr_days WHERE gateway = %s AND day >= date_trunc(%s,"  # noqa: S608
     f" {_TODAY})"

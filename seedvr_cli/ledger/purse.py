@@ -1,6 +1,8 @@
 """The money of days and of tags, which machines share: drawn in portions, so that not every claim asks for some."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from seedvr_cli.ledger.board import NO_CAP, Board
 from seedvr_cli.ledger.verdicts import OverCap
@@ -12,72 +14,95 @@ from seedvr_cli.values.job import Draft
 PORTION = 50_000
 PORTIONS = 100
 
-# A gateway, and the tag whose money it is; None for that of its days.
-Pot = tuple[str, str | None]
+# A gateway, and the day or the tag whose money it is: what is left of a day is not spent on the next one.
+Pot = tuple[str, date | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What a claim has taken: so many millionths of a dollar from each of these pots."""
+
+    amount: int
+    pots: tuple[Pot, ...]
 
 
 class Purse:
-    """What a run has drawn from the board, and not spent.
+    """What a run has drawn from the board, and not spent. `now` gives seconds since 1970.
 
     Also where nobody has set a cap here: days and tags are counted all the same, for those who have.
     """
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, now: Callable[[], float]) -> None:
         self._board = board
+        self._now = now
         self._money: dict[Pot, int] = {}
+        # Seconds by which the board's clock is ahead of ours, as its latest answer told.
+        self._ahead: float | None = None
 
-    async def take(self, draft: Draft, caps: Caps) -> OverCap | None:
+    async def take(self, draft: Draft, caps: Caps) -> Payment | OverCap:
         """Money for a claim, from each pot or from none; the cap that has not so much left. Raises LedgerError."""
-        price, pots = draft.price or 0, _pots(draft.gateway, draft.tags)
+        price, pots = draft.price or 0, self._pots(draft)
         while lacking := [pot for pot in pots if self._money.get(pot, 0) < price]:
             over = await self._fill(lacking[0], price, caps)
             if over is not None:
                 return over
-        for pot in pots if price else ():
+            pots = self._pots(draft)  # the day may have turned
+        payment = Payment(price, pots if price else ())
+        for pot in payment.pots:
             self._money[pot] -= price
-        return None
+        return payment
 
-    def give_back(self, gateway: str, tags: Iterable[str], amount: int) -> None:
+    def give_back(self, payment: Payment) -> None:
         """It was not spent after all."""
-        for pot in _pots(gateway, tags):
-            self._money[pot] = self._money.get(pot, 0) + amount
+        for pot in payment.pots:
+            self._money[pot] = self._money.get(pot, 0) + payment.amount
 
     async def empty(self) -> None:
         """At the end, what is left goes back to where it was drawn."""
-        for pot, amount in self._money.items():
+        for (gateway, of), amount in self._money.items():
             if amount:
-                await self._draw(pot, -amount, Caps())
+                await self._board.give_back(gateway, amount, of)
         self._money.clear()
 
+    def _pots(self, draft: Draft) -> tuple[Pot, ...]:
+        """Of today, by the board's clock; before its first answer that is a day without money."""
+        today = date.min
+        if self._ahead is not None:
+            today = datetime.fromtimestamp(self._now() + self._ahead, UTC).date()
+        return ((draft.gateway, today), *((draft.gateway, tag) for tag in draft.tags))
+
     async def _fill(self, pot: Pot, price: int, caps: Caps) -> OverCap | None:
-        """Draw on a pot until it has the price; which cap forbids that."""
+        """Draw what a pot lacks of the price, or what its portion is; which cap forbids that."""
         missing = price - self._money.get(pot, 0)
-        limits = (caps.day, caps.month) if pot[1] is None else (caps.tags.get(pot[1]),)
+        limits = (caps.tags.get(pot[1]),) if isinstance(pot[1], str) else (caps.day, caps.month)
         portion = min([PORTION, *(limit // PORTIONS for limit in limits if limit is not None)])
         for wanted in dict.fromkeys((max(missing, portion), missing)):
-            if await self._draw(pot, wanted, caps):
-                self._money[pot] = self._money.get(pot, 0) + wanted
+            drawn = await self._draw(pot, wanted, caps)
+            if drawn is not None:
+                self._money[drawn] = self._money.get(drawn, 0) + wanted
                 return None
-        tag = pot[1]
-        if tag is not None:
-            return OverCap(None, tag, caps.tags[tag], await self._spent(pot, None))
+        if isinstance(pot[1], str):
+            return OverCap(None, pot[1], caps.tags[pot[1]], await self._spent(pot, None))
         if caps.day is not None:
             spent = await self._spent(pot, "day")
             if caps.month is None or spent + price > caps.day:
                 return OverCap("day", None, caps.day, spent)
         return OverCap("month", None, caps.month or 0, await self._spent(pot, "month"))
 
-    async def _draw(self, pot: Pot, amount: int, caps: Caps) -> bool:
-        gateway, tag = pot
-        if tag is not None:
-            return await self._board.draw_tag(gateway, tag, amount, caps.tags.get(tag, NO_CAP))
+    async def _draw(self, pot: Pot, amount: int, caps: Caps) -> Pot | None:
+        """The pot that it was drawn from; None where there is not so much."""
+        gateway, of = pot
+        if isinstance(of, str):
+            return pot if await self._board.draw_tag(gateway, of, amount, caps.tags.get(of, NO_CAP)) else None
         day, month = (NO_CAP if cap is None else cap for cap in (caps.day, caps.month))
-        return await self._board.draw(gateway, amount, day, month)
+        instant = await self._board.draw(gateway, amount, day, month)
+        if instant is None:
+            return None
+        self._ahead = instant.timestamp() - self._now()
+        return gateway, instant.date()
 
     async def _spent(self, pot: Pot, period: Period | None) -> int:
         """By all machines; what others have drawn and not spent yet counts for as long as they run."""
-        return await self._board.spent(pot[0], period, pot[1]) - self._money.get(pot, 0)
-
-
-def _pots(gateway: str, tags: Iterable[str]) -> list[Pot]:
-    return [(gateway, None), *((gateway, tag) for tag in tags)]
+        gateway, of = pot
+        tag = of if isinstance(of, str) else None
+        return await self._board.spent(gateway, period, tag) - self._money.get(pot, 0)

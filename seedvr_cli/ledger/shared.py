@@ -14,10 +14,10 @@ from seedvr_cli.ledger.backlog import Backlog
 from seedvr_cli.ledger.board import ANSWERS, BEAT_SECONDS, ENDS, Board, BoardState, Record
 from seedvr_cli.ledger.calls import SharedCalls
 from seedvr_cli.ledger.jobs import Ledger
-from seedvr_cli.ledger.purse import Purse
+from seedvr_cli.ledger.purse import Payment, Purse
 from seedvr_cli.ledger.records import bring_home, facts_of, job_of_record, record_of
 from seedvr_cli.ledger.telling import Teller
-from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, Paid, Terms, Unanswered, Verdict
+from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverCap, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.caps import NO_CAPS
 from seedvr_cli.values.errors import LedgerError, NotSubmitted, StillRunning
@@ -48,7 +48,9 @@ class SharedLedger(Ledger):
         self.shared_name = board.name
         # By the number of the job here, what the board has of it.
         self._records: dict[int, Record] = {}
-        self._purse = Purse(board)
+        self._purse = Purse(board, self._now)
+        # By the number of the job here, what may still be given back for it.
+        self._payments: dict[int, Payment] = {}
         self._backlog = Backlog(self, board)
         self.calls = SharedCalls(
             self._database, self._lock, folder, open_board=self._opened_board, bring_home=self._bring_home
@@ -91,15 +93,17 @@ class SharedLedger(Ledger):
         if not isinstance(verdict, Free):
             return verdict
         await self._begin_beating()
-        over = await self._purse.take(draft, terms.caps)
-        if over is not None:
-            return over
+        payment = await self._purse.take(draft, terms.caps)
+        if isinstance(payment, OverCap):
+            return payment
         claimed: Verdict = Free()
         try:
             claimed = await self._claim(draft, terms)
         finally:
-            if not isinstance(claimed, Claimed):
-                self._purse.give_back(draft.gateway, draft.tags, draft.price or 0)
+            if isinstance(claimed, Claimed):
+                self._payments[claimed.job.id] = payment
+            else:
+                self._purse.give_back(payment)
         return claimed
 
     async def _claim(self, draft: Draft, terms: Terms) -> Verdict:
@@ -141,14 +145,15 @@ class SharedLedger(Ledger):
         """Forget a job that the gateway provably did not accept."""
         await super().release(job)
         await self._change(job, "free")
-        known = self._records.pop(job.id, None)
-        self._refund(job, known.facts if known else {})
+        self._records.pop(job.id, None)
+        self._refund(job.id)
 
     async def lose(self, job: Job, message: str) -> Job:
         """Record that the outcome of the submission is unknown."""
         lost = await super().lose(job, message)
         await self._change(lost, "unknown")
         self._records.pop(job.id, None)
+        self._payments.pop(job.id, None)
         return lost
 
     async def record(self, job: Job, answer: Answer) -> Job:
@@ -159,10 +164,11 @@ class SharedLedger(Ledger):
         if known is not None and state is not None:
             if known.state != state:
                 await self._change(recorded, state)
-                if state == "error" and known.run == self._lock.run:
-                    self._refund(job, known.facts)  # which is not charged
+                if state == "error":
+                    self._refund(job.id)  # which is not charged
             if state in ENDS:
                 self._records.pop(job.id, None)  # a run may have a million of them
+                self._payments.pop(job.id, None)
         elif job.claim is not None and recorded.state != job.state and self._is_ready:
             with suppress(LedgerError):  # of another run, or another machine, and a callback made it known
                 await self._backlog.tell(recorded)
@@ -275,9 +281,11 @@ class SharedLedger(Ledger):
                 replace(known, state=state, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
             )
 
-    def _refund(self, job: Job, facts: Mapping[str, Any]) -> None:
-        """By the tags that it was submitted with: who gives it more later draws nothing for them."""
-        self._purse.give_back(job.gateway, facts.get("tags", ()), job.price or 0)
+    def _refund(self, job: int) -> None:
+        """To the day and the tags that it was submitted with: who gives it more later draws nothing for them."""
+        payment = self._payments.pop(job, None)
+        if payment is not None:
+            self._purse.give_back(payment)
 
     async def _begin_beating(self) -> None:
         """The first claim needs a lease that holds; from then on it is renewed."""
@@ -297,6 +305,8 @@ class SharedLedger(Ledger):
         query = "SELECT id, state FROM jobs WHERE run = ? AND state IN ('reserved', 'submitting')"
         rows = await self._read(lambda connection: connection.execute(query, (self._lock.run,)).fetchall())
         for row in rows:
+            if row["state"] == "reserved":
+                self._refund(row["id"])
             if (known := self._records.get(row["id"])) is not None:
                 await self._teller.tell(replace(known, state="free" if row["state"] == "reserved" else "unknown"))
         with suppress(LedgerError, TimeoutError):

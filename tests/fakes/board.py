@@ -1,9 +1,13 @@
 """A board in memory, whose clock a test moves, and whose answers may be lost."""
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 
 from seedvr_cli.ledger.board import LEASE_SECONDS, NO_CAP, Record
 from seedvr_cli.values.errors import LedgerError
+
+# When a board is made: noon, and neither the first nor the last day of its month.
+MIDDAY = 14.5 * 86400
 
 
 class MemoryBoard:
@@ -16,11 +20,10 @@ class MemoryBoard:
     def __init__(self):
         self.records: dict[str, Record] = {}
         self.leases: dict[str, float] = {}
-        # By gateway, or by gateway and tag: what was drawn today, or ever; and on the days of the month before.
-        self.drawn: dict[str | tuple[str, str], int] = {}
-        self.earlier: dict[str, int] = {}
+        # By gateway, and day or tag: what was drawn of it.
+        self.pots: dict[tuple[str, date | str], int] = {}
         self.free: dict[str, float] = {}
-        self.time = 0.0
+        self.time = MIDDAY
         self.is_away = False
         self.asked: list[str] = []
 
@@ -61,19 +64,45 @@ class MemoryBoard:
 
     async def draw(self, gateway, amount, cap, month_cap=NO_CAP):
         self._ask("draw")
-        spent = self.drawn.get(gateway, 0) + amount
-        if amount > 0 and (spent > cap or self.earlier.get(gateway, 0) + spent > month_cap):
-            return False
-        self.drawn[gateway] = max(0, spent)
-        return True
+        if self.drawn(gateway) + amount > cap or self._month(gateway) + amount > month_cap:
+            return None
+        self._put(gateway, self.today, amount)
+        return self._instant
 
     async def draw_tag(self, gateway, tag, amount, cap):
-        return await self.draw((gateway, tag), amount, cap)
+        self._ask("draw_tag")
+        if self.drawn(gateway, tag) + amount > cap:
+            return False
+        self._put(gateway, tag, amount)
+        return True
+
+    async def give_back(self, gateway, amount, of):
+        self._ask("give_back")
+        self._put(gateway, of, -amount)
 
     async def spent(self, gateway, period, tag):
         self._ask("spent")
-        earlier = self.earlier.get(gateway, 0) if period == "month" else 0
-        return earlier + self.drawn.get(gateway if tag is None else (gateway, tag), 0)
+        return self._month(gateway) if period == "month" else self.drawn(gateway, tag)
+
+    @property
+    def today(self):
+        """By the board's own clock."""
+        return self._instant.date()
+
+    @property
+    def _instant(self):
+        return datetime.fromtimestamp(self.time, UTC)
+
+    def drawn(self, gateway, of=None):
+        """What was drawn of a day or a tag, of today without one."""
+        return self.pots.get((gateway, of or self.today), 0)
+
+    def _month(self, gateway):
+        month = (self.today.replace(day=number) for number in range(1, self.today.day + 1))
+        return sum(self.drawn(gateway, day) for day in month)
+
+    def _put(self, gateway, of, amount):
+        self.pots[gateway, of] = max(0, self.drawn(gateway, of) + amount)
 
     async def slots(self, gateway, count, rate):
         self._ask("slots")

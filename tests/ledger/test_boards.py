@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from fakes.board import MemoryBoard
@@ -101,8 +101,9 @@ def test_a_day_is_drawn_on_exactly(meet):
 
     async def work(*boards):
         drawn = await asyncio.gather(*(board.draw("https://g/", 700, 5_000) for board in boards for _ in range(3)))
-        assert sum(drawn) == 7
-        assert await boards[0].draw("https://g/", -700, 0)
+        days = [instant.date() for instant in drawn if instant]
+        assert len(days) == 7
+        await boards[0].give_back("https://g/", 700, days[0])
         assert await boards[1].draw("https://g/", 800, 5_000)
         assert not await boards[1].draw("https://g/", 800, 5_000)
         assert not await boards[1].draw("https://h/", 800, 700)
@@ -114,20 +115,23 @@ def test_a_month_is_drawn_on_exactly(meet):
     """Days before today count for the month, and several at once draw no more than it has left."""
 
     async def work(*boards):
-        await earlier(boards[0], "https://g/", 1_000)
+        now = (await boards[0].draw("https://other/", 1, 1)).date()
+        earliest = 0 if now.day == 1 else 1_000
+        if earliest:
+            await have_drawn(boards[0], "https://g/", now - timedelta(days=1), earliest)
         drawn = await asyncio.gather(
             *(board.draw("https://g/", 700, 1 << 40, 5_000) for board in boards for _ in range(3))
         )
-        assert sum(drawn) == (5_000 - earliest) // 700
+        days = [instant.date() for instant in drawn if instant]
+        assert len(days) == (5_000 - earliest) // 700
         assert not await boards[0].draw("https://g/", 5_000, 1_000, 1 << 40)
-        assert await boards[0].draw("https://g/", -700, 0, 0)
+        await boards[0].give_back("https://g/", 700, days[0])
         today = await boards[1].spent("https://g/", "day", None)
         assert await boards[1].spent("https://g/", "month", None) == today + earliest
-        assert today == (sum(drawn) - 1) * 700
+        assert today == (len(days) - 1) * 700
         assert await boards[2].spent("https://h/", "month", None) == 0
         assert not await boards[2].draw("https://h/", 800, 1 << 40, 700)
 
-    earliest = 0 if datetime.now(UTC).day == 1 else 1_000
     meet(work, 4)
 
 
@@ -139,7 +143,7 @@ def test_a_tag_is_drawn_on_exactly(meet):
             *(board.draw_tag("https://g/", "a/b ä", 700, 5_000) for board in boards for _ in range(3))
         )
         assert sum(drawn) == 7
-        assert await boards[0].draw_tag("https://g/", "a/b ä", -700, 0)
+        await boards[0].give_back("https://g/", 700, "a/b ä")
         assert await boards[1].spent("https://g/", None, "a/b ä") == 4_200
         assert not await boards[1].draw_tag("https://g/", "a/b ä", 900, 5_000)
         assert await boards[1].draw_tag("https://h/", "a/b ä", 900, 900)
@@ -150,20 +154,34 @@ def test_a_tag_is_drawn_on_exactly(meet):
     meet(work, 4)
 
 
-async def earlier(board, gateway, amount):
-    """So much was drawn yesterday, if that is a day of this month."""
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    if yesterday.month != datetime.now(UTC).month:
-        return
+def test_what_was_drawn_yesterday_goes_back_to_yesterday(meet):
+    """Money of another day is none of today's: what is given back makes that day cheaper, and not below nothing."""
+
+    async def work(a, b):
+        today = (await a.draw("https://g/", 700, 5_000)).date()
+        yesterday = today - timedelta(days=1)
+        await a.give_back("https://g/", 700, yesterday)  # where nothing was drawn
+        await have_drawn(a, "https://g/", yesterday, 1_000)
+        await b.give_back("https://g/", 400, yesterday)
+        is_same_month = yesterday.month == today.month
+        assert await b.spent("https://g/", "day", None) == 700
+        assert await b.spent("https://g/", "month", None) == (1_300 if is_same_month else 700)
+        await b.give_back("https://g/", 9_000, yesterday)
+        assert await a.spent("https://g/", "day", None) == 700
+        await b.give_back("https://g/", 9_000, today)
+        assert await b.draw("https://g/", 5_000, 5_000)
+
+    meet(work, 2)
+
+
+async def have_drawn(board, gateway, day, amount):
+    """So much was drawn on a day before today."""
     if isinstance(board, MemoryBoard):
-        board.earlier[gateway] = amount
+        board.pots[gateway, day] = amount
     elif isinstance(board, postgres.PostgresBoard):
-        await board._execute(
-            "INSERT INTO seedvr_days VALUES (%s, %s::date, %s)", [gateway, f"{yesterday:%Y-%m-%d}", amount]
-        )
+        await board._execute("INSERT INTO seedvr_days VALUES (%s, %s, %s)", [gateway, day, amount])
     else:
-        path = (await board._day(gateway))[: -len("2026-11-29")] + f"{yesterday:%Y-%m-%d}"
-        assert await board._draw(path, amount, amount)
+        assert await board._draw(bucket._day(gateway, day), amount, amount)
 
 
 def test_slots_are_taken_one_after_the_other(meet):

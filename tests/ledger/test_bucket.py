@@ -49,6 +49,32 @@ def test_an_answer_that_was_lost_is_known_by_its_claim(url, monkeypatch):
     over(url, work, 2)
 
 
+def test_money_whose_answer_was_lost_moves_once(url, monkeypatch):
+    """What was drawn or given back, and looks to the library as if another had been faster, is not done again."""
+
+    async def work(board):
+        real, lost = obstore.put, []
+
+        def losing(*args, **how):
+            made = real(*args, **how)
+            if args[1].startswith("days/"):
+                lost.append(args)
+                if len(lost) % 2:
+                    raise module.AlreadyExistsError("as the library's own second attempt finds it")
+            return made
+
+        monkeypatch.setattr(obstore, "put", losing)
+        today = (await board.draw("g", 1_000, 5_000)).date()
+        monkeypatch.setattr(obstore, "put", real)
+        assert await board.draw("g", 1_000, 5_000)
+        monkeypatch.setattr(obstore, "put", losing)
+        lost.clear()
+        await board.give_back("g", 400, today)
+        assert (await board.spent("g", "day", None), len(lost)) == (1_600, 1)
+
+    over(url, work)
+
+
 def test_a_store_that_ignores_conditions_is_refused(tmp_path, monkeypatch):
     """Where everybody would win, nobody begins: the store is tried before anything is claimed."""
 

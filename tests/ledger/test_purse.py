@@ -1,12 +1,14 @@
 """Caps that machines share are drawn on in portions, and given back."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from helpers.jobs import draft
 from helpers.machines import ANYHOW, answer
 
 from seedvr_cli.ledger.purse import PORTION
+from seedvr_cli.ledger.shared import SharedLedger
 from seedvr_cli.ledger.verdicts import Claimed, OverCap, Terms
 from seedvr_cli.values.caps import Caps
 
@@ -26,7 +28,7 @@ def test_the_days_cap_is_one_for_all_machines(machine, board):
                 count += 1
                 await ledger.record(verdict.job, answer("COMPLETED"))
             assert count == cap // 1000
-        assert board.drawn["g"] == cap
+        assert board.drawn("g") == cap
 
     asyncio.run(work())
 
@@ -40,8 +42,7 @@ def test_a_killed_run_takes_little_of_a_cap_with_it(machine, board, caps):
             await killed.claim(draft("one", tags=("x",)), Terms(caps=caps))
             verdict = await b.claim(draft("two", tags=("x",)), Terms(caps=caps))
             assert isinstance(verdict, Claimed)
-            pot = ("g", "x") if caps.tags else "g"
-            assert board.drawn[pot] <= 2 * 2_000
+            assert board.drawn("g", "x" if caps.tags else None) <= 2 * 2_000
 
     asyncio.run(work())
 
@@ -52,7 +53,7 @@ def test_months_and_tags_have_one_cap_for_all_machines(machine, board):
 
     async def work():
         async with machine("a") as a, machine("b") as b:
-            board.earlier["g"] = 2_000
+            board.pots["g", board.today - timedelta(days=1)] = 2_000
             free = await a.claim(draft("free", tags=("x", "y")), ANYHOW)
             await a.record(free.job, answer("COMPLETED"))
         async with machine("b") as b:
@@ -63,7 +64,7 @@ def test_months_and_tags_have_one_cap_for_all_machines(machine, board):
         assert verdicts[2] == OverCap(None, "x", 3_000, 3_000)
         assert [isinstance(one, Claimed) for one in verdicts] == [True, True, False, *[True] * 5, False, False]
         assert verdicts[-1] == OverCap("month", None, 10_000, 10_000)
-        assert board.drawn == {"g": 8_000, ("g", "x"): 3_000, ("g", "y"): 1_000}
+        assert [board.drawn("g", of) for of in (None, "x", "y")] == [8_000, 3_000, 1_000]
 
     asyncio.run(work())
 
@@ -78,6 +79,18 @@ def test_a_day_is_refused_before_its_month(machine, board):
             assert await a.claim(draft(), Terms(caps=Caps(month=500))) == OverCap("month", None, 500, 0)
             assert await a.claim(draft(), Terms(caps=Caps(day=5000, month=500))) == OverCap("month", None, 500, 0)
             assert isinstance(await a.claim(draft(), Terms()), Claimed)
+
+    asyncio.run(work())
+
+
+def test_what_waits_at_the_end_is_given_back(machine, board):
+    """A job that was held until its run ended was not sent, and costs nobody's day anything."""
+
+    async def work():
+        async with machine("a") as a:
+            held = await a.claim(draft("held"), ANYHOW)
+            await a.hold(held.job)
+        assert board.drawn("g") == 0
 
     asyncio.run(work())
 
@@ -106,7 +119,7 @@ def test_tags_get_back_what_was_not_charged(machine, board):
             await a.record(await a.label(failed.job, ("y",)), answer("ERROR"))
             done = await a.claim(draft("done", tags=("x",)), ANYHOW)
             await a.record(done.job, answer("COMPLETED"))
-        assert board.drawn == {"g": 1_000, ("g", "x"): 1_000}
+        assert board.pots == {("g", board.today): 1_000, ("g", "x"): 1_000}
 
     asyncio.run(work())
 
@@ -122,6 +135,79 @@ def test_what_was_not_charged_does_not_count(machine, board):
             await a.record(failed.job, answer("ERROR"))
             done = await a.claim(draft("done"), ANYHOW)
             await a.record(done.job, answer("COMPLETED"))
-        assert board.drawn["g"] == 1000
+        assert board.drawn("g") == 1000
+
+    asyncio.run(work())
+
+
+@pytest.fixture
+def timely(tmp_path, board):
+    """Opens the ledger of a machine whose clock goes as fast as the board's, and is hours behind."""
+    return lambda name: SharedLedger(str(tmp_path / name), board, now=lambda: board.time - 5 * 3600.0)
+
+
+def test_money_of_yesterday_is_none_of_today(timely, board):
+    """What a run drew before midnight and has left goes back to that day: the day after has its own cap, no more."""
+    caps = Terms(caps=Caps(day=5_000))
+
+    async def claims(ledger, name):
+        verdicts = [await ledger.claim(draft(f"{name}-{number}"), caps) for number in range(5)]
+        return sum(isinstance(verdict, Claimed) for verdict in verdicts)
+
+    async def work():
+        yesterday = board.today
+        async with timely("b") as b:
+            async with timely("a") as a:
+                done = await a.claim(draft("done"), ANYHOW)
+                await a.record(done.job, answer("COMPLETED"))
+                failed = await a.claim(draft("error"), ANYHOW)
+                refused = await a.claim(draft("refused"), ANYHOW)
+                assert board.drawn("g") == PORTION
+                board.time += 86_400
+                assert await claims(b, "first") == 5
+                await a.record(failed.job, answer("ERROR"))
+                await a.release(refused.job)
+            assert board.pots == {("g", yesterday): 1_000, ("g", board.today): 5_000}
+            assert await claims(b, "more") == 0
+
+    asyncio.run(work())
+
+
+def test_what_is_submitted_after_midnight_counts_for_that_day(timely, board):
+    """What is left of a portion of the day before is not spent: a run that goes on draws anew."""
+
+    async def work():
+        yesterday = board.today
+        async with timely("a") as a:
+            first = await a.claim(draft("before"), ANYHOW)
+            await a.record(first.job, answer("COMPLETED"))
+            board.time += 86_400
+            for number in range(3):
+                after = await a.claim(draft(f"after-{number}"), ANYHOW)
+                await a.record(after.job, answer("COMPLETED"))
+            assert board.drawn("g") == PORTION
+        assert board.pots == {("g", yesterday): 1_000, ("g", board.today): 3_000}
+
+    asyncio.run(work())
+
+
+def test_a_day_may_turn_while_money_is_drawn(timely, board, monkeypatch):
+    """Where it is another day by the board's answer than when it was asked, a claim is paid for from that day alone."""
+    draw = board.draw
+
+    async def turning(*what):
+        if len(board.pots) == 1:  # the second draw
+            board.time += 86_400
+        return await draw(*what)
+
+    monkeypatch.setattr(board, "draw", turning)
+
+    async def work():
+        yesterday = board.today
+        caps = Terms(caps=Caps(day=1_500))
+        async with timely("a") as a:
+            assert isinstance(await a.claim(draft("before"), caps), Claimed)
+            assert isinstance(await a.claim(draft("after"), caps), Claimed)
+            assert board.pots == {("g", yesterday): 1_000, ("g", board.today): 1_000}
 
     asyncio.run(work())

@@ -314,7 +314,7 @@ def test_a_claim_that_cannot_stand_here_is_given_up_there(machine, board, monkey
             with pytest.raises(LedgerError, match="disk is full"):
                 await a.claim(draft(), ANYHOW)
         assert board.records["key"].state == "free"
-        assert board.drawn["g"] == 0
+        assert board.drawn("g") == 0
 
     asyncio.run(work())
 
