@@ -5,7 +5,7 @@ a record of our own. What the board could not be told is told again until it was
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -82,10 +82,7 @@ class SharedLedger(Ledger):
     async def ask(self, draft: Draft, terms: Terms) -> Verdict:
         """Whether `draft` might be submitted now; what other machines have of it is brought home."""
         verdict = await self._own_verdict(draft, terms)
-        if not isinstance(verdict, Free):
-            return verdict
-        known = (await self.board.look([draft.key])).get(draft.key)
-        return Free() if known is None else await self._judge_record(known, draft, terms)
+        return await self._boards_verdict(draft, terms) if isinstance(verdict, Free) else verdict
 
     async def claim(self, draft: Draft, terms: Terms) -> Verdict:
         """Ask to submit `draft`: on the board in one trip where nobody was there, and then here."""
@@ -94,8 +91,9 @@ class SharedLedger(Ledger):
             return verdict
         await self._begin_beating()
         payment = await self._purse.take(draft, terms.caps)
-        if isinstance(payment, OverCap):
-            return payment
+        if isinstance(payment, OverCap):  # what is paid for costs nothing
+            there = await self._boards_verdict(draft, terms)
+            return payment if isinstance(there, Free) else there
         claimed: Verdict = Free()
         try:
             claimed = await self._claim(draft, terms)
@@ -125,6 +123,16 @@ class SharedLedger(Ledger):
         assert isinstance(verdict, Claimed)
         self._records[verdict.job.id] = posted
         return verdict
+
+    async def paid_keys(self, keys: Sequence[str], *, after_failure: bool) -> set[str]:
+        """See `Ledger`; also what other machines have. Where the board is away, what is paid for here."""
+        paid = await super().paid_keys(keys, after_failure=after_failure)
+        others = [key for key in keys if key not in paid]
+        free = {"error", "free", *(["failed"] if after_failure else [])}
+        with suppress(LedgerError):
+            found = await (await self._opened_board()).look(others) if others else {}
+            paid |= {key for key, known in found.items() if known.state not in free}
+        return paid
 
     async def hold(self, job: Job) -> None:
         """Record that the POST was provably not accepted; while it waits, another machine may have the job."""
@@ -248,6 +256,11 @@ class SharedLedger(Ledger):
                 await super().record(job, Answer(known.request_id, status))
                 return await super().ask(draft, replace(terms, caps=NO_CAPS))
         return verdict
+
+    async def _boards_verdict(self, draft: Draft, terms: Terms) -> Verdict:
+        """What other machines have of it."""
+        known = (await self.board.look([draft.key])).get(draft.key)
+        return Free() if known is None else await self._judge_record(known, draft, terms)
 
     async def _judge_record(self, known: Record, draft: Draft, terms: Terms) -> Verdict:
         """What a record of the board says to `draft`; what a dead run left is settled."""

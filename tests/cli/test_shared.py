@@ -22,6 +22,8 @@ from seedvr_cli.values.catalog import KEY_HEADER
 pytestmark = pytest.mark.slow
 
 KILLS = 30
+# Lines of which the last ones are read when the first jobs have ended.
+LONG_LIST = 700
 # Ends all connections of the command.
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'seedvr'"
 
@@ -81,6 +83,34 @@ def test_machines_at_the_same_time_pay_once(machines, any_board, sandbox_server)
         assert (process.returncode, len(out.splitlines())) == (0, 40), errors.decode()
     assert set(server.by_source().values()) == {1}
     assert server.accepted() == 40
+
+
+def test_a_cap_hides_nothing_that_another_machine_has_paid_for(machines, board, sandbox):
+    """In a long list whose --max-cost is reached, what another machine has paid for is delivered for nothing."""
+    first, second, _ = machines
+    sources = urls(LONG_LIST)
+    assert first.run("image", sources[-1], to=sandbox, env=board).rc == 0
+    lines = write(second.work / "list", sources)
+    done = second.run("image", "--from", lines, "--max-cost", "0.002", "-j", "1", "--json", to=sandbox, env=board)
+    assert (done.rc, len(done.objects)) == (4, LONG_LIST), done.stderr
+    (last,) = [one for one in done.objects if one["source"] == sources[-1]]
+    assert (last["status"], last["charge"], len(last["files"])) == ("COMPLETED", "listed", 1)
+    assert sandbox.accepted(sources[-1]) == 1
+    assert sum(map(sandbox.accepted, sources)) == 3
+
+
+def test_the_cap_of_a_day_hides_nothing_either(machines, any_board, sandbox, sandbox_server):
+    """Where the day's money is spent, a machine attaches to what another has paid for, and says what is unknown."""
+    first, second, _ = machines
+    garbled = sandbox_server("--instant", "--fault", "garbled=1")
+    paid, lost = urls(2)
+    second.configure('[default]\nmax-cost-per-day = "0.001"\n')
+    for server, source, code in ((sandbox, paid, 0), (garbled, lost, 7)):
+        assert first.run("image", source, to=server, env=any_board).rc == code
+        done = second.run("image", source, to=server, env=any_board)
+        assert done.rc == code, done.stderr
+        assert second.run("image", new_url(), to=server, env=any_board).rc == 4
+        assert server.accepted(source) == 1
 
 
 def test_one_machine_asks_the_gateway(machines, board, gateway, url):

@@ -12,8 +12,9 @@ from seedvr_cli.ledger import shared
 from seedvr_cli.ledger.board import LEASE_SECONDS
 from seedvr_cli.ledger.boards import set_free
 from seedvr_cli.ledger.jobs import Ledger
-from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, Paid, Terms, Unanswered
+from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverCap, Paid, Terms, Unanswered
 from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.caps import Caps
 from seedvr_cli.values.errors import LedgerError, NotSubmitted
 from seedvr_cli.values.version import Version
 
@@ -55,6 +56,59 @@ def test_a_claim_is_one_trip_where_nobody_was(machine, board):
             lost = await a.claim(draft("lost"), ANYHOW)
             await a.lose(lost.job, "no answer")
             assert [record.key for record in a._records.values()] == ["first"]  # what is over takes no memory
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("caps", [Caps(day=1_000), Caps(month=1_000), Caps(tags={"x": 1_000})])
+def test_a_cap_hides_nothing_that_another_machine_has(machine, board, caps):
+    """Where no money is left, what is paid for elsewhere is attached to, and what is unknown there is; one look tells."""
+    terms = Terms(caps=caps)
+
+    def tagged(key):
+        return draft(key, tags=("x",))
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            paid = await a.claim(tagged("paid"), ANYHOW)
+            await a.record(paid.job, answer("COMPLETED"))
+            lost = await a.claim(tagged("lost"), ANYHOW)
+            await a.lose(lost.job, "no answer")
+            await a.claim(tagged("sending"), ANYHOW)
+            refused = await a.claim(tagged("refused"), ANYHOW)
+            await a.release(refused.job)
+            board.asked.clear()
+            expected = {"lost": Unanswered, "sending": Held, "refused": OverCap, "nobody's": OverCap}
+            verdicts = {key: await b.claim(tagged(key), terms) for key in expected}
+            assert {key: type(verdict) for key, verdict in verdicts.items()} == expected
+            assert (board.asked.count("look"), board.asked.count("post")) == (4, 0)
+            assert isinstance(await b.claim(tagged("paid"), terms), Paid)
+            assert isinstance(await b.claim(tagged("paid"), replace(terms, again=True)), OverCap)
+
+    asyncio.run(work())
+
+
+def test_what_many_keys_have_come_to_is_one_look(machine, board):
+    """Of many keys those that would not be submitted again are told apart here and on the board, which is asked once."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            await b.record((await b.claim(draft("own"), ANYHOW)).job, answer("COMPLETED"))
+            for key, status in {"done": "COMPLETED", "running": "QUEUED", "failed": "FAILED", "error": "ERROR"}.items():
+                await a.record((await a.claim(draft(key), ANYHOW)).job, answer(status))
+            await a.lose((await a.claim(draft("lost"), ANYHOW)).job, "no answer")
+            await a.claim(draft("sending"), ANYHOW)
+            await a.release((await a.claim(draft("refused"), ANYHOW)).job)
+            keys = ["own", "done", "running", "failed", "error", "lost", "sending", "refused", "nobody's"]
+            board.asked.clear()
+            paid = {"own", "done", "running", "lost", "sending"}
+            assert await b.paid_keys(keys, after_failure=False) == paid | {"failed"}
+            assert await b.paid_keys(keys, after_failure=True) == paid
+            assert await b.paid_keys(["own"], after_failure=False) == {"own"}
+            assert board.asked == ["look"] * 2
+            board.is_away = True
+            assert await b.paid_keys(keys, after_failure=False) == {"own"}
+            board.is_away = False
 
     asyncio.run(work())
 
