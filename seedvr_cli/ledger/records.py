@@ -11,6 +11,9 @@ from seedvr_cli.ledger.rows import as_stored, insert_job, job_of, stamp, update_
 from seedvr_cli.values.job import Draft, Job
 from seedvr_cli.values.schedule import iso, parse_timestamp
 
+# Of jobs of another machine, which this one never submitted, those that were unknown there when they were brought home.
+_IS_COPY = "key = ? AND gateway = ? AND run IS NULL AND state = 'unknown' AND request_id IS NULL"
+
 
 def record_of(draft: Draft, run: str, state: BoardState, rev: int = 0) -> Record:
     """What other machines are to know of a job, under a claim of its own."""
@@ -39,7 +42,10 @@ def facts_of(job: Job) -> Mapping[str, Any]:
 
 
 def bring_home(connection: sqlite3.Connection, known: Record, draft: Draft) -> Job:
-    """The record of another machine as a job of our own ledger, which `draft` asked for."""
+    """The record of another machine as a job of our own ledger, which `draft` asked for.
+
+    What was unknown when it was brought home is that job by now.
+    """
     query = "SELECT * FROM jobs WHERE key = ? AND gateway = ? AND request_id IS ? ORDER BY id DESC LIMIT 1"
     row = connection.execute(query, (known.key, known.gateway, known.request_id)).fetchone()
     claim = draft.claim if draft.claim == known.claim else None
@@ -47,12 +53,23 @@ def bring_home(connection: sqlite3.Connection, known: Record, draft: Draft) -> J
         is_to_be_called = claim is not None and row["claim"] is None
         return update_job(connection, row["id"], claim=claim) if is_to_be_called else job_of(row)
     job = job_of_record(known, draft)
+    facts: dict[str, Any] = {
+        "state": job.state, "status": job.status, "request_id": job.request_id, "error": job.error,
+        "created_at": stamp(job.created_at), "completed_at": stamp(job.completed_at),
+    }  # fmt: skip
+    query = f"SELECT id, claim FROM jobs WHERE {_IS_COPY} ORDER BY id DESC LIMIT 1"  # noqa: S608 - our own text
+    copy = connection.execute(query, (known.key, known.gateway)).fetchone()
+    if copy is not None:
+        facts["claim"] = known.claim if known.claim in {draft.claim, copy["claim"]} else None
+        return update_job(connection, copy["id"], price=known.price, **facts)
     tags = tuple(dict.fromkeys((*known.facts.get("tags", ()), *draft.tags)))
     own = replace(draft, price=known.price, claim=claim, seen=None, tags=tags)
-    return insert_job(
-        connection, own, job.state, None, status=job.status, request_id=job.request_id, error=job.error,
-        created_at=stamp(job.created_at), completed_at=stamp(job.completed_at),
-    )  # fmt: skip
+    return insert_job(connection, own, run=None, **facts)
+
+
+def forget_copies(connection: sqlite3.Connection, key: str, gateway: str) -> None:
+    """What was unknown on another machine is settled there."""
+    connection.execute(f"UPDATE jobs SET state = 'forgotten' WHERE {_IS_COPY}", (key, gateway))  # noqa: S608 - our own text
 
 
 def job_of_record(known: Record, draft: Draft) -> Job:

@@ -15,7 +15,7 @@ from seedvr_cli.ledger.board import ANSWERS, BEAT_SECONDS, ENDS, Board, BoardSta
 from seedvr_cli.ledger.calls import SharedCalls
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.purse import Payment, Purse
-from seedvr_cli.ledger.records import bring_home, facts_of, job_of_record, record_of
+from seedvr_cli.ledger.records import bring_home, facts_of, forget_copies, job_of_record, record_of
 from seedvr_cli.ledger.telling import Teller
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverCap, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
@@ -215,9 +215,7 @@ class SharedLedger(Ledger):
 
     async def run_of(self, job: Job) -> str:
         """The run that has submitted a job; of one from elsewhere, this one."""
-        query = "SELECT run FROM jobs WHERE id = ?"
-        row = await self._read(lambda connection: connection.execute(query, (job.id,)).fetchone())
-        return str(row[0]) if row and row[0] else self._lock.run
+        return await self._owner(job) or self._lock.run
 
     # Below.
 
@@ -233,8 +231,8 @@ class SharedLedger(Ledger):
     async def _own_verdict(self, draft: Draft, terms: Terms) -> Verdict:
         """What this machine knows by itself; Free where the board, which is open then, is to be asked."""
         verdict = await super().ask(draft, replace(terms, caps=NO_CAPS))
-        if isinstance(verdict, Unanswered):
-            verdict = await self._healed(verdict, draft, terms)
+        if isinstance(verdict, Unanswered | Failed):
+            verdict = await self._reconsidered(verdict, draft, terms)
         if isinstance(verdict, Free):
             await self.prepare()
         elif self._is_ready and isinstance(verdict, Paid | Failed) and verdict.job.id not in self._records:
@@ -242,20 +240,39 @@ class SharedLedger(Ledger):
                 await self._backlog.tell(verdict.job)
         return verdict
 
-    async def _healed(self, verdict: Unanswered, draft: Draft, terms: Terms) -> Verdict:
-        """What another machine has learnt of a submission of ours whose answer was lost: a callback may have told."""
+    async def _reconsidered(self, verdict: Unanswered | Failed, draft: Draft, terms: Terms) -> Verdict:
+        """What the board knows by now of what came to nothing here; where it is away, that stands.
+
+        An answer that was lost here may have reached another machine as a callback, and another job may be paid for.
+        What was brought home from another machine is a copy, of which the board alone says what holds.
+        """
         job = verdict.job
         with suppress(LedgerError):
             await self.prepare()
             known = (await self.board.look([job.key])).get(job.key)
-            if known is None or known.request_id is None or known.state not in ANSWERS.values():
+            owner = await self._owner(job)
+            if known is None:
                 return verdict
-            is_ours = known.claim == job.claim if job.claim else known.run == await self.run_of(job)
-            if is_ours:
+            if owner is None and isinstance(verdict, Unanswered):
+                there = await self._judge_record(known, draft, terms)
+                if isinstance(there, Free):
+                    await self._write(lambda connection: forget_copies(connection, job.key, job.gateway))
+                return there
+            is_ours = known.claim == job.claim if job.claim else known.run == owner
+            if isinstance(verdict, Unanswered) and is_ours and known.request_id and known.state in ANSWERS.values():
                 status = known.facts.get("status") or "PROCESSING"
                 await super().record(job, Answer(known.request_id, status))
                 return await super().ask(draft, replace(terms, caps=NO_CAPS))
+            if known.state in {"running", "completed"} and known.request_id != job.request_id:
+                there = await self._judge_record(known, draft, terms)
+                return there if isinstance(there, Paid) else verdict
         return verdict
+
+    async def _owner(self, job: Job) -> str | None:
+        """The run that has submitted a job; None for one from elsewhere."""
+        query = "SELECT run FROM jobs WHERE id = ?"
+        row = await self._read(lambda connection: connection.execute(query, (job.id,)).fetchone())
+        return row[0] if row else None
 
     async def _boards_verdict(self, draft: Draft, terms: Terms) -> Verdict:
         """What other machines have of it."""

@@ -113,6 +113,20 @@ def test_the_cap_of_a_day_hides_nothing_either(machines, any_board, sandbox, san
         assert server.accepted(source) == 1
 
 
+def test_what_was_unknown_on_another_machine_is_delivered_once_it_is_paid_for(machines, board, gateway, url):
+    """What a machine was told of as unknown it attaches to when --new has paid for it elsewhere, and shows so."""
+    fake = gateway()
+    fake.script = lambda heard: Reply(200, b"{") if heard.method == "POST" and len(fake.posts()) == 1 else None
+    first, second, _ = machines
+    for bench in (first, second):
+        assert bench.run("image", url, to=fake, env=board).rc == 7
+    assert first.run("image", url, "--new", to=fake, env=board).rc == 0
+    done = second.run("image", url, to=fake, env=board)
+    assert (done.rc, done.lines) == (0, ["photo-upscaled.png"]), done.stderr
+    assert second.run("status", "--unknown", to=fake).lines == []
+    assert len(fake.posts()) == 2
+
+
 def test_one_machine_asks_the_gateway(machines, board, gateway, url):
     """Machines that attach to a job look at the shared ledger while the one that has it asks the gateway."""
     fake, done = gateway(), threading.Event()

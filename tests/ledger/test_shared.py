@@ -62,7 +62,7 @@ def test_a_claim_is_one_trip_where_nobody_was(machine, board):
 
 @pytest.mark.parametrize("caps", [Caps(day=1_000), Caps(month=1_000), Caps(tags={"x": 1_000})])
 def test_a_cap_hides_nothing_that_another_machine_has(machine, board, caps):
-    """Where no money is left, what is paid for elsewhere is attached to, and what is unknown there is; one look tells."""
+    """Where no money is left, one look tells what is paid for elsewhere, and what is unknown or being sent there."""
     terms = Terms(caps=caps)
 
     def tagged(key):
@@ -89,7 +89,7 @@ def test_a_cap_hides_nothing_that_another_machine_has(machine, board, caps):
 
 
 def test_what_many_keys_have_come_to_is_one_look(machine, board):
-    """Of many keys those that would not be submitted again are told apart here and on the board, which is asked once."""
+    """Of many keys those that would not be submitted again are told apart here and by one look at the board."""
 
     async def work():
         async with machine("a") as a, machine("b") as b:
@@ -229,6 +229,106 @@ def test_a_refused_submission_is_free(machine):
             await a.release(claimed.job)
             assert isinstance(await b.ask(draft(), ANYHOW), Free)
             assert isinstance(await b.claim(draft(), ANYHOW), Claimed)
+
+    asyncio.run(work())
+
+
+async def lost_on_one_machine(a, b):
+    """A job whose answer never came on the first machine, and which the second one has heard of."""
+    lost = await a.lose((await a.claim(draft(), ANYHOW)).job, "no answer")
+    home = await b.claim(draft(), ANYHOW)
+    assert (type(home), home.job.error) == (Unanswered, "no answer")
+    return lost, home.job
+
+
+@pytest.mark.parametrize(("status", "verdict"), [("QUEUED", Paid), ("COMPLETED", Paid), ("FAILED", Failed)])
+def test_what_was_unknown_on_another_machine_is_what_it_is_there_by_now(status, verdict, machine):
+    """What was brought home goes by the board: where --new has paid, that is attached to, in the same row."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            _, home = await lost_on_one_machine(a, b)
+            again = await b.claim(draft(), ANYHOW)
+            assert (type(again), again.job.id) == (Unanswered, home.id)
+            new = await a.claim(draft(), Terms(again=True))
+            assert isinstance(await b.claim(draft(), ANYHOW), Held)
+            await a.record(new.job, answer(status))
+            for question in (b.ask, b.claim):
+                there = await question(draft(), ANYHOW)
+                assert (type(there), there.job.id, there.job.request_id) == (verdict, home.id, "job_1")
+            assert len(await b.find_jobs("1")) == 1
+
+    asyncio.run(work())
+
+
+def test_what_was_unknown_on_another_machine_and_is_settled_is_free(machine, board):
+    """What is forgotten on the machine that has lost it is claimed by any other; its copy there is settled as well."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b, machine("c") as c:
+            await lost_on_one_machine(a, b)
+            assert isinstance(await c.claim(draft(), ANYHOW), Unanswered)
+            await set_free(board, ["key"])
+            assert isinstance(await b.ask(draft(), ANYHOW), Free)
+            claimed = await b.claim(draft(), ANYHOW)
+            assert isinstance(claimed, Claimed)
+            assert [job.state for job in await b.find_jobs("1 ORDER BY id")] == ["forgotten", "submitting"]
+            await b.record(claimed.job, answer("COMPLETED"))
+            assert isinstance(await c.claim(draft(), ANYHOW), Paid)
+
+    asyncio.run(work())
+
+
+def test_an_unknown_of_this_machine_stays_until_it_is_settled_here(machine, board):
+    """What another machine has settled is not sent again by the one that lost it; what is paid for is attached to."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            lost, _ = await lost_on_one_machine(a, b)
+            await set_free(board, ["key"])
+            assert isinstance(await a.claim(draft(), ANYHOW), Unanswered)
+            new = await b.claim(draft(), ANYHOW)
+            assert isinstance(await a.claim(draft(), ANYHOW), Unanswered)
+            await b.record(new.job, answer("FAILED"))
+            assert isinstance(await a.claim(draft(), Terms(after_failure=True)), Unanswered)
+            again = await b.claim(draft(), Terms(after_failure=True))
+            await b.record(again.job, Answer("job_2", "COMPLETED"))
+            there = await a.claim(draft(), ANYHOW)
+            assert (type(there), there.job.request_id) == (Paid, "job_2")
+            assert [job.state for job in await a.find_jobs("id = ?", lost.id)] == ["unknown"]
+
+    asyncio.run(work())
+
+
+def test_what_failed_is_attached_to_where_another_machine_has_it(machine, board):
+    """A job that failed is what another machine has tried again by now; while the board is away it is what it was."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            await a.record((await a.claim(draft(), ANYHOW)).job, answer("FAILED"))
+            assert isinstance(await b.claim(draft(), ANYHOW), Failed)
+            again = await a.claim(draft(), Terms(after_failure=True))
+            assert isinstance(await b.claim(draft(), ANYHOW), Failed)
+            await a.record(again.job, Answer("job_2", "COMPLETED"))
+            board.is_away = True
+            assert isinstance(await b.claim(draft(), ANYHOW), Failed)
+            board.is_away = False
+            there = await b.claim(draft(), ANYHOW)
+            assert (type(there), there.job.request_id) == (Paid, "job_2")
+
+    asyncio.run(work())
+
+
+def test_a_copy_of_what_is_unknown_stays_unknown_while_the_board_is_away(machine, board):
+    """Where nobody can say what became of it, it is not free."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            await lost_on_one_machine(a, b)
+            await set_free(board, ["key"])
+            board.is_away = True
+            assert isinstance(await b.claim(draft(), ANYHOW), Unanswered)
+            board.is_away = False
 
     asyncio.run(work())
 
