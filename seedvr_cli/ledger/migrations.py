@@ -151,6 +151,12 @@ def _add_sizes(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX deliveries_by_size ON deliveries (bytes) WHERE bytes IS NOT NULL")
 
 
+def _leave_out_others(connection: sqlite3.Connection) -> None:
+    """What another machine has paid for counts there."""
+    for statement in _OTHERS.split(";;\n"):
+        connection.execute(statement)
+
+
 def _new_key(row: sqlite3.Row) -> str | None:
     """None where it cannot be told: the job of another machine, an endpoint or a file that is no more."""
     endpoint = ENDPOINTS.get(row["endpoint"] or "")
@@ -202,9 +208,19 @@ _SHARE = "CASE WHEN {row}.state = 'error' OR {row}.submitted_at IS NULL THEN 0 E
 _DAY = "CAST({row}.submitted_at / 86400 AS INTEGER)"
 
 
-def _add_share(row: str, sign: str) -> str:
+def _day_triggers(share: str) -> str:
+    """They keep the sum of each day, of such shares."""
+    return f"""CREATE TRIGGER share_of_new AFTER INSERT ON jobs BEGIN {_add_share("NEW", "", share)}; END;;
+CREATE TRIGGER share_of_gone AFTER DELETE ON jobs BEGIN {_add_share("OLD", "-", share)}; END;;
+CREATE TRIGGER share_of_changed AFTER UPDATE OF state, price, submitted_at, gateway ON jobs
+  WHEN {share.format(row="OLD")} != {share.format(row="NEW")}
+    OR OLD.submitted_at IS NOT NEW.submitted_at OR OLD.gateway != NEW.gateway
+  BEGIN {_add_share("OLD", "-", share)}; {_add_share("NEW", "", share)}; END"""
+
+
+def _add_share(row: str, sign: str, share: str) -> str:
     """Statement of a trigger: this row's share goes to its day, or leaves it."""
-    day, share = _DAY.format(row=row), _SHARE.format(row=row)
+    day, share = _DAY.format(row=row), share.format(row=row)
     return f"""INSERT INTO days (gateway, day, spent)
       SELECT {row}.gateway, {day}, {sign}share FROM (SELECT {share} AS share) WHERE share != 0
       ON CONFLICT (gateway, day) DO UPDATE SET spent = spent + excluded.spent"""  # noqa: S608 - our own text
@@ -217,19 +233,25 @@ CREATE INDEX jobs_unknown ON jobs (gateway, id) WHERE state = 'unknown';;
 CREATE TABLE days (gateway TEXT NOT NULL, day INTEGER NOT NULL, spent INTEGER NOT NULL, PRIMARY KEY (gateway, day));;
 INSERT INTO days SELECT gateway, {_DAY.format(row="jobs")}, sum({_SHARE.format(row="jobs")}) FROM jobs
   WHERE submitted_at IS NOT NULL GROUP BY 1, 2;;
-CREATE TRIGGER share_of_new AFTER INSERT ON jobs BEGIN {_add_share("NEW", "")}; END;;
-CREATE TRIGGER share_of_gone AFTER DELETE ON jobs BEGIN {_add_share("OLD", "-")}; END;;
-CREATE TRIGGER share_of_changed AFTER UPDATE OF state, price, submitted_at, gateway ON jobs
-  WHEN {_SHARE.format(row="OLD")} != {_SHARE.format(row="NEW")}
-    OR OLD.submitted_at IS NOT NEW.submitted_at OR OLD.gateway != NEW.gateway
-  BEGIN {_add_share("OLD", "-")}; {_add_share("NEW", "")}; END
+{_day_triggers(_SHARE)}
 """  # noqa: S608 - our own text
 
 
-def _add_tagged_share(row: str, sign: str) -> str:
+def _tag_triggers(share: str) -> str:
+    """They keep the sum of each tag, of such shares."""
+    new, gone = _add_tagged_share("NEW", "", share), _add_tagged_share("OLD", "-", share)
+    return f"""CREATE TRIGGER tagged_new AFTER INSERT ON jobs WHEN NEW.tags IS NOT NULL BEGIN {new}; END;;
+CREATE TRIGGER tagged_gone AFTER DELETE ON jobs WHEN OLD.tags IS NOT NULL BEGIN {gone}; END;;
+CREATE TRIGGER tagged_changed AFTER UPDATE OF state, price, submitted_at, gateway, tags ON jobs
+  WHEN (OLD.tags IS NOT NULL OR NEW.tags IS NOT NULL) AND ({share.format(row="OLD")} != {share.format(row="NEW")}
+    OR OLD.tags IS NOT NEW.tags OR OLD.gateway != NEW.gateway)
+  BEGIN {gone}; {new}; END"""
+
+
+def _add_tagged_share(row: str, sign: str, share: str) -> str:
     """Statement of a trigger: this row's share goes to each of its tags, or leaves them."""
     return f"""INSERT INTO tags (gateway, tag, spent)
-      SELECT {row}.gateway, value, {sign}share FROM json_each({row}.tags), (SELECT {_SHARE.format(row=row)} AS share)
+      SELECT {row}.gateway, value, {sign}share FROM json_each({row}.tags), (SELECT {share.format(row=row)} AS share)
       WHERE share != 0
       ON CONFLICT (gateway, tag) DO UPDATE SET spent = spent + excluded.spent"""  # noqa: S608 - our own text
 
@@ -240,13 +262,27 @@ ALTER TABLE jobs ADD COLUMN asked_at REAL;;
 CREATE INDEX jobs_tagged ON jobs (gateway, id) WHERE tags IS NOT NULL;;
 CREATE INDEX jobs_by_tail ON jobs (substr(request_id, instr(request_id, '_') + 1)) WHERE request_id IS NOT NULL;;
 CREATE TABLE tags (gateway TEXT NOT NULL, tag TEXT NOT NULL, spent INTEGER NOT NULL, PRIMARY KEY (gateway, tag));;
-CREATE TRIGGER tagged_new AFTER INSERT ON jobs WHEN NEW.tags IS NOT NULL BEGIN {_add_tagged_share("NEW", "")}; END;;
-CREATE TRIGGER tagged_gone AFTER DELETE ON jobs WHEN OLD.tags IS NOT NULL BEGIN {_add_tagged_share("OLD", "-")}; END;;
-CREATE TRIGGER tagged_changed AFTER UPDATE OF state, price, submitted_at, gateway, tags ON jobs
-  WHEN (OLD.tags IS NOT NULL OR NEW.tags IS NOT NULL) AND ({_SHARE.format(row="OLD")} != {_SHARE.format(row="NEW")}
-    OR OLD.tags IS NOT NEW.tags OR OLD.gateway != NEW.gateway)
-  BEGIN {_add_tagged_share("OLD", "-")}; {_add_tagged_share("NEW", "")}; END
+{_tag_triggers(_SHARE)}
 """
+
+# What another machine has paid for has no run here, and no share.
+_OWN_SHARE = f"CASE WHEN {{row}}.run IS NULL THEN 0 ELSE {_SHARE} END"
+_OTHERS = f"""
+INSERT INTO days SELECT gateway, {_DAY.format(row="jobs")}, -sum({_SHARE.format(row="jobs")}) FROM jobs
+  WHERE run IS NULL AND submitted_at IS NOT NULL GROUP BY 1, 2
+  ON CONFLICT (gateway, day) DO UPDATE SET spent = spent + excluded.spent;;
+INSERT INTO tags SELECT jobs.gateway, value, -sum({_SHARE.format(row="jobs")}) FROM jobs, json_each(jobs.tags)
+  WHERE run IS NULL GROUP BY 1, 2
+  ON CONFLICT (gateway, tag) DO UPDATE SET spent = spent + excluded.spent;;
+DROP TRIGGER share_of_new;;
+DROP TRIGGER share_of_gone;;
+DROP TRIGGER share_of_changed;;
+DROP TRIGGER tagged_new;;
+DROP TRIGGER tagged_gone;;
+DROP TRIGGER tagged_changed;;
+{_day_triggers(_OWN_SHARE)};;
+{_tag_triggers(_OWN_SHARE)}
+"""  # noqa: S608 - our own text
 
 MIGRATIONS = (
     Migration("tables for jobs and deliveries", _make_tables),
@@ -259,4 +295,5 @@ MIGRATIONS = (
     Migration("the pieces of large results", _add_pieces),
     Migration("the folder of a source, and what was made of a file", _add_places),
     Migration("results by their size", _add_sizes),
+    Migration("what other machines have paid for is in no sum", _leave_out_others),
 )

@@ -80,10 +80,11 @@ def read_spending(
 ) -> tuple[list[Spending], Spending]:
     """The groups of the jobs submitted since that instant (days and months in UTC), and the sum, which has no group.
 
+    What another machine or program has submitted, which has no run here, is in none of them.
     A job with several tags is in the group of each of them, and once in the sum.
     """
     sums = ", ".join(f"coalesce(sum(CASE WHEN state IN ({states}) THEN price END), 0)" for states in _CHARGES.values())
-    where = "gateway = ? AND submitted_at >= ?"
+    where = "gateway = ? AND submitted_at >= ? AND run IS NOT NULL"
     names, joined = GROUPS[by], " LEFT JOIN json_each(jobs.tags) AS tag" if by == "tag" else ""
     numbers = ", ".join(str(number) for number in range(1, len(names) + 1))
     rows = connection.execute(

@@ -38,8 +38,8 @@ database.execute("BEGIN")
 began = time.time() - 10 - (0 if is_today else count * 60)
 database.executemany(
     "INSERT INTO jobs (key, gateway, endpoint, source, name, params, price, profile, state, status, request_id,"
-    " media_url, extra, submitted_at, ended_at) VALUES (?, ?, '7b-image', ?, 'a.png', '{}', 1000, 'default',"
-    " 'completed', 'COMPLETED', ?, '[]', '{}', ?, ?)",
+    " media_url, extra, submitted_at, ended_at, run) VALUES (?, ?, '7b-image', ?, 'a.png', '{}', 1000, 'default',"
+    " 'completed', 'COMPLETED', ?, '[]', '{}', ?, ?, 'run')",
     (
         (f"key-{n}", gateway, f"https://example.com/{n}.png", f"job-{n * 7919 % count:07}",
          at := began + (0 if is_today else n * 60), at + 5)

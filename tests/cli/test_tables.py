@@ -49,8 +49,9 @@ def ledger(bench):
                 request_id = f"seedvr2-{model}-upscale_{tail}-9c1d-4e55-8a00-00000000000{number}" if tail else None
                 cursor = connection.execute(
                     "INSERT INTO jobs (key, gateway, endpoint, source, name, params, price, profile, state, status,"
-                    " request_id, media_url, extra, submitted_at, tags)"
-                    " VALUES (?, ?, ?, ?, 'name', '{}', ?, 'default', ?, ?, ?, '[\"https://cdn/a\"]', '{}', ?, ?)",
+                    " request_id, media_url, extra, submitted_at, tags, run)"
+                    " VALUES (?, ?, ?, ?, 'name', '{}', ?, 'default', ?, ?, ?, '[\"https://cdn/a\"]', '{}', ?, ?,"
+                    " 'run')",
                     (f"key-{number}", GATEWAY, endpoint, source, price, state, word, request_id, begun,
                      json.dumps(tags) if tags else None),
                 )  # fmt: skip

@@ -29,9 +29,9 @@ def ledgers(tmp_path_factory):
         with closing(sqlite3.connect(folder / "ledger.sqlite3")) as connection, connection:
             connection.executemany(
                 "INSERT INTO jobs (key, gateway, endpoint, source, name, params, price, profile, state, status,"
-                " request_id, media_url, extra, submitted_at, ended_at, tags)"
+                " request_id, media_url, extra, submitted_at, ended_at, tags, run)"
                 " VALUES (?, 'g', '7b-image', ?, 'a.png', '{}', 1000, 'default', 'completed', 'COMPLETED', ?, '[]',"
-                " '{}', ?, ?, '[\"x\"]')",
+                " '{}', ?, ?, '[\"x\"]', 'run')",
                 [
                     (f"key-{number}", f"https://a/{number}.png", f"job-{number % 10}{number}", now(), now() + 1)
                     for number in range(size)

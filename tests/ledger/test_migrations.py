@@ -219,6 +219,31 @@ def test_the_days_of_an_old_ledger_are_summed(folder):
     assert rows(path, "SELECT gateway, day, spent FROM days WHERE spent != 0 ORDER BY 1, 2") == expected
 
 
+def test_what_other_machines_have_paid_for_leaves_the_sums(tmp_path, monkeypatch):
+    """Jobs that were brought home, and counted here as well, are taken out of the sums of days and tags; ours stay."""
+    path = tmp_path / "ledger.sqlite3"
+    names = [step.name for step in MIGRATIONS]
+    before = MIGRATIONS[: names.index("what other machines have paid for is in no sum")]
+    monkeypatch.setattr(migrations, "MIGRATIONS", before)
+    with closing(open_database(str(path), migrate)) as connection:
+        for run, price, tags in (("run", 1_000, '["x"]'), (None, 3_000, '["x", "y"]'), (None, 3_000, None)):
+            connection.execute(
+                "INSERT INTO jobs (key, gateway, name, params, profile, state, run, price, tags, submitted_at)"
+                " VALUES ('key', 'g', 'name', '{}', 'default', 'completed', ?, ?, ?, 86400)",
+                (run, price, tags),
+            )
+        connection.commit()
+    assert rows(path, "SELECT day, spent FROM days") == [(1, 7_000)]
+    monkeypatch.setattr(migrations, "MIGRATIONS", MIGRATIONS)
+    open_database(str(path), migrate).close()
+    assert rows(path, "SELECT day, spent FROM days") == [(1, 1_000)]
+    assert rows(path, "SELECT tag, spent FROM tags ORDER BY tag") == [("x", 1_000), ("y", 0)]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE jobs SET state = 'error', price = 5000, tags = '[\"y\"]'")
+        connection.execute("DELETE FROM jobs")
+    assert rows(path, "SELECT sum(spent) FROM days UNION ALL SELECT sum(spent) FROM tags") == [(0,), (0,)]
+
+
 async def _opened(folder: Path) -> None:
     async with Ledger(str(folder)):
         pass

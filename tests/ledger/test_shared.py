@@ -11,6 +11,7 @@ from helpers.waiting import PATIENCE
 from seedvr_cli.ledger import shared
 from seedvr_cli.ledger.board import LEASE_SECONDS
 from seedvr_cli.ledger.boards import set_free
+from seedvr_cli.ledger.glance import spending
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverCap, Paid, Terms, Unanswered
 from seedvr_cli.values.answer import Answer
@@ -331,6 +332,27 @@ def test_a_copy_of_what_is_unknown_stays_unknown_while_the_board_is_away(machine
             board.is_away = False
 
     asyncio.run(work())
+
+
+def test_what_another_machine_has_paid_for_is_not_spent_here(machine, tmp_path):
+    """Who attaches to a job while it runs has spent nothing: neither `spend` nor a cap of its own ledger has it."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            job = await a.record((await a.claim(draft(tags=("x",)), ANYHOW)).job, answer())
+            home = (await b.claim(draft(tags=("x",)), ANYHOW)).job
+            home = await b.record(home, answer("PROCESSING"))
+            await b.label(home, ("y",))
+            for ledger, known in ((a, job), (b, home)):
+                await ledger.record(known, answer("COMPLETED"))
+
+    asyncio.run(work())
+    totals = [spending(str(tmp_path / name), "g", 0.0, "day")[1] for name in ("a", "b")]
+    assert [(total.jobs, total.listed) for total in totals] == [(1, 1_000), (0, 0)]
+    caps = Terms(caps=Caps(day=1_000, month=1_000, tags={"x": 1_000, "y": 1_000}))
+    for name, verdict in (("a", OverCap), ("b", Claimed)):
+        claimed = run(tmp_path / name, lambda ledger: ledger.claim(draft("other", tags=("x", "y")), caps))
+        assert type(claimed) is verdict
 
 
 def test_new_pays_again_whatever_the_board_says(machine):
