@@ -49,7 +49,8 @@ class SharedLedger(Ledger):
         # By the number of the job here, what the board has of it.
         self._records: dict[int, Record] = {}
         self._purse = Purse(board, self._now)
-        # By the number of the job here, what may still be given back for it.
+        # And what it had before, if that may have cost something; what may still be given back for the job.
+        self._before: dict[int, Record] = {}
         self._payments: dict[int, Payment] = {}
         self._backlog = Backlog(self, board)
         self.calls = SharedCalls(
@@ -105,8 +106,9 @@ class SharedLedger(Ledger):
         return claimed
 
     async def _claim(self, draft: Draft, terms: Terms) -> Verdict:
-        rev = 0
+        known: Record | None = None
         while True:
+            rev = known.rev if known else 0
             posted = await self.board.post(record_of(draft, self._lock.take(), "submitting", rev))
             if posted is not None:
                 break
@@ -114,14 +116,16 @@ class SharedLedger(Ledger):
             verdict = Free() if known is None else await self._judge_record(known, draft, terms)
             if not isinstance(verdict, Free):
                 return verdict
-            rev = known.rev if known else 0
+        before = known if known is not None and known.state in _VERDICTS else None
         try:
             verdict = await super().claim(draft, replace(terms, again=True, caps=NO_CAPS))
         except LedgerError:
-            await self._teller.tell(replace(posted, state="free"))
+            await self._teller.tell(_as_told(posted, before, "free"))
             raise
         assert isinstance(verdict, Claimed)
         self._records[verdict.job.id] = posted
+        if before is not None:
+            self._before[verdict.job.id] = before
         return verdict
 
     async def paid_keys(self, keys: Sequence[str], *, after_failure: bool) -> set[str]:
@@ -135,9 +139,13 @@ class SharedLedger(Ledger):
         return paid
 
     async def hold(self, job: Job) -> None:
-        """Record that the POST was provably not accepted; while it waits, another machine may have the job."""
+        """Record that the POST was provably not accepted; while it waits, another machine may have the job.
+
+        Not where it is beside one that may have cost something: that would be paid for by who did not ask for another.
+        """
         await super().hold(job)
-        await self._change(job, "free")
+        if job.id not in self._before:
+            await self._change(job, "free")
 
     async def resume(self, job: Job) -> None:
         """Record that the POST of a held job is about to be in the air again; NotSubmitted where another has it now."""
@@ -153,15 +161,14 @@ class SharedLedger(Ledger):
         """Forget a job that the gateway provably did not accept."""
         await super().release(job)
         await self._change(job, "free")
-        self._records.pop(job.id, None)
         self._refund(job.id)
+        self._let_go(job.id)
 
     async def lose(self, job: Job, message: str) -> Job:
         """Record that the outcome of the submission is unknown."""
         lost = await super().lose(job, message)
         await self._change(lost, "unknown")
-        self._records.pop(job.id, None)
-        self._payments.pop(job.id, None)
+        self._let_go(job.id)
         return lost
 
     async def record(self, job: Job, answer: Answer) -> Job:
@@ -175,8 +182,7 @@ class SharedLedger(Ledger):
                 if state == "error":
                     self._refund(job.id)  # which is not charged
             if state in ENDS:
-                self._records.pop(job.id, None)  # a run may have a million of them
-                self._payments.pop(job.id, None)
+                self._let_go(job.id)
         elif job.claim is not None and recorded.state != job.state and self._is_ready:
             with suppress(LedgerError):  # of another run, or another machine, and a callback made it known
                 await self._backlog.tell(recorded)
@@ -307,9 +313,15 @@ class SharedLedger(Ledger):
         """Another state of a job of ours."""
         known = self._records.get(job.id)
         if known is not None:
-            self._records[job.id] = await self._teller.tell(
-                replace(known, state=state, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
-            )
+            told = replace(known, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
+            there = await self._teller.tell(_as_told(told, self._before.get(job.id), state))
+            if there.claim == known.claim:  # what another has there is not ours to write over
+                self._records[job.id] = there
+
+    def _let_go(self, job: int) -> None:
+        """It is over: a run may have a million of them."""
+        for kept in (self._records, self._before, self._payments):
+            kept.pop(job, None)
 
     def _refund(self, job: int) -> None:
         """To the day and the tags that it was submitted with: who gives it more later draws nothing for them."""
@@ -338,7 +350,8 @@ class SharedLedger(Ledger):
             if row["state"] == "reserved":
                 self._refund(row["id"])
             if (known := self._records.get(row["id"])) is not None:
-                await self._teller.tell(replace(known, state="free" if row["state"] == "reserved" else "unknown"))
+                state: BoardState = "free" if row["state"] == "reserved" else "unknown"
+                await self._teller.tell(_as_told(known, self._before.get(row["id"]), state))
         with suppress(LedgerError, TimeoutError):
             async with asyncio.timeout(LAST_SECONDS):
                 await self._teller.pay_debts()
@@ -346,3 +359,9 @@ class SharedLedger(Ledger):
                 await self.board.rest(self._lock.run)
         if self._teller.owed:
             raise self._backlog.owe(self._teller.owed)
+
+
+def _as_told(record: Record, before: Record | None, state: BoardState) -> Record:
+    """The record in that state; where nothing came of the job, what was there before it counts again."""
+    is_nothing = state in {"free", "error"}
+    return replace(before, rev=record.rev) if is_nothing and before is not None else replace(record, state=state)

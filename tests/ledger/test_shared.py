@@ -200,7 +200,8 @@ def test_a_job_that_was_given_to_another_stays_the_others(machine, board):
             await set_free(board, ["key"])
             assert isinstance(await c.claim(draft(), ANYHOW), Claimed)
             before = board.records["key"]
-            await a.record(claimed.job, answer())
+            job = await a.record(claimed.job, answer())
+            await a.record(job, answer("COMPLETED"))
             assert board.records["key"] == before
 
     asyncio.run(work())
@@ -364,6 +365,60 @@ def test_new_pays_again_whatever_the_board_says(machine):
             assert isinstance(await b.claim(draft(), Terms(again=True)), Held)
             await a.record(claimed.job, answer("COMPLETED"))
             assert isinstance(await b.claim(draft(), Terms(again=True)), Claimed)
+
+    asyncio.run(work())
+
+
+async def refused(ledger, job):
+    """The gateway takes none of it."""
+    await ledger.release(job)
+
+
+async def in_error(ledger, job):
+    """It is accepted, and ends ERROR."""
+    await ledger.record(await ledger.record(job, Answer("job_2", "QUEUED")), Answer("job_2", "ERROR"))
+
+
+async def held_to_the_end(ledger, job):
+    """It waits to be sent again until its run has ended."""
+    await ledger.hold(job)
+    await ledger.__aexit__(None, None, None)
+    await ledger.__aenter__()
+
+
+@pytest.mark.parametrize("end", [refused, in_error, held_to_the_end])
+@pytest.mark.parametrize(
+    ("status", "verdict"), [("QUEUED", Paid), ("COMPLETED", Paid), ("FAILED", Failed), (None, Unanswered)]
+)
+def test_what_comes_to_nothing_hides_nothing(end, status, verdict, machine, board):
+    """Where --new has cost nothing, what was there before it counts again, for every machine."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b, machine("c") as c:
+            first = await a.claim(draft(), ANYHOW)
+            await (a.lose(first.job, "lost") if status is None else a.record(first.job, answer(status)))
+            there = board.records["key"]
+            new = await b.claim(draft(), Terms(again=True))
+            await end(b, new.job)
+            assert replace(board.records["key"], rev=0) == replace(there, rev=0)
+            home = await c.claim(draft(), ANYHOW)
+            assert (type(home), home.job.request_id) == (verdict, there.request_id)
+
+    asyncio.run(work())
+
+
+def test_what_waits_beside_a_paid_job_is_nobody_elses(machine):
+    """While a job of --new waits to be sent again, no other machine takes the key, and it is sent by who holds it."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            await a.record((await a.claim(draft(), ANYHOW)).job, answer("COMPLETED"))
+            new = await a.claim(draft(), Terms(again=True))
+            await a.hold(new.job)
+            assert isinstance(await b.claim(draft(), ANYHOW), Held)
+            await a.resume(new.job)
+            await a.record(new.job, Answer("job_2", "QUEUED"))
+            assert (await b.claim(draft(), ANYHOW)).job.request_id == "job_2"
 
     asyncio.run(work())
 
