@@ -127,6 +127,35 @@ def test_what_was_unknown_on_another_machine_is_delivered_once_it_is_paid_for(ma
     assert len(fake.posts()) == 2
 
 
+def test_the_cap_of_a_day_holds_across_midnight(machines, board, sandbox_server):
+    """What a run drew on the day before, and gives back when it ends, does not widen the cap of the day after."""
+    server = sandbox_server("--instant", "--latency", "3s")
+    before_midnight = (
+        "import seedvr_cli.ledger.postgres as p\n"
+        "draw, today = p.PostgresBoard.draw, p.sql.DRAW\n"
+        "yesterday = today.replace('clock_timestamp()', \"(clock_timestamp() - interval '1 day')\")\n"
+        "async def drawing(self, gateway, amount, *caps):\n"
+        "    p.sql.DRAW = yesterday if amount > 0 else today\n"
+        "    return await draw(self, gateway, amount, *caps)\n"
+        "p.PostgresBoard.draw = drawing\n"
+    )
+    first, second, _ = machines
+    second.configure('[default]\nmax-cost-per-day = "0.005"\n')
+    lines, sources = second.work / "list", urls(8)
+    command = ("image", "--from", write(lines, sources), "--no-wait", "-q")
+    assert second.run("ledger", "init", env=board).rc == 0
+    process = first.start("image", new_url(), to=server, env=board, inject=before_midnight)
+    wait_for(lambda: board_states(board))
+    assert second.run(*command, to=server, env=board).rc == 4
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    with psycopg.connect(board["SEEDVR_LEDGER_URL"]) as connection:
+        days = connection.execute("SELECT spent FROM seedvr_days ORDER BY day").fetchall()
+    assert days == [(1_000,), (5_000,)]
+    assert second.run(*command, to=server, env=board).rc == 4
+    assert sum(map(server.accepted, sources)) == 5
+
+
 def test_one_machine_asks_the_gateway(machines, board, gateway, url):
     """Machines that attach to a job look at the shared ledger while the one that has it asks the gateway."""
     fake, done = gateway(), threading.Event()
