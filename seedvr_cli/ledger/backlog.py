@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seedvr_cli.ledger.board import ANSWERS, ENDS, Board
-from seedvr_cli.ledger.records import facts_of, record_of
+from seedvr_cli.ledger.records import facts_of, in_state, record_of
 from seedvr_cli.ledger.runs import live_runs
 from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.job import Job
@@ -68,8 +68,8 @@ class Backlog:
         is_ours = known.run == run or is_same_job or known.claim == job.claim
         if known.state in ENDS or known.state == state or not is_ours:
             return False
-        told = replace(known, state=state, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
-        return await self._board.post(told) is not None
+        told = replace(known, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
+        return await self._board.post(in_state(told, state)) is not None
 
     def owe(self, count: int) -> LedgerError:
         """The board was not told what became of so many jobs: the next run does; what is said of it."""

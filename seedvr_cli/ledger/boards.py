@@ -1,9 +1,9 @@
 """The boards that there are, by their URLs, and what a person settles on one."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from seedvr_cli.ledger.board import Board
+from seedvr_cli.ledger.records import in_state
 from seedvr_cli.values.errors import LedgerError, UsageError
 
 
@@ -30,6 +30,9 @@ async def set_free(board: Board, keys: Iterable[str]) -> None:
         if record.state not in {"unknown", "submitting"}:
             continue
         is_held = record.state == "submitting" and await board.is_alive(record.run)
-        if is_held or await board.post(replace(record, state="free")) is None:
+        settled = in_state(record, "free")
+        while settled.state == "unknown":  # what was there before is settled with it
+            settled = in_state(settled, "free")
+        if is_held or await board.post(settled) is None:
             raise LedgerError(f"another run may be at work on {record.facts.get('source') or key}",
                               hint="the same command again, in a minute, looks again")  # fmt: skip

@@ -3,7 +3,7 @@
 import sqlite3
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from seedvr_cli.ledger.board import BoardState, Record
@@ -11,12 +11,17 @@ from seedvr_cli.ledger.rows import as_stored, insert_job, job_of, stamp, update_
 from seedvr_cli.values.job import Draft, Job
 from seedvr_cli.values.schedule import iso, parse_timestamp
 
+# States of records whose job may have cost something.
+_COSTLY = frozenset({"running", "completed", "failed", "unknown"})
 # Of jobs of another machine, which this one never submitted, those that were unknown there when they were brought home.
 _IS_COPY = "key = ? AND gateway = ? AND run IS NULL AND state = 'unknown' AND request_id IS NULL"
 
 
-def record_of(draft: Draft, run: str, state: BoardState, rev: int = 0) -> Record:
-    """What other machines are to know of a job, under a claim of its own."""
+def record_of(draft: Draft, run: str, state: BoardState, before: Record | None = None) -> Record:
+    """What other machines are to know of a job, under a claim of its own, in place of what was there `before`.
+
+    That goes with it, if it may have cost something: it counts again where nothing comes of the job.
+    """
     return Record(
         key=draft.key,
         state=state,
@@ -29,9 +34,19 @@ def record_of(draft: Draft, run: str, state: BoardState, rev: int = 0) -> Record
                "name": as_stored(draft.name), "profile": draft.profile,
                "params": dict(draft.params), "key_name": draft.key_name,
                **({"tags": list(draft.tags)} if draft.tags else {}),
+               **({"before": asdict(before)} if before is not None and before.state in _COSTLY else {}),
                **(facts_of(draft) if isinstance(draft, Job) else {})},
-        rev=rev,
+        rev=before.rev if before is not None else 0,
     )  # fmt: skip
+
+
+def in_state(record: Record, state: BoardState) -> Record:
+    """The record in another state; where nothing came of its job, what was there before that counts again."""
+    before = record.facts.get("before")
+    if before is not None and state in {"free", "error"}:
+        return replace(Record(**before), rev=record.rev)
+    kept = {name: fact for name, fact in record.facts.items() if name != "before" or state != "completed"}
+    return replace(record, state=state, facts=kept)
 
 
 def facts_of(job: Job) -> Mapping[str, Any]:

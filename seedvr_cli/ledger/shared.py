@@ -15,7 +15,7 @@ from seedvr_cli.ledger.board import ANSWERS, BEAT_SECONDS, ENDS, Board, BoardSta
 from seedvr_cli.ledger.calls import SharedCalls
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.purse import Payment, Purse
-from seedvr_cli.ledger.records import bring_home, facts_of, forget_copies, job_of_record, record_of
+from seedvr_cli.ledger.records import bring_home, facts_of, forget_copies, in_state, job_of_record, record_of
 from seedvr_cli.ledger.telling import Teller
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverCap, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
@@ -49,8 +49,7 @@ class SharedLedger(Ledger):
         # By the number of the job here, what the board has of it.
         self._records: dict[int, Record] = {}
         self._purse = Purse(board, self._now)
-        # And what it had before, if that may have cost something; what may still be given back for the job.
-        self._before: dict[int, Record] = {}
+        # And what may still be given back for the job.
         self._payments: dict[int, Payment] = {}
         self._backlog = Backlog(self, board)
         self.calls = SharedCalls(
@@ -108,24 +107,20 @@ class SharedLedger(Ledger):
     async def _claim(self, draft: Draft, terms: Terms) -> Verdict:
         known: Record | None = None
         while True:
-            rev = known.rev if known else 0
-            posted = await self.board.post(record_of(draft, self._lock.take(), "submitting", rev))
+            posted = await self.board.post(record_of(draft, self._lock.take(), "submitting", known))
             if posted is not None:
                 break
             known = (await self.board.look([draft.key])).get(draft.key)
             verdict = Free() if known is None else await self._judge_record(known, draft, terms)
             if not isinstance(verdict, Free):
                 return verdict
-        before = known if known is not None and known.state in _VERDICTS else None
         try:
             verdict = await super().claim(draft, replace(terms, again=True, caps=NO_CAPS))
         except LedgerError:
-            await self._teller.tell(_as_told(posted, before, "free"))
+            await self._teller.tell(in_state(posted, "free"))
             raise
         assert isinstance(verdict, Claimed)
         self._records[verdict.job.id] = posted
-        if before is not None:
-            self._before[verdict.job.id] = before
         return verdict
 
     async def paid_keys(self, keys: Sequence[str], *, after_failure: bool) -> set[str]:
@@ -144,7 +139,7 @@ class SharedLedger(Ledger):
         Not where it is beside one that may have cost something: that would be paid for by who did not ask for another.
         """
         await super().hold(job)
-        if job.id not in self._before:
+        if in_state(self._records[job.id], "free").state == "free":
             await self._change(job, "free")
 
     async def resume(self, job: Job) -> None:
@@ -314,14 +309,14 @@ class SharedLedger(Ledger):
         known = self._records.get(job.id)
         if known is not None:
             told = replace(known, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
-            there = await self._teller.tell(_as_told(told, self._before.get(job.id), state))
+            there = await self._teller.tell(in_state(told, state))
             if there.claim == known.claim:  # what another has there is not ours to write over
                 self._records[job.id] = there
 
     def _let_go(self, job: int) -> None:
         """It is over: a run may have a million of them."""
-        for kept in (self._records, self._before, self._payments):
-            kept.pop(job, None)
+        self._records.pop(job, None)
+        self._payments.pop(job, None)
 
     def _refund(self, job: int) -> None:
         """To the day and the tags that it was submitted with: who gives it more later draws nothing for them."""
@@ -351,7 +346,7 @@ class SharedLedger(Ledger):
                 self._refund(row["id"])
             if (known := self._records.get(row["id"])) is not None:
                 state: BoardState = "free" if row["state"] == "reserved" else "unknown"
-                await self._teller.tell(_as_told(known, self._before.get(row["id"]), state))
+                await self._teller.tell(in_state(known, state))
         with suppress(LedgerError, TimeoutError):
             async with asyncio.timeout(LAST_SECONDS):
                 await self._teller.pay_debts()
@@ -359,9 +354,3 @@ class SharedLedger(Ledger):
                 await self.board.rest(self._lock.run)
         if self._teller.owed:
             raise self._backlog.owe(self._teller.owed)
-
-
-def _as_told(record: Record, before: Record | None, state: BoardState) -> Record:
-    """The record in that state; where nothing came of the job, what was there before it counts again."""
-    is_nothing = state in {"free", "error"}
-    return replace(before, rev=record.rev) if is_nothing and before is not None else replace(record, state=state)

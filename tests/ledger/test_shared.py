@@ -407,6 +407,54 @@ def test_what_comes_to_nothing_hides_nothing(end, status, verdict, machine, boar
     asyncio.run(work())
 
 
+def test_another_machine_may_hear_first_that_it_came_to_nothing(machine, board):
+    """Whoever tells the board that a job of --new ended ERROR, what was there before it counts again."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b, machine("c") as c:
+            await a.record((await a.claim(draft(), ANYHOW)).job, answer("COMPLETED"))
+            new = await a.claim(draft(), Terms(again=True))
+            running = await a.record(new.job, Answer("job_2", "QUEUED"))
+            home = (await b.claim(draft(), ANYHOW)).job
+            await b.record(home, Answer("job_2", "ERROR"))
+            await a.record(running, Answer("job_2", "ERROR"))
+            there = await c.claim(draft(), ANYHOW)
+            assert (type(there), there.job.request_id) == (Paid, "job_1")
+
+    asyncio.run(work())
+
+
+def test_what_was_paid_before_an_unknown_counts_when_that_is_settled(machine, board):
+    """Settling what --new has lost leaves what was paid for before it, and settles all of a key that is unknown."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            await a.record((await a.claim(draft("paid"), ANYHOW)).job, answer("COMPLETED"))
+            await a.lose((await a.claim(draft("lost"), ANYHOW)).job, "no answer")
+            for key in ("paid", "lost"):
+                for _ in range(2):
+                    await a.lose((await a.claim(draft(key), Terms(again=True))).job, "no answer")
+            await set_free(board, ["paid", "lost"])
+            there = await b.claim(draft("paid"), ANYHOW)
+            assert (type(there), there.job.request_id) == (Paid, "job_1")
+            assert isinstance(await b.claim(draft("lost"), ANYHOW), Claimed)
+
+    asyncio.run(work())
+
+
+def test_what_was_before_a_result_is_not_kept(machine, board):
+    """A record does not grow with each --new that ends well."""
+
+    async def work():
+        async with machine("a") as a:
+            for number in range(3):
+                claimed = await a.claim(draft(), Terms(again=bool(number)))
+                await a.record(claimed.job, answer("COMPLETED"))
+            assert "before" not in board.records["key"].facts
+
+    asyncio.run(work())
+
+
 def test_what_waits_beside_a_paid_job_is_nobody_elses(machine):
     """While a job of --new waits to be sent again, no other machine takes the key, and it is sent by who holds it."""
 
