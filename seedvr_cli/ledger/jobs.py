@@ -28,7 +28,7 @@ from seedvr_cli.ledger.spending import over_cap
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, Paid, Terms, Unanswered, Verdict
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import COMPLETED, ERROR, FAILED
-from seedvr_cli.values.errors import LedgerError
+from seedvr_cli.values.errors import LedgerError, OutcomeUnknown
 from seedvr_cli.values.job import Draft, Job, State
 from seedvr_cli.values.naming import safe_name
 from seedvr_cli.values.version import Version
@@ -123,7 +123,8 @@ class Ledger:
     async def record(self, job: Job, answer: Answer) -> Job:
         """Record the gateway's answer to the submission, or a later one; terminal states included.
 
-        COMPLETED is final: only another COMPLETED, which may bring other media, changes such a job.
+        COMPLETED is final: only another COMPLETED, which may bring other media, changes such a job. Raises
+        OutcomeUnknown, and records nothing, where the id that the answer gives the job is another request's.
         """
         state: State = {COMPLETED: "completed", FAILED: "failed", ERROR: "error"}.get(answer.status, "running")  # type: ignore[assignment]
         extra = json.dumps(dict(answer.extra))
@@ -142,6 +143,8 @@ class Ledger:
             stamps = connection.execute(query, (job.id, state)).fetchone()
             if stamps is None:
                 return read_job(connection, job.id)
+            if "request_id" in fields:
+                _check_id(connection, job, fields["request_id"])
             submitted_at, ended_at = stamps
             if submitted_at is None:
                 fields["submitted_at"] = self._now()
@@ -303,6 +306,14 @@ class Ledger:
 def is_adopted(job: Job) -> bool:
     """Whether all that is known of it is its request id."""
     return job.key.startswith(ADOPTED)
+
+
+def _check_id(connection: sqlite3.Connection, job: Job, request_id: str) -> None:
+    """OutcomeUnknown where the id is that of a job that was asked for by another request: its result is another's."""
+    other = _by_request(connection, request_id, job.gateway)
+    if other is not None and other.key != job.key and not is_adopted(other):
+        whose = (other.source or other.name).partition("?")[0]
+        raise OutcomeUnknown(f"the gateway's answer names {request_id}, which is another job's (that of {whose})")
 
 
 def _by_request(connection: sqlite3.Connection, request_id: str, gateway: str) -> Job | None:

@@ -125,6 +125,10 @@ class Post:
         self._progress.job = replace(job, request_id=answer.request_id, status=answer.status, state="running")
         try:
             self._progress.job = await self._insist(lambda: self._ledger.record(job, answer))
+        except OutcomeUnknown as error:
+            message = error.message
+            self._progress.job = await self._insist(lambda: self._ledger.lose(job, message))
+            raise
         except LedgerError as error:
             error.message += f"; the gateway accepted the job as {answer.request_id}"
             error.hint = f"'seedvr download {answer.request_id}' fetches its result"

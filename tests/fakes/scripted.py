@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ def completed(request_id: str = "job-1") -> Answer:
 class ScriptedGateway:
     """Stands for `gateway.client.Gateway`. `sources` is what stands at URLs.
 
-    Each script is used up step by step; its last step is repeated.
+    Each script is used up step by step; its last step is repeated. Without one jobs are accepted as job-1, job-2, ...,
+    and whatever is asked after is completed.
 
     A step is an answer, an exception to raise, or a function that is called for either.
     """
@@ -49,8 +50,8 @@ class ScriptedGateway:
     ) -> None:
         self._media = media
         self._sources = sources or {}
-        self._submits = _for_ever(submits or [queued()])
-        self._polls = _for_ever(polls or [completed()])
+        self._submits = _for_ever(submits) if submits else (queued(f"job-{number}") for number in count(1))
+        self._polls = _for_ever(polls) if polls else None
         self._picture = picture
         self.host = "gateway.example"
         self.media = self  # what both do is scripted here
@@ -71,7 +72,7 @@ class ScriptedGateway:
         self.polled.append(request_id)
         self.limits.append(seconds)
         await asyncio.sleep(0)
-        return _play(next(self._polls))
+        return _play(next(self._polls)) if self._polls else completed(request_id)
 
     async def peek(self, url: str, count: int, *, seconds: float = 0.0) -> Peek:
         """What stands at a URL."""

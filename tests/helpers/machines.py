@@ -8,9 +8,9 @@ from seedvr_cli.values.answer import Answer
 ANYHOW = Terms()
 
 
-def answer(status="QUEUED", **more):
-    """The gateway's answer about the one job that these tests have."""
-    return Answer("job_1", status, **more)
+def answer(status="QUEUED", request_id="job_1", **more):
+    """The gateway's answer about the one job that most of these tests have."""
+    return Answer(request_id, status, **more)
 
 
 async def kill(ledger):

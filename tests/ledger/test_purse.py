@@ -26,7 +26,7 @@ def test_the_days_cap_is_one_for_all_machines(machine, board):
                 if isinstance(verdict, OverCap):
                     continue
                 count += 1
-                await ledger.record(verdict.job, answer("COMPLETED"))
+                await ledger.record(verdict.job, answer("COMPLETED", f"job_{number}"))
             assert count == cap // 1000
         assert board.drawn("g") == cap
 
@@ -116,7 +116,7 @@ def test_tags_get_back_what_was_not_charged(machine, board):
             refused = await a.claim(draft("refused", tags=("x",)), ANYHOW)
             await a.release(refused.job)
             failed = await a.claim(draft("error", tags=("x",)), ANYHOW)
-            await a.record(await a.label(failed.job, ("y",)), answer("ERROR"))
+            await a.record(await a.label(failed.job, ("y",)), answer("ERROR", "job_2"))
             done = await a.claim(draft("done", tags=("x",)), ANYHOW)
             await a.record(done.job, answer("COMPLETED"))
         assert board.pots == {("g", board.today): 1_000, ("g", "x"): 1_000}
@@ -132,7 +132,7 @@ def test_what_was_not_charged_does_not_count(machine, board):
             refused = await a.claim(draft("refused"), ANYHOW)
             await a.release(refused.job)
             failed = await a.claim(draft("error"), ANYHOW)
-            await a.record(failed.job, answer("ERROR"))
+            await a.record(failed.job, answer("ERROR", "job_2"))
             done = await a.claim(draft("done"), ANYHOW)
             await a.record(done.job, answer("COMPLETED"))
         assert board.drawn("g") == 1000

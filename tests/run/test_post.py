@@ -1,7 +1,7 @@
 """The POST of a claimed job: what became of it is recorded, and it is sent again only where it was not accepted."""
 
 import pytest
-from fakes.scripted import ScriptedGateway, queued
+from fakes.scripted import ScriptedGateway, completed, queued
 
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.run.post import LEDGER_PATIENCE, SUBMIT_PATIENCE
@@ -50,6 +50,36 @@ def test_an_answer_that_cannot_be_recorded_is_known_all_the_same(house, go, monk
     monkeypatch.setattr(Ledger, "record", fail)
     (outcome,) = go(ScriptedGateway())
     assert (outcome.request_id, outcome.charge) == ("job-1", "maybe")
+
+
+def test_the_id_of_another_job_is_no_answer(house, go):
+    """A submission that is answered with another request's id has an unknown outcome, and gets no other's picture."""
+    go(ScriptedGateway(), house.purchases(ONE))
+    gateway = ScriptedGateway(submits=[queued("job-1")])
+    (outcome,) = go(gateway, house.purchases(TWO))
+    assert (outcome.error.exit_code, outcome.charge, outcome.request_id) == (7, "unknown", None)
+    assert "job-1" in outcome.error.message
+    assert ONE in outcome.error.message
+    assert (gateway.polled, gateway.fetched) == ([], [])
+    again = ScriptedGateway()
+    (outcome,) = go(again, house.purchases(TWO))
+    assert (outcome.charge, again.submitted) == ("unknown", [])
+
+
+def test_one_id_for_two_submissions_is_the_first_ones(house, go):
+    """Where two submissions at the same time are answered with one id, one of them has it."""
+    outcomes = go(ScriptedGateway(submits=[queued("job-1")]), house.purchases(ONE, TWO))
+    assert sorted(outcome.charge for outcome in outcomes) == ["listed", "unknown"]
+
+
+def test_the_same_request_may_get_the_same_id(house, go):
+    """A gateway that knows a request again, and one whose id alone was known, is believed."""
+    go(ScriptedGateway(), house.purchases(ONE))
+    (outcome,) = go(ScriptedGateway(submits=[queued("job-1")]), house.purchases(ONE), new=True, overwrite=True)
+    assert (outcome.request_id, outcome.error) == ("job-1", None)
+    go(ScriptedGateway(polls=[completed("job-2")]), house.attached("job-2"))
+    (outcome,) = go(ScriptedGateway(submits=[queued("job-2")]), house.purchases(TWO))
+    assert (outcome.request_id, outcome.error) == ("job-2", None)
 
 
 @pytest.mark.parametrize("refusal", [RequestRefused("HTTP 400"), KeyRefused("HTTP 401"), BalanceError("HTTP 402")])

@@ -98,7 +98,7 @@ def test_an_error_does_not_hide_what_was_paid_before_it(house, go):
 
 def test_max_cost_submits_no_more_than_it_pays_for(house, go):
     """What could take the run past --max-cost is not submitted; what is paid for already costs nothing."""
-    go(ScriptedGateway(), house.purchases(THREE))
+    go(ScriptedGateway(submits=[queued("job-3")]), house.purchases(THREE))
     gateway = ScriptedGateway()
     outcomes = go(gateway, house.purchases(ONE, TWO, THREE), max_cost=PRICE, jobs=1)
     assert len(gateway.submitted) == 1
