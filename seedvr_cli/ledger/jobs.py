@@ -214,6 +214,16 @@ class Ledger:
         query = f"SELECT DISTINCT key FROM jobs WHERE key IN ({marks}) AND state NOT IN ({free})"  # noqa: S608 - marks only
         return await self._read(lambda connection: {row[0] for row in connection.execute(query, keys)})
 
+    async def own_keys(self, keys: Sequence[str], *, since: int) -> set[str]:
+        """Of these keys, those that this process has submitted, from the job of that number on."""
+        marks = ",".join("?" * len(keys))
+        query = (
+            f"SELECT DISTINCT key FROM jobs WHERE key IN ({marks}) AND id >= ? AND run = ?"  # noqa: S608 - marks only
+            " AND state NOT IN ('error', 'reserved', 'forgotten')"
+        )
+        values = (*keys, since, self._lock.run)
+        return await self._read(lambda connection: {row[0] for row in connection.execute(query, values)})
+
     async def pending(self, gateway: str) -> list[Job]:
         """What is paid for and was not yet delivered, oldest first."""
         return await self._jobs(

@@ -5,6 +5,7 @@ import os
 from dataclasses import replace
 from datetime import datetime
 
+from seedvr_cli.ledger.verdicts import Terms
 from seedvr_cli.run.change import outdated_job
 from seedvr_cli.run.deliver import Courier, FileCourier
 from seedvr_cli.run.leftovers import has_marks
@@ -33,20 +34,21 @@ ENDED = frozenset({"completed", "failed", "error"})
 async def live(item: Item, run: RunState) -> Outcome:
     """Whatever happens becomes an outcome; only cancellation gets out.
 
-    Two items of a run that ask for the same are one job: the second one waits for the first one's outcome.
+    Two items of a run that ask for the same are one job, whatever --new and the like say: the second one waits for the
+    first one's outcome, or finds its job in the ledger.
     """
     if not isinstance(item, Purchase):
         return await _live_named(item, run)
-    again = run.policy.new
+    is_repeat = False
     while item.key in run.lives:
         earlier = await asyncio.shield(run.lives[item.key])
-        again = False
+        is_repeat = True
         if earlier.error is not None:
             return replace(earlier, item=item, resumed=earlier.job is not None, files=())
     own: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
     run.lives[item.key] = own
     try:
-        outcome = await _live_named(item, run, again=again)
+        outcome = await _live_named(item, run, is_repeat=is_repeat)
         own.set_result(outcome)
     finally:
         del run.lives[item.key]
@@ -54,21 +56,21 @@ async def live(item: Item, run: RunState) -> Outcome:
     return outcome
 
 
-async def _live_named(item: Item, run: RunState, *, again: bool = False) -> Outcome:
+async def _live_named(item: Item, run: RunState, *, is_repeat: bool = False) -> Outcome:
     """With a name of its own; who waits for another's outcome holds none, as it may never need one."""
     name = ResultName(item, run)
     try:
-        return await _Life(item, run, name, again=again).run()
+        return await _Life(item, run, name, is_repeat=is_repeat).run()
     finally:
         name.release()
 
 
 class _Life:
-    def __init__(self, item: Item, run: RunState, name: ResultName, *, again: bool = False) -> None:
+    def __init__(self, item: Item, run: RunState, name: ResultName, *, is_repeat: bool = False) -> None:
         self._item = item
         self._run = run
         self._name = name
-        self._again = again
+        self._is_repeat = is_repeat
         self._courier = _courier(item, run, name)
         self._progress = Progress()
 
@@ -129,11 +131,7 @@ class _Life:
             run.emit(Started(item, usual(await run.expectations.of(item.endpoint))))
             match item:
                 case Purchase():
-                    await self._name.check(item.key, again=self._again)
-                    outdated = await outdated_job(item, run)
-                    if outdated is not None:  # what was delivered of it is not the new job's own
-                        await self._name.check(item.key, again=True)
-                    await submit(item, run, progress, again=self._again, instead_of=outdated)
+                    await self._submit(item)
                 case Attachment():
                     progress.job, progress.is_attached = item.job, True
             if delivers and progress.is_attached and await self._courier.find(progress):
@@ -153,6 +151,18 @@ class _Life:
                 await self._courier.deliver(progress, deadline)
         if failure is not None:
             raise failure
+
+    async def _submit(self, item: Purchase) -> None:
+        run, policy = self._run, self._run.policy
+        is_repeat = self._is_repeat or item.key in await run.submitted([item.key])
+        again = policy.new and not is_repeat
+        await self._name.check(item.key, again=again)
+        outdated = None if is_repeat else await outdated_job(item, run)
+        if outdated is not None:  # what was delivered of it is not the new job's own
+            await self._name.check(item.key, again=True)
+        after_failure = policy.retry_failed and not is_repeat
+        terms = Terms(again=again, instead_of=outdated, after_failure=after_failure, caps=policy.caps)
+        await submit(item, run, self._progress, terms)
 
 
 def _courier(item: Item, run: RunState, name: ResultName) -> Courier:

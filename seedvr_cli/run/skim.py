@@ -55,6 +55,7 @@ async def refuse(chunk: Sequence[Work], run: "RunState") -> tuple[list[Work], li
     after_failure = run.policy.retry_failed
     keys = [one.key for one in refused]
     paid = set() if run.policy.new else await run.ledger.paid_keys(keys, after_failure=after_failure)
+    paid |= await run.submitted(keys)  # what stands twice is one job, whatever --new says
     ended = [Outcome(item=one.item(), error=refusal) for one, refusal in refused.items() if one.key not in paid]
     return [one for one in chunk if one not in refused or one.key in paid], ended
 

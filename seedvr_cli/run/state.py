@@ -3,7 +3,7 @@
 import asyncio
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from seedvr_cli.download.disk import Disk
@@ -17,6 +17,7 @@ from seedvr_cli.run.policy import Clock, Policy
 from seedvr_cli.values.errors import NotSubmitted, SeedvrError
 from seedvr_cli.values.events import Event, Notice
 from seedvr_cli.values.items import Outcome
+from seedvr_cli.values.job import Job
 from seedvr_cli.values.naming import Names
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class RunState:
         self.budget = Budget(policy.max_cost)
         # The outcome of each key that is under way, for other items that ask for the same.
         self.lives: dict[str, asyncio.Future[Outcome]] = {}
+        # The number of the first job that this run has claimed; the ledger may have had others of this process before.
+        self._first_claimed: int | None = None
         # How many jobs are waited for.
         self.crowd = 0
         # Submissions under way: an interrupt lets them end.
@@ -125,6 +128,20 @@ class RunState:
             self._uploads.close()
         for pause in self._pauses:
             pause.cancel()
+
+    # What stands twice in a run is one job.
+
+    def has_claimed(self, job: Job) -> None:
+        """A job is this run's own."""
+        self._first_claimed = job.id if self._first_claimed is None else min(self._first_claimed, job.id)
+
+    async def submitted(self, keys: Sequence[str]) -> set[str]:
+        """Of these keys those with jobs of this run, where the ledger's word alone might be overruled. LedgerError."""
+        policy = self.policy
+        may_pay_again = policy.new or policy.retry_failed or policy.if_changed
+        if self._first_claimed is None or not may_pay_again:
+            return set()
+        return await self.ledger.own_keys(keys, since=self._first_claimed)
 
     # Money.
 

@@ -38,31 +38,27 @@ TO_ATTACH = "without --skip-claimed the same command waits for it too"
 UPLOAD_STEP = 5
 
 
-async def submit(
-    purchase: Purchase, run: RunState, progress: Progress, *, again: bool, instead_of: Job | None = None
-) -> None:  # fmt: skip
+async def submit(purchase: Purchase, run: RunState, progress: Progress, terms: Terms) -> None:
     """Have the job submitted, or find it paid for; `progress.job` is the record.
 
-    `again`: whatever the ledger says; `instead_of`: a job whose source was another. It is done in a task of its own,
-    which an interrupt lets finish. Raises what the gateway's client raises, and OutcomeUnknown, JobFailed,
-    CostCapReached, NotSubmitted, StillRunning (another run is at it), Interrupted or LedgerError.
+    It is done in a task of its own, which an interrupt lets finish. Raises what the gateway's client raises, and
+    OutcomeUnknown, JobFailed, CostCapReached, NotSubmitted, StillRunning (another run is at it), Interrupted or
+    LedgerError.
     """
-    post = asyncio.create_task(_Submission(purchase, run, progress, again=again, instead_of=instead_of).run())
+    post = asyncio.create_task(_Submission(purchase, run, progress, terms).run())
     run.posts.add(post)
     post.add_done_callback(run.posts.discard)
     await asyncio.shield(post)
 
 
 class _Submission:
-    def __init__(
-        self, purchase: Purchase, run: RunState, progress: Progress, *, again: bool, instead_of: Job | None
-    ) -> None:  # fmt: skip
+    def __init__(self, purchase: Purchase, run: RunState, progress: Progress, terms: Terms) -> None:
         self._purchase = purchase
         self._run = run
         self._ledger = run.ledger
         self._progress = progress
+        self._terms = terms
         policy = run.policy
-        self._terms = Terms(again=again, instead_of=instead_of, after_failure=policy.retry_failed, caps=policy.caps)
         self._price = purchase.request.price()
         self._request = purchase.request
         self._draft = Draft(
@@ -90,6 +86,7 @@ class _Submission:
         with ExitStack() as way_out:
             match await self._verdict(way_out):
                 case Claimed(job):
+                    run.has_claimed(job)
                     await Post(self._purchase, run, self._progress, self._addressed).send(job)
                 case Paid(job):
                     await self._attach(job)

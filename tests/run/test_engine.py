@@ -225,6 +225,19 @@ async def chunks_of(work: Sequence[Prospect], size: int) -> AsyncIterator[Sequen
         yield work[first : first + size]
 
 
+def test_what_was_paid_with_new_is_not_refused_when_it_comes_again(house):
+    """A line that stands twice is one job, also where the cap is reached before its second chunk is read."""
+    lines = prospects(house, *urls(100), *urls(1))
+
+    async def run():
+        async with house.engine(ScriptedGateway(), jobs=1, new=True, max_cost=5 * PRICE) as engine:
+            return [event async for event in engine.run(chunks_of(lines, 50))]
+
+    outcomes = {event.outcome.item.index: event.outcome for event in asyncio.run(run()) if isinstance(event, Finished)}
+    assert sum(1 for outcome in outcomes.values() if outcome.error is None) == 6
+    assert outcomes[101].request_id == outcomes[1].request_id == "job-1"
+
+
 @pytest.mark.parametrize("reason", ["cap", "failure"])
 def test_what_may_not_be_submitted_is_looked_up_in_chunks(house, monkeypatch, reason):
     """Once the cap is reached, or a failure ended it, a chunk takes one look; what is paid for is delivered still."""
