@@ -116,14 +116,14 @@ class Engine:
         except LedgerError:  # each item says so for itself, and what is under way goes on
             return chunk
         for outcome in ended:
-            self._events.put_nowait(Finished(outcome))
+            self._end(outcome)
         await asyncio.sleep(0)  # lets them be told: what is read faster than that would fill the memory
         return left
 
     def _start(self, one: Work) -> None:
         item = one.item() if isinstance(one, Prospect) else one
         if isinstance(one, Prospect) and one.trouble is not None:
-            self._events.put_nowait(Finished(Outcome(item=item, error=one.trouble)))
+            self._end(Outcome(item=item, error=one.trouble))
             self._room.release()
             return
         task = asyncio.create_task(self._work(item))
@@ -137,6 +137,9 @@ class Engine:
             told = Unforeseen(error)
             self._events.put_nowait(Crashed(item, error, told))
             outcome = Outcome(item=item, error=told)
+        self._end(outcome)
+
+    def _end(self, outcome: Outcome) -> None:
         if outcome.error is not None and self._policy.fail_fast:
             self._state.halt(SeedvrError("--fail-fast, and another job failed"))
         self._events.put_nowait(Finished(outcome))

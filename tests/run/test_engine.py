@@ -114,6 +114,17 @@ def test_fail_fast_submits_nothing_more(house, go):
     assert len(gateway.submitted) == 1
 
 
+@pytest.mark.parametrize("wrong", ["ftp://example.com/2.png", "no such file.png"])
+def test_fail_fast_ends_with_a_line_that_is_wrong(house, wrong):
+    """With --fail-fast nothing is submitted after a line that names no source."""
+    gateway = ScriptedGateway()
+    events = asyncio.run(events_of(house, gateway, prospects(house, wrong, *urls(20)), jobs=1, fail_fast=True))
+    first, *others = [event.outcome for event in events if isinstance(event, Finished)]
+    assert first.error.code in {"bad_line", "source"}
+    assert {type(outcome.error) for outcome in others} == {NotSubmitted}
+    assert gateway.submitted == []
+
+
 def test_what_nobody_foresaw_is_one_items_end(house, go):
     """A bug that strikes one job is that job's outcome, its paid record stays, and the other eleven are done."""
     answers = [ValueError("boom"), *[completed()] * 11]
