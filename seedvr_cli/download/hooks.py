@@ -1,6 +1,8 @@
 """What a delivery asks of its owner."""
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,7 +28,8 @@ class Hooks:
     run needs to resume; `progress(done, total)` in bytes; `pause(seconds)` waits; `jitter()` gives 0-1; `disk` flushes;
     `largest` is how many bytes a file may have; `beside` is how many streams there may be beside the first ones, of all
     deliveries together; `renew()` gives the media URL as it is now, or None. `finish(part, media_type, size)` may
-    change the whole file before it has its name, and says whether it did.
+    change the whole file before it has its name, and says whether it did. `deadline` is an instant of the clock `now`:
+    from then on a download has to move.
     """
 
     place: Callable[[str], Awaitable[Destination]]
@@ -38,4 +41,6 @@ class Hooks:
     largest: int
     beside: asyncio.Semaphore
     renew: Callable[[], Awaitable[str | None]]
+    deadline: float = math.inf
+    now: Callable[[], float] = time.monotonic
     finish: Callable[[str, str, Size | None], Awaitable[bool]] | None = None

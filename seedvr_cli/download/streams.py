@@ -10,10 +10,11 @@ from contextlib import AbstractAsyncContextManager, suppress
 from typing import Protocol
 
 from seedvr_cli.download.hooks import Hooks
+from seedvr_cli.download.movement import Movement
 from seedvr_cli.download.partial import Partial
 from seedvr_cli.download.pieces import Piece
 from seedvr_cli.values.answer import Stream
-from seedvr_cli.values.errors import DeliveryError, MediaGone, NetworkError, RangeRefused, SeedvrError
+from seedvr_cli.values.errors import DeliveryError, MediaGone, NetworkError, RangeRefused, SeedvrError, StillRunning
 from seedvr_cli.values.schedule import backoff
 
 # Breaks in a row without a byte of progress before a delivery is given up.
@@ -45,20 +46,41 @@ class Streams:
         self._most = BESIDE
         self._beside: set[asyncio.Task[None]] = set()
         self._trouble: Exception | None = None
+        # What broke the first stream last.
+        self._break: NetworkError | MediaGone | None = None
+        # Bytes that have come, those included that were given up again.
+        self._came = 0
 
     async def bring(self) -> int | None:
         """Stream the body into the partial file; its full length, if known.
 
-        Raises DeliveryError where there is nothing to be had, or the connection keeps breaking.
+        Raises DeliveryError where there is nothing to be had, or the connection keeps breaking, and StillRunning where
+        it does not move behind the deadline.
         """
+        bringing = asyncio.create_task(self._bring_all())
         try:
-            await self._bring_all()
+            await self._watch(bringing)
+            bringing.result()
         except BaseException:
+            bringing.cancel()
+            await asyncio.gather(bringing, return_exceptions=True)
             with suppress(SeedvrError, OSError):  # what was recorded before still holds
                 await self._end()
             raise
         await self._end()
         return self._partial.pieces.total
+
+    async def _watch(self, bringing: asyncio.Task[None]) -> None:
+        """Until it has ended; StillRunning where it is to be ended."""
+        now, movement = self._hooks.now, Movement(self._hooks.deadline)
+        while not bringing.done():
+            if movement.is_over(now(), self._came):
+                why = f" ({self._break.message})" if self._break else ""
+                raise StillRunning(
+                    f"waiting is over, and hardly a byte of its result comes any more{why}",
+                    hint="it is paid for: the same command again goes on",
+                )
+            await asyncio.wait({bringing}, timeout=movement.pause(now()))
 
     async def _bring_all(self) -> None:
         partial, hooks = self._partial, self._hooks
@@ -81,6 +103,7 @@ class Streams:
                     raise
                 breaks = breaks + 1 if partial.done <= furthest else 1
                 furthest = max(furthest, partial.done)
+                self._break = error
                 if breaks >= FRUITLESS_BREAKS:
                     raise DeliveryError(str(error)) from error
                 if partial.etag is None:
@@ -216,6 +239,7 @@ class Streams:
         taken = chunk if piece.end is None else chunk[: piece.left]
         await self._partial.take(piece.at, taken, self._hooks)
         piece.at += len(taken)
+        self._came += len(taken)
         self._hooks.progress(self._partial.done, self._partial.pieces.total)
         return chunk[len(taken) :]
 

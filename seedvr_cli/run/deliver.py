@@ -76,8 +76,8 @@ class Courier(ABC):
     async def deliver(self, progress: Progress, deadline: float) -> None:
         """Bring all files of a completed job, into `progress.files`; the job gains what was learnt of its price.
 
-        A download that moves has no deadline; the wait for another run that delivers the same has. Raises
-        DeliveryError, or StillRunning at the deadline.
+        A download that moves has no deadline; one that does not has, and the wait for another run that delivers the
+        same. Raises DeliveryError, or StillRunning at the deadline.
         """
         job = progress.known_job
         if not job.media_url:
@@ -96,7 +96,9 @@ class Courier(ABC):
     async def _bring(self, media: Media, deadline: float, *, is_new: bool) -> tuple[Job, File]:
         """Bring one file; the job, which may have gained its price. `is_new`: this run has submitted the job."""
 
-    def _hooks(self, media: Media, place: Callable[[str], Awaitable[Destination]], note: Note) -> Hooks:
+    def _hooks(
+        self, media: Media, place: Callable[[str], Awaitable[Destination]], note: Note, deadline: float
+    ) -> Hooks:  # fmt: skip
         """What a download asks of us: a name, and that what happens is recorded and told."""
         run, clock = self._run, self._run.clock
         last = 0.0
@@ -116,7 +118,8 @@ class Courier(ABC):
 
         return Hooks(
             place, note, progress, clock.sleep, clock.jitter, run.disk,
-            largest=run.policy.max_filesize, beside=run.beside, renew=renew, finish=self._finish(media.job),
+            largest=run.policy.max_filesize, beside=run.beside, renew=renew,
+            deadline=deadline, now=clock.monotonic, finish=self._finish(media.job),
         )  # fmt: skip
 
     def _finish(self, job: Job) -> Callable[[str, str, Size | None], Awaitable[bool]] | None:
@@ -188,14 +191,14 @@ class FileCourier(Courier):
     async def _bring(self, media: Media, deadline: float, *, is_new: bool) -> tuple[Job, File]:
         if is_new:  # nobody else can know of it yet; should somebody, `place` says so
             with suppress(_DeliveredElsewhere):
-                return await self._fetch(media, [])
+                return await self._fetch(media, [], deadline)
         while True:
             recorded = await self._recorded(media, deadline)
             whole = await self._find_whole(media, recorded)
             if whole:
                 return media.job, whole
             with suppress(_DeliveredElsewhere):
-                return await self._fetch(media, recorded)
+                return await self._fetch(media, recorded, deadline)
 
     async def _find_whole(self, media: Media, recorded: list[Delivery]) -> File | None:
         return await asyncio.to_thread(self._whole_among, media, recorded)
@@ -231,10 +234,10 @@ class FileCourier(Courier):
                 return recorded
             await self._record(media, *found)
 
-    async def _fetch(self, media: Media, recorded: list[Delivery]) -> tuple[Job, File]:
+    async def _fetch(self, media: Media, recorded: list[Delivery], deadline: float) -> tuple[Job, File]:
         """Bring the file: from a whole copy on this machine, or from the media URL, resumed where that began."""
         copy = await asyncio.to_thread(self._copy_among, recorded)
-        hooks = self._file_hooks(media, recorded)
+        hooks = self._file_hooks(media, recorded, deadline)
         if copy is not None:
             file, mtime_ns = await fetch_file(copy, read_file, hooks)
         else:
@@ -250,7 +253,7 @@ class FileCourier(Courier):
             return job, file
         return job, replace(file, path=_beside(self._name.shown(job, file.media_type, media.position), file.path))
 
-    def _file_hooks(self, media: Media, recorded: list[Delivery]) -> Hooks:
+    def _file_hooks(self, media: Media, recorded: list[Delivery], deadline: float) -> Hooks:
         run = self._run
 
         async def place(media_type: str) -> Destination:
@@ -263,7 +266,7 @@ class FileCourier(Courier):
             if not self._is_stdout:
                 await self._deliveries.note(media.job, media.position, path, etag, pieces)
 
-        return self._hooks(media, place, note)
+        return self._hooks(media, place, note, deadline)
 
     async def _place(self, media: Media, base: str, recorded: list[Delivery]) -> str:
         place = await self._deliveries.place(

@@ -77,12 +77,14 @@ class ObjectCourier(Courier):
         there = await self._standing(media, recorded)
         return there[0] if there else None
 
-    async def _bring(self, media: Media, deadline: float, *, is_new: bool) -> tuple[Job, File]:  # noqa: ARG002 - nobody is waited for: two who put the same there do no harm
+    async def _bring(self, media: Media, deadline: float, *, is_new: bool) -> tuple[Job, File]:
+        """Nobody is waited for: two who put the same there do no harm."""
         recorded = [] if is_new else await self._deliveries.of(media.job)
         file = None if is_new else await self._find_whole(media, recorded)
         if file is not None:
             return await self._record(media, file, 0), file
-        file = await self._fetch(media, [entry for entry in recorded if entry.position == media.position])
+        own = [entry for entry in recorded if entry.position == media.position]
+        file = await self._fetch(media, own, deadline)
         return await self._record(media, file, 0, self._made), file
 
     async def _standing(self, media: Media, recorded: list[Delivery]) -> tuple[File, Label] | None:
@@ -117,7 +119,7 @@ class ObjectCourier(Courier):
         media_type = facts.media_type or named_type(path) or "application/octet-stream"
         return File(path, facts.size, label.sha256, media_type, label.width, label.height), label
 
-    async def _fetch(self, media: Media, recorded: list[Delivery]) -> File:
+    async def _fetch(self, media: Media, recorded: list[Delivery], deadline: float) -> File:
         """By way of the disk, where it is checked."""
         run = self._run
         passing = os.path.join(run.spool, uuid.uuid4().hex)
@@ -128,7 +130,7 @@ class ObjectCourier(Courier):
         async def note(_: str, __: str | None, ___: str | None = None) -> None:
             """A later run begins again."""
 
-        hooks = self._hooks(media, place, note)
+        hooks = self._hooks(media, place, note, deadline)
         copy = await asyncio.to_thread(self._copy_among, recorded)
         try:
             file, _ = await fetch_file(copy or media.url, read_file if copy else run.gateway.media.fetch, hooks)

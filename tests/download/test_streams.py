@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -12,8 +13,9 @@ from helpers.machine import descriptors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedvr_cli.download import partial, pieces, streams
-from seedvr_cli.values.errors import DeliveryError, MediaGone, NoPlace
+from seedvr_cli.download import movement, partial, pieces, streams
+from seedvr_cli.download.download import fetch_file
+from seedvr_cli.values.errors import DeliveryError, MediaGone, NoPlace, StillRunning
 
 FILM, OTHER = picture(1, (60, 50)), picture(2, (60, 50))
 ODDITIES = ["200", "403", "416", "503", "another etag", "another length", "no etag", "cut", "short", "long"]
@@ -345,3 +347,34 @@ def test_whatever_happens_the_file_is_the_file(tmp_path_factory, seed):
     depot = Depot(FILM)
     assert is_film(machine.deliver(depot), folder)
     assert depot.fetched <= len(FILM) - known + depot.chunk * len(depot.asked)
+
+
+def late(machine, depot):
+    """A delivery behind its deadline, by the depot's clock."""
+    hooks = replace(machine.hooks, deadline=0.0, now=lambda: depot.seconds)
+    return asyncio.run(fetch_file(URL, depot.fetch, hooks))[0]
+
+
+@pytest.mark.parametrize("beside", [0, streams.BESIDE])
+@pytest.mark.parametrize(("how", "pace"), [("silent", 0.0), ("drip", 20.0)])
+def test_what_does_not_move_is_ended_behind_the_deadline(beside, how, pace, machine, folder, monkeypatch):
+    """Behind the deadline a server that sends nothing more ends the waiting, and a later run goes on."""
+    monkeypatch.setattr(streams, "BESIDE", beside)
+    monkeypatch.setattr(movement, "LOOK_SECONDS", 0.0)
+    with pytest.raises(StillRunning, match="hardly a byte"):
+        late(machine, Depot(FILM, lambda *_: how, pace=pace))
+    came, _ = machine.progress[-1]
+    assert files(folder) == ["out.png.part"]
+    later = Depot(FILM)
+    assert is_film(machine.deliver(later), folder)
+    assert 0 < came <= len(FILM) - later.fetched + later.chunk * len(later.asked)
+
+
+@pytest.mark.parametrize("beside", [0, streams.BESIDE])
+def test_what_moves_goes_on_behind_the_deadline(beside, machine, folder, monkeypatch):
+    """A file that comes at a speed that makes sense is whole, however late."""
+    monkeypatch.setattr(streams, "BESIDE", beside)
+    monkeypatch.setattr(movement, "LOOK_SECONDS", 0.0)
+    depot = Depot(FILM, pace=0.02)
+    assert is_film(late(machine, depot), folder)
+    assert depot.seconds > movement.MOVING_SECONDS

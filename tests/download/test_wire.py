@@ -1,13 +1,14 @@
 """Deliveries over real connections, by both transports."""
 
 import hashlib
+import itertools
 
 import pytest
 from fakes.cdn import Cdn, from_cdn
 from fakes.media import HTML, OTHER, PNG, files, left_behind, picture
 
-from seedvr_cli.download import pieces, streams
-from seedvr_cli.values.errors import DeliveryError
+from seedvr_cli.download import movement, pieces, streams
+from seedvr_cli.values.errors import DeliveryError, StillRunning
 
 
 @pytest.mark.parametrize("how", ["ranges", "plain", "chunked", "to the end"])
@@ -68,6 +69,17 @@ def test_a_connection_that_is_always_cut_gets_no_name(how, wire, owner, folder):
     """A connection that never brings the whole file is given up, and nothing stands under the name."""
     error = from_cdn(owner, Cdn(PNG, (how, 1000)))
     assert isinstance(error, DeliveryError)
+    assert set(files(folder)) <= {"out.png.part"}
+
+
+@pytest.mark.parametrize("at", [0, 1000])
+def test_a_server_that_falls_silent_ends_the_waiting(at, wire, owner, folder, monkeypatch):
+    """Behind the deadline a connection on which nothing more comes is closed, and what came is kept."""
+    monkeypatch.setattr(movement, "LOOK_SECONDS", 0.0)
+    looks = itertools.count()
+    error = from_cdn(owner, Cdn(PNG, ("silent", at)), now=lambda: next(looks) / 1000, deadline=0.0)
+    assert isinstance(error, StillRunning)
+    assert error.exit_code == 6
     assert set(files(folder)) <= {"out.png.part"}
 
 

@@ -1,17 +1,23 @@
 """A stand-in for the server that results are fetched from: real connections, cut where a test says."""
 
 import asyncio
+import math
 import re
+import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from fakes.loopback import loopback
 from seedvr_cli.download.download import fetch_file
 from seedvr_cli.gateway.client import Gateway
-from seedvr_cli.values.errors import DeliveryError
+from seedvr_cli.values.errors import DeliveryError, StillRunning
 
 
 class Cdn:
-    """A media server on loopback. Each request takes the next answer: how, and after how many bytes it is cut."""
+    """A media server on loopback. Each request takes the next answer: how, and after how many bytes it is cut.
+
+    A "silent" one is not cut there: nothing more comes, and the connection stays.
+    """
 
     def __init__(self, content, *answers, etag='"a"'):
         self.content = content
@@ -24,8 +30,10 @@ class Cdn:
         """The media URL, while the server is there."""
 
         async def handle(reader, writer):
-            self._answer((await reader.readuntil(b"\r\n\r\n")).decode(), writer)
+            how = self._answer((await reader.readuntil(b"\r\n\r\n")).decode(), writer)
             await writer.drain()
+            if how == "silent":
+                await reader.read()
 
         async with loopback(handle) as url:
             yield f"{url}/output.png"
@@ -40,7 +48,7 @@ class Cdn:
         end = int(asked[2]) + 1 if is_part and asked[2] else len(self.content)
         if how == "416" and asked:
             writer.write(b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n\r\n")
-            return
+            return how
         part = self.content[begin:end]
         lines = ["HTTP/1.1 206 Partial Content" if begin else "HTTP/1.1 200 OK", "Connection: close"]
         if begin:
@@ -55,20 +63,22 @@ class Cdn:
         elif how != "to the end":
             lines.append(f"Content-Length: {len(part)}")
         writer.write("\r\n".join([*lines, "", ""]).encode() + part[: None if at is None else at])
+        return how
 
 
 def _pieces(content, size=200):
     return [content[start : start + size] for start in range(0, len(content), size)]
 
 
-def from_cdn(owner, cdn, **more):
+def from_cdn(owner, cdn, *, now=time.monotonic, deadline=math.inf, **more):
     """What a delivery from that server comes to."""
+    hooks = replace(owner.hooks, now=now, deadline=deadline)
 
     async def run():
         async with cdn.serve() as url, Gateway("http://127.0.0.1:9", "k-0123456789") as client:
-            return (await fetch_file(url, client.media.fetch, owner.hooks, **more))[0]
+            return (await fetch_file(url, client.media.fetch, hooks, **more))[0]
 
     try:
         return asyncio.run(run())
-    except DeliveryError as error:
+    except (DeliveryError, StillRunning) as error:
         return error

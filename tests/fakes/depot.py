@@ -26,15 +26,18 @@ class Depot:
     """A `Fetch` that knows ranges. `how(number, begin, end)` says what is odd about an answer, numbered from 0.
 
     `asked` are the ranges; `fetched` counts the bytes that were handed out, `at_once` the most streams at a time.
+    Each chunk takes `pace` of the depot's own `seconds`.
     """
 
-    def __init__(self, content, how=lambda *_: None, *, has_ranges=True, limit=99, chunk=50):
+    def __init__(self, content, how=lambda *_: None, *, has_ranges=True, limit=99, chunk=50, pace=0.0):
         self.content = content
         self.etag = '"a"'
         self.how = how
         self.has_ranges = has_ranges
         self.limit = limit
         self.chunk = chunk
+        self.pace = pace
+        self.seconds = 0.0
         self.asked = []
         self.urls = []
         self.expired = set()
@@ -75,13 +78,17 @@ class Depot:
 
     async def _chunks(self, content, begin, stop, how):
         left = stop - begin
-        if how in {"cut", "short"}:
+        if how in {"cut", "short", "silent"}:
             left //= 2
         body = content[begin : begin + left] + (b"more" * 20 if how == "long" else b"")
         for start in range(0, len(body), self.chunk):
             await asyncio.sleep(0)
+            self.seconds += self.pace
             self.fetched += len(body[start : start + self.chunk])
             yield body[start : start + self.chunk]
+        while how == "silent":
+            await asyncio.sleep(0)
+            self.seconds += 0.1
         if how == "cut":
             raise NetworkError("the download broke: cut")
 

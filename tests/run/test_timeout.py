@@ -2,14 +2,19 @@
 
 import asyncio
 import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+import pytest
 from fakes.scripted import ScriptedGateway, completed, processing
 from helpers.house import House
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from seedvr_cli.download import movement
+from seedvr_cli.download.movement import MOVING_SECONDS
 from seedvr_cli.gateway.client import POLL_SECONDS
-from seedvr_cli.values.answer import Answer
+from seedvr_cli.values.answer import Answer, Stream
 from seedvr_cli.values.errors import Busy, GatewayError, NetworkError, SeedvrError, StillRunning
 
 # Seconds by which waiting may be overrun (cli.md, `--timeout`).
@@ -66,3 +71,30 @@ def test_any_timeout_is_kept_under_any_delay_of_any_answer(tmp_path_factory, ste
     assert outcome.request_id == "job-1"
     assert outcome.error is None or isinstance(outcome.error, StillRunning | NetworkError | GatewayError)
     assert isinstance(outcome.error, SeedvrError) or outcome.charge == "listed"
+
+
+class SilentMedia(ScriptedGateway):
+    """Its results never come."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__()
+        self._house = house
+
+    @asynccontextmanager
+    async def fetch(self, *_: object) -> AsyncIterator[Stream]:
+        while True:
+            await self._house.clock.sleep(0.1)
+        yield
+
+
+@pytest.mark.parametrize("timeout", [0.0, MOVING_SECONDS])
+def test_a_result_that_never_comes_ends_the_waiting(house, go, monkeypatch, timeout):
+    """A media server that says nothing is waited for until the deadline; the result is fetched by the same command."""
+    monkeypatch.setattr(movement, "LOOK_SECONDS", 0.0)
+    (outcome,) = go(SilentMedia(house), timeout=timeout, poll_interval=0.1)
+    assert house.clock.seconds <= timeout + OVERRUN
+    assert isinstance(outcome.error, StillRunning)
+    assert (outcome.error.exit_code, outcome.charge) == (6, "listed")
+    again = ScriptedGateway()
+    (outcome,) = go(again)
+    assert (outcome.error, len(outcome.files), again.submitted) == (None, 1, [])
