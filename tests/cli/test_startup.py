@@ -2,6 +2,7 @@
 
 import functools
 import re
+import signal
 import subprocess
 import sys
 
@@ -146,3 +147,32 @@ def test_a_delivered_source_is_told_without_a_run(bench, sandbox, url, words, pa
     modules, done = imported(bench.home, *command, cwd=bench.work)
     assert done.stdout == f"{path}\n"
     assert packages(modules) & (HEAVY | {"asyncio", "ssl"}) == {"sqlite3"}
+
+
+# Loaded first: Ctrl-C strikes where this module is loaded.
+INTERRUPTING = """
+import os, signal, sys
+
+class Finder:
+    @staticmethod
+    def find_spec(name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder)
+"""
+
+
+@pytest.mark.parametrize("module", ["seedvr_cli.cli.app", "typer", "seedvr_cli.cli.streams", "seedvr_cli.cli.image"])
+def test_an_interrupt_while_it_loads_is_a_quiet_end(module, bench):
+    """Ctrl-C before anything is done ends the command by its code, without a traceback."""
+    done = bench.run("image", "--help", inject=INTERRUPTING.format(module=module))
+    assert (done.rc, done.raw) == (130, b"")
+    assert done.stderr in {"", "seedvr: interrupted\n"}
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored(bench):
+    """Where whoever started it has Ctrl-C ignored, as nohup may, it goes on."""
+    ignored = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)}
+    done = bench.run("image", "--help", inject=INTERRUPTING.format(module="typer"), **ignored)
+    assert (done.rc, done.stderr) == (0, "")
