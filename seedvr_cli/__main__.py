@@ -38,6 +38,8 @@ def main() -> None:
     code = run(sys.argv[1:])
     if not flush_last():
         code = code or 1
+    if code == INTERRUPTED:  # Python would end by the signal, had it struck where a class was made
+        _end()
     _end_at_interrupts()
     gc.freeze()  # nor does the exit need to look for any
     sys.exit(code)
