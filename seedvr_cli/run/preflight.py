@@ -14,7 +14,7 @@ from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.values.answer import Peek
 from seedvr_cli.values.catalog import Endpoint
 from seedvr_cli.values.contents import codec_of, is_animated
-from seedvr_cli.values.errors import NetworkError, SourceRefused
+from seedvr_cli.values.errors import NetworkError, SourceRefused, UsageError
 from seedvr_cli.values.excerpt import Excerpt
 from seedvr_cli.values.media import SOURCE_TYPES, measure, sniff, sniff_file
 from seedvr_cli.values.request import Request
@@ -27,6 +27,8 @@ HEAD = 64 << 10
 # Bytes that are fetched after that, one request after the other until the size is known, and seconds for each: of the
 # index at a video's end, and of what follows a colour profile.
 MORE, PATIENCE = (HEAD, 4 * HEAD, 16 * HEAD), 10.0
+# Seconds for which an object's address is good that is signed for a look.
+SIGNED_SECONDS = 300.0
 # Looks at the same time, where many are made before anything else.
 AT_ONCE = 8
 
@@ -44,28 +46,25 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What comes of a source that was looked at; `price` in millionths of a dollar. `sight`: None of an object."""
+    """What comes of a source that was looked at; `price` in millionths of a dollar."""
 
-    sight: Sight | None
+    sight: Sight
     price: int
 
     @property
     def version(self) -> Version | None:
         """Which one of the files that stood there it is."""
-        return self.sight.version if self.sight else None
+        return self.sight.version
 
     @property
     def remark(self) -> str | None:
         """What the user is to know of it, though it hinders nothing."""
-        is_more = self.sight is not None and self.sight.is_animated
-        return "it is animated: only its first picture is enlarged" if is_more else None
+        return "it is animated: only its first picture is enlarged" if self.sight.is_animated else None
 
 
 async def look_at(request: Request, gateway: Gateway) -> Look:
     """Raises SourceRefused where the gateway could not make anything of it, or more than it makes."""
     endpoint = request.endpoint
-    if is_object_url(request.source.url):
-        return Look(None, request.price())  # it is ours, and gets its address later
     sight = await see(request, gateway)
     if sight.media_type not in SOURCE_TYPES[endpoint.kind]:
         what = f"it is {sight.media_type}" if sight.media_type else f"it is no {endpoint.kind}"
@@ -83,9 +82,11 @@ async def look_at(request: Request, gateway: Gateway) -> Look:
 
 async def see(request: Request, gateway: Gateway) -> Sight:
     """What a source is, a file of this machine or behind a URL; SourceRefused where the gateway could not read it."""
-    source = request.source
+    source, wanted = request.source, SOURCE_TYPES[request.endpoint.kind]
+    if is_object_url(source.url):
+        return await _see_object(source.url, gateway, wanted)
     if not source.url.startswith("file:"):
-        return await _see_url(source.url, gateway, SOURCE_TYPES[request.endpoint.kind])
+        return await _see_url(source.url, gateway, wanted)
     return await asyncio.to_thread(_see_file, source.path or file_path(source.url))
 
 
@@ -125,11 +126,29 @@ def _see_file(path: str) -> Sight:
         raise SourceRefused(f"it cannot be read: {error.strerror}") from error
 
 
-async def _see_url(url: str, gateway: Gateway, wanted: Container[str]) -> Sight:
+async def _see_object(url: str, gateway: Gateway, wanted: Container[str]) -> Sight:
+    """By an address that is signed for this look, as the gateway gets one."""
+    from seedvr_cli.objects.store import ObjectStore, split_url
+    from seedvr_cli.objects.trouble import StoreError
+
+    def sign() -> str:
+        root, path = split_url(url)
+        return ObjectStore(root).sign(path, SIGNED_SECONDS)
+
+    try:
+        signed = await asyncio.to_thread(sign)
+    except (StoreError, UsageError) as error:
+        raise SourceRefused(str(error)) from error
+    return await _see_url(signed, gateway, wanted, is_ours=True)
+
+
+async def _see_url(url: str, gateway: Gateway, wanted: Container[str], *, is_ours: bool = False) -> Sight:
     try:
         peek = await gateway.media.peek(url, HEAD)
     except NetworkError as error:
         raise SourceRefused.unreachable(error.message) from error
+    if is_ours and peek.status == 403:
+        raise SourceRefused("its store refuses access (HTTP 403): look at the keys, and at what they may do")
     if peek.status in {401, 403, 407}:
         raise SourceRefused(f"it is not for everybody (HTTP {peek.status}), and the gateway reads it as anybody does",
                             hint="a presigned URL, or --no-check if it is only this machine that may not")  # fmt: skip

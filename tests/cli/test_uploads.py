@@ -164,6 +164,34 @@ def test_an_object_of_ones_own_is_signed_and_not_sent(run, reader, store, home, 
     assert (kept.rc, kept.stderr.count("a source in an object store is not fetched for it")) == (0, 1), kept.stderr
 
 
+def test_an_object_is_looked_at_too(run, reader, store, monkeypatch, request):
+    """With --check what an object is, that it is not there, and wrong keys are known before anything is submitted."""
+    import obstore
+    from obstore.store import from_url
+
+    gateway, _ = reader
+    for name, value in store.items():
+        monkeypatch.setenv(name, value)
+    opened = from_url(f"s3://{BUCKET}", client_options={"allow_http": True})
+    content = BytesIO()
+    Image.new("RGB", (9, 9), "teal").save(content, "PNG")
+    obstore.put(opened, "look/photo.png", content.getvalue())
+    obstore.put(opened, "look/text.png", b"no picture")
+    for name, keys, says in (
+        ("text.png", {}, "it is no image"),
+        ("none.png", {}, "HTTP 404"),
+        ("photo.png", {"AWS_PROFILE": "nobody"}, "nobody"),
+    ):
+        done = run("image", f"s3://{BUCKET}/look/{name}", "--check", to=gateway, env={**store, **keys})
+        assert (done.rc, says in done.stderr, len(done.stderr.splitlines())) == (1, True, 1), done.stderr
+    assert gateway.posts() == []
+    if "rclone" in request.node.name:  # moto looks at no signature
+        wrong = {**store, "AWS_SECRET_ACCESS_KEY": "wrong"}
+        done = run("image", f"s3://{BUCKET}/look/photo.png", "--check", to=gateway, env=wrong)
+        assert (done.rc, "refuses access (HTTP 403)" in done.stderr) == (1, True), done.stderr
+    assert run("image", f"s3://{BUCKET}/look/photo.png", "--check", to=gateway, env=store).rc == 0
+
+
 def test_an_address_is_made_anew_when_a_submission_comes_late(run, gateway, store, place, work):
     """A gateway that asks for a pause gets an address whose time begins when it is sent."""
     gateway = gateway()
