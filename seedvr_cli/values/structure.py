@@ -17,7 +17,7 @@ PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
 _JPEG_END, _JPEG_SCAN = b"\xff\xd9", 0xDA
 # A marker, with fill in front; bytes of fill or rubbish that one may stand behind; and markers without a length: TEM,
 # RST0 to RST7 and SOI (T.81, B.1.1).
-_MARKER, _MOST_FILL = re.compile(rb"\xff+([^\x00\xff])"), 1 << 16
+_MARKER, _MOST_FILL = re.compile(rb"\xff([^\x00\xff])"), 1 << 16
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 # The boxes without which there is nothing to see.
 _NEEDED_BOXES = {

@@ -165,7 +165,7 @@ def test_money_of_yesterday_is_none_of_today(timely, board):
                 assert board.drawn("g") == PORTION
                 board.time += 86_400
                 assert await claims(b, "first") == 5
-                await a.record(failed.job, answer("ERROR"))
+                await a.record(failed.job, answer("ERROR", "job_2"))
                 await a.release(refused.job)
             assert board.pots == {("g", yesterday): 1_000, ("g", board.today): 5_000}
             assert await claims(b, "more") == 0
@@ -184,7 +184,7 @@ def test_what_is_submitted_after_midnight_counts_for_that_day(timely, board):
             board.time += 86_400
             for number in range(3):
                 after = await a.claim(draft(f"after-{number}"), ANYHOW)
-                await a.record(after.job, answer("COMPLETED"))
+                await a.record(after.job, answer("COMPLETED", "job_2"))
             assert board.drawn("g") == PORTION
         assert board.pots == {("g", yesterday): 1_000, ("g", board.today): 3_000}
 

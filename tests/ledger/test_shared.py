@@ -96,7 +96,7 @@ def test_what_many_keys_have_come_to_is_one_look(machine, board):
         async with machine("a") as a, machine("b") as b:
             await b.record((await b.claim(draft("own"), ANYHOW)).job, answer("COMPLETED"))
             for key, status in {"done": "COMPLETED", "running": "QUEUED", "failed": "FAILED", "error": "ERROR"}.items():
-                await a.record((await a.claim(draft(key), ANYHOW)).job, answer(status))
+                await a.record((await a.claim(draft(key), ANYHOW)).job, answer(status, f"job_{key}"))
             await a.lose((await a.claim(draft("lost"), ANYHOW)).job, "no answer")
             await a.claim(draft("sending"), ANYHOW)
             await a.release((await a.claim(draft("refused"), ANYHOW)).job)
