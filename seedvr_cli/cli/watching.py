@@ -30,6 +30,8 @@ REST_SECONDS = 2.0
 SOON = 0.5
 SELDOM = 30.0
 POLL = 2.0
+# Looks until the system surely tells of changes: what comes before that it does not tell.
+UNTOLD_LOOKS = 3
 
 # A file as it was seen: time of change in nanoseconds, bytes.
 Mark = tuple[int, int]
@@ -103,10 +105,13 @@ class Watch:
     async def chunks(self) -> AsyncGenerator[Sequence[Prospect], None]:
         """The prospects of what has come to rest, as it does."""
         told = asyncio.create_task(self._listen())
+        looks = 0
         try:
             while not self._is_over:
                 yield await asyncio.to_thread(self.look)
-                wait = SOON if self._restless else POLL if told.done() else SELDOM
+                looks += 1
+                is_told = looks > UNTOLD_LOOKS and not told.done()
+                wait = SOON if self._restless else SELDOM if is_told else POLL
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._changed.wait()

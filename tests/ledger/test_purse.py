@@ -184,7 +184,7 @@ def test_what_is_submitted_after_midnight_counts_for_that_day(timely, board):
             board.time += 86_400
             for number in range(3):
                 after = await a.claim(draft(f"after-{number}"), ANYHOW)
-                await a.record(after.job, answer("COMPLETED", "job_2"))
+                await a.record(after.job, answer("COMPLETED", f"job_after_{number}"))
             assert board.drawn("g") == PORTION
         assert board.pots == {("g", yesterday): 1_000, ("g", board.today): 3_000}
 
