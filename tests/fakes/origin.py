@@ -1,10 +1,14 @@
 """A server of sources, as users have them behind their URLs."""
 
+import itertools
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from helpers.waiting import PATIENCE
+
+# The system gives the port of a server that is closed to a later one: by its number no two have a URL in common.
+_numbers = itertools.count(1)
 
 
 @dataclass
@@ -17,7 +21,8 @@ class Origin:
     def __post_init__(self) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"origin": self}))
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._root = f"/{next(_numbers)}"
+        self.url = f"http://127.0.0.1:{self._server.server_port}{self._root}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
@@ -25,6 +30,10 @@ class Origin:
         """Have it stand there from now on; gives its URL."""
         self.files[path] = content, {name.replace("_", "-"): value for name, value in headers.items()}
         return self.url + path
+
+    def path(self, asked: str) -> str:
+        """The path that is asked for, without the query."""
+        return asked.partition("?")[0].removeprefix(self._root)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -37,7 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
     origin: Origin
 
     def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
+        path = self.origin.path(self.path)
         self.origin.heard.append(path)
         if path not in self.origin.files:
             self.close_connection = True
