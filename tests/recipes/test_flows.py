@@ -14,8 +14,8 @@ def run_shares(place, command: list[str], **more: str) -> None:
     place.run(command, **more)
     assert place.shares() == [f"{number}/8" for number in range(1, 9)]
     assert place.accepted() == place.once()
-    words = (place.data / "ran").read_text().splitlines()[3]
-    assert place.run(["sh", "-c", f"seedvr {words}"])
+    ran = (place.data / "ran").read_text().splitlines()
+    assert any(place.run(["sh", "-c", f"seedvr {words}"]) for words in ran)  # by chance a share may have no source
     assert place.accepted() == place.once()
     assert len(list((place.data / "big").iterdir())) == len(place.sources)
 
