@@ -91,7 +91,8 @@ def avi_size(file: Readable) -> Size | None:
         if any(read_at(file, at, 4) == b"vids" for at, _ in _within(riff_chunks, file, [stream], b"strh")):
             for at, _ in _within(riff_chunks, file, [stream], b"strf"):
                 width, height = _unpacked(file, at + 4, "<ii")
-                sizes.append(Size(width, abs(height)))  # which is below 0 where the first row is the upper one
+                if width > 0:
+                    sizes.append(Size(width, abs(height)))  # which is below 0 where the first row is the upper one
     main = (Size(*_unpacked(file, at + 32, "<II")) for at, _ in _within(riff_chunks, file, header, b"avih"))
     return _largest(sizes) or _largest(main)
 

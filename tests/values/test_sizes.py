@@ -144,6 +144,14 @@ def test_what_says_no_size_has_none(content, media_type):
     assert measure(io.BytesIO(content), media_type) is None
 
 
+def test_an_avi_whose_stream_says_a_width_below_zero_has_the_size_of_its_main_header():
+    """No video is less than nothing wide."""
+    whole, media_type, size = VIDEOS["avi"]
+    place = whole.index(b"strf") + 12
+    content = whole[:place] + struct.pack("<i", -5) + whole[place + 4 :]
+    assert measure(io.BytesIO(content), media_type) == measure(io.BytesIO(whole), media_type) == size
+
+
 @settings(deadline=None)
 @given(data=st.data())
 @pytest.mark.parametrize("name", VIDEOS)
