@@ -275,7 +275,7 @@ def test_a_large_file_is_sent_in_pieces_and_told(run, gateway, store, place, wor
     gateway = gateway()
     path = picture(work / "large.png")
     with path.open("ab") as file:
-        file.truncate(90 << 20)
+        file.truncate(40 << 20)
     got = []
     gateway.script = lambda heard: (
         got.append(hashlib.sha256(read(heard.json["image_url"])).hexdigest()) if heard.method == "POST" else None
@@ -288,12 +288,12 @@ def test_a_large_file_is_sent_in_pieces_and_told(run, gateway, store, place, wor
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the system does not tell a process's peak")
 def test_memory_is_that_of_a_small_file(run, gateway, bench, work):
-    """A file of 300 MB takes hardly more memory than one of 1 MB, and arrives in full."""
+    """A file of 150 MB takes hardly more memory than one of 1 MB, and arrives in full."""
     gateway, peaks = gateway(), []
     bench.configure(f'[default]\nupload = "s3://{BUCKET}/x"\n')
     # Of its own accord: what the system tells the parent is never less than the parent's own size.
     tell = f"import atexit, shutil\natexit.register(shutil.copy, '/proc/self/status', {str(work / 'peak')!r})\n"
-    for number, size in enumerate((1 << 20, 300 << 20)):
+    for number, size in enumerate((1 << 20, 150 << 20)):
         path = picture(work / f"{number}.png", number)
         os.truncate(path, size)
         with sink() as bucket:
