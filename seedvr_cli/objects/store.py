@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -25,11 +26,16 @@ if TYPE_CHECKING:
 
 # Seconds for which a store that is away is asked again.
 PATIENCE = 15.0
+# Seconds that the library gives a request, its body included, and bytes a second that a slow line brings: what is
+# large is given more.
+SECONDS = 30.0
+SLOWEST = 50_000
 # Bytes: an object up to this size is made in one request where that has a condition; what has none goes in pieces, of
 # this size at the least, and stores take so many of them.
 ONE_PIECE = 32 << 20
 PIECE = 8 << 20
 MOST_PIECES = 10_000
+AT_ONCE = 2
 # How often an upload is begun that other machines end.
 ATTEMPTS = 3
 # Bytes that are read at a time.
@@ -74,7 +80,7 @@ def check_url(url: str) -> None:
         raise UsageError(f"{redact(url)}: object stores need one package more", hint="pip install 'seedvr-cli[bucket]'")
 
 
-def open_store(url: str, *, endpoint: str | None = None, region: str | None = None) -> Any:
+def open_store(url: str, *, endpoint: str | None = None, region: str | None = None, seconds: float = 0.0) -> Any:
     """The library's store at that URL, for who needs all of it; UsageError where there can be none."""
     check_url(url)
     from obstore.exceptions import BaseError
@@ -84,7 +90,9 @@ def open_store(url: str, *, endpoint: str | None = None, region: str | None = No
         options = profile_options() if url.startswith("s3:") else {}
         own = {"endpoint": endpoint, "region": region}
         options |= {name: value for name, value in own.items() if value is not None}
-        client = {"allow_http": True} if _is_plain(options.get("endpoint")) else {}
+        client: dict[str, Any] = {"timeout": timedelta(seconds=max(seconds, SECONDS))}
+        if _is_plain(options.get("endpoint")):
+            client["allow_http"] = True
         return from_url(url, config=options or None, client_options=client, retry_config=_RETRIES)  # type: ignore[call-overload]
     except (BaseError, ValueError) as error:
         raise UsageError(str(explain(redact(url), str(error)))) from error
@@ -95,7 +103,8 @@ class ObjectStore:
 
     def __init__(self, root: str, *, endpoint: str | None = None, region: str | None = None) -> None:
         self._root = root
-        self._store = open_store(root, endpoint=endpoint, region=region)
+        self._open = partial(open_store, root, endpoint=endpoint, region=region)
+        self._store = self._open()
 
     def facts(self, path: str) -> ObjectFacts | None:
         """What stands there; None where nothing does."""
@@ -127,15 +136,17 @@ class ObjectStore:
                 content = stream.read()
             mode: Any = "overwrite" if overwrite else "create"
             how: Any = {"mode": mode, "use_multipart": False}
-            return self._call(lambda: obstore.put(self._store, path, content, attributes=attributes, **how)) is not None
+            store = self._patient(size)
+            return self._call(lambda: obstore.put(store, path, content, attributes=attributes, **how)) is not None
         if not overwrite and self.facts(path) is not None:
             return False
 
         def put() -> Any:
             with open(file, "rb") as stream:
-                how: Any = {"use_multipart": True, "chunk_size": piece_size(size), "max_concurrency": 2}
+                how: Any = {"use_multipart": True, "chunk_size": piece_size(size), "max_concurrency": AT_ONCE}
                 watched: Any = Watched(stream, watch)
-                return obstore.put(self._store, path, watched, attributes=attributes, **how)
+                store = self._patient(AT_ONCE * piece_size(size))
+                return obstore.put(store, path, watched, attributes=attributes, **how)
 
         return self._call(put) is not None
 
@@ -234,8 +245,13 @@ class ObjectStore:
         """The object's bytes, read as they are asked for."""
         import obstore
 
-        opened = self._call(lambda: obstore.open_reader(self._store, path, buffer_size=BLOCK))
+        store = self._patient(BLOCK)
+        opened = self._call(lambda: obstore.open_reader(store, path, buffer_size=BLOCK))
         return io.BufferedReader(Reader(opened, self._call), BLOCK)
+
+    def _patient(self, size: int) -> Any:
+        """The library's store for requests that carry so many bytes."""
+        return self._open(seconds=size / SLOWEST) if size > SECONDS * SLOWEST else self._store
 
     def _call(self, call: Callable[[], T], *, missing: Any = StoreError) -> T | Any:
         """The answer; None where there is an object already, `missing` where there is none."""

@@ -12,15 +12,17 @@ _BLOCK = 1 << 20
 
 
 class Sink(ThreadingHTTPServer):
-    """`taken` counts the bytes of all bodies."""
+    """`asked` counts the requests, `taken` the bytes of all bodies; while `answers` is cleared, none is answered."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
-        self.taken = 0
+        self.asked = self.taken = 0
         self.lock = threading.Lock()
+        self.answers = threading.Event()
+        self.answers.set()
 
 
 @contextmanager
@@ -31,6 +33,7 @@ def sink() -> Iterator[Sink]:
     try:
         yield server
     finally:
+        server.answers.set()
         server.shutdown()
         server.server_close()
 
@@ -42,9 +45,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         left = int(self.headers.get("Content-Length", 0))
         with self.server.lock:
+            self.server.asked += 1
             self.server.taken += left
         while left:
             left -= len(self.rfile.read(min(left, _BLOCK)))
+        self.server.answers.wait()
         is_new = self.command == "POST" and re.search(r"[?&]uploads=?(&|$)", self.path)
         body = b"<R><UploadId>one</UploadId><Bucket>b</Bucket><Key>k</Key></R>" if is_new else b"<R><ETag>x</ETag></R>"
         self.send_response(404 if self.command == "HEAD" else 200)
