@@ -120,7 +120,12 @@ def _refuse(error: TyperException, command: Any, arguments: list[str]) -> int:
     if isinstance(error, BadOptionUsage) and error.option_name == "--fields":  # without a value it asks what there is
         from seedvr_cli.cli.flags import print_fields
 
-        print_fields()
+        try:
+            print_fields()
+        except BrokenPipeError:
+            return forget_stdout()
+        except SeedvrError as lost:
+            return fail(lost, command, arguments)
         return 0
     if isinstance(error, NoArgsIsHelpError):  # a command without arguments shows its help
         from seedvr_cli.cli.help_text import help_text

@@ -22,14 +22,19 @@ def apply(
     max_cost: o.MaxCost = None,
     yes: o.Yes = False,
     failed_file: o.FailedFile = None,
+    overwrite: o.Overwrite = None,
+    keep_metadata: o.KeepMetadata = None,
+    keep_sound: o.KeepSound = None,
+    embed: o.Embed = False,
+    sidecar: o.Sidecar = False,
     summary: o.Summary = None,
     common: CommonOptions,
 ) -> int:
     """Submit what a plan has, and nothing else.
 
     A plan is what 'seedvr image' and 'seedvr video' write with --plan. It is refused, with nothing submitted, where it,
-    the list of prices or a source has changed since. As always, what the ledger has is not paid for again: the same
-    plan may be applied until all of it is done.
+    the list of prices or a source has changed since (at a URL: of a long list with --check alone). As always, what the
+    ledger has is not paid for again: the same plan may be applied until all of it is done.
     """
     from seedvr_cli.cli.failed_file import Failures
     from seedvr_cli.cli.groups import MoneyOptions, OutputOptions
@@ -58,17 +63,19 @@ def apply(
     money = MoneyOptions(
         max_cost=max_cost, yes=yes, retry_failed=totals.retry_failed, if_changed=totals.if_changed
     )  # fmt: skip
-    policy = make_policy(
-        settled, "video", OutputOptions(summary=summary), waiting, submitting, money, [plan, failed_file]
-    )
-    failures = Failures(failed_file, [plan])
+    output = OutputOptions(
+        overwrite=overwrite, keep_metadata=keep_metadata, keep_sound=keep_sound, embed=embed, sidecar=sidecar,
+        summary=summary,
+    )  # fmt: skip
+    policy = make_policy(settled, "video", output, waiting, submitting, money, [plan, failed_file])
+    failures = Failures(failed_file, [plan], overwrite=policy.overwrite)
     outputs: dict[str, Output] = {}
     count = 0
     for prospect in planned.prospects(wishes):  # so that all of it is right before anything is submitted
         count += 1
         outputs.setdefault(prospect.recipe.output.folder, prospect.recipe.output)
-    for output in outputs.values():
-        check_output_folder(output)
+    for place in outputs.values():
+        check_output_folder(place)
     check = what_is_checked(settled, waiting_for=count, given=submitting.check, money=money)
     policy = replace(policy, check=check)
 

@@ -44,8 +44,10 @@ def print_requests(common: Common, prospects: Iterable[Prospect], policy: Policy
                 write_line(f"{show_usd(price)}\t{_as_text(quote.prospect, base)}")
     requests = "1 request" if count == 1 else f"{count} requests"
     already = f"; {settled} more {'is' if settled == 1 else 'are'} in the ledger, and sent no more" if settled else ""
-    common.talk.say(f"seedvr: {requests}, list price {show_usd(total)}; nothing is sent{already}")
-    return worst_exit_code(codes)
+    cap = policy.max_cost
+    beyond = f"; a run ends at --max-cost {show_usd(cap)}" if cap is not None and total > cap else ""
+    common.talk.say(f"seedvr: {requests}, list price {show_usd(total)}; nothing is sent{already}{beyond}")
+    return _summed_up(common, policy, worst_exit_code(codes))
 
 
 def check_plan_file(path: str, others: Sequence[str | None], *, overwrite: bool) -> None:
@@ -55,8 +57,13 @@ def check_plan_file(path: str, others: Sequence[str | None], *, overwrite: bool)
     check_own_file("--plan", path, "plan", is_plan, others, overwrite=overwrite)
 
 
-def write_plan(common: Common, prospects: Iterable[Prospect], policy: Policy, path: str) -> int:
-    """--plan: each request that would be sent becomes a line of the file; nothing is sent."""
+def write_plan(
+    common: Common, prospects: Iterable[Prospect], policy: Policy, path: str, *, with_versions: bool = False
+) -> int:  # fmt: skip
+    """--plan: each request that would be sent becomes a line of the file; nothing is sent.
+
+    `with_versions`: which version of each source is there now stands in it, where that is to be seen.
+    """
     from seedvr_cli.plan.plan_file import PlanWriter
     from seedvr_cli.values.whole import writing_whole
 
@@ -70,7 +77,7 @@ def write_plan(common: Common, prospects: Iterable[Prospect], policy: Policy, pa
             PlanWriter(
                 file, common.gateway_name, retry_failed=policy.retry_failed, if_changed=policy.if_changed
             ) as plan,
-            quoted(common, prospects, policy, with_versions=True) as quotes,
+            quoted(common, prospects, policy, with_versions=with_versions or policy.if_changed) as quotes,
         ):  # fmt: skip
             for quote in quotes:
                 if isinstance(quote.look, SeedvrError):
@@ -84,7 +91,17 @@ def write_plan(common: Common, prospects: Iterable[Prospect], policy: Policy, pa
         raise UsageError(f"--plan {path}: {error.strerror or error}") from error
     requests = "1 request" if count == 1 else f"{count} requests"
     common.talk.say(f"seedvr: {requests}, list price {show_usd(total)}; 'seedvr apply {path}' submits just that")
-    return worst_exit_code(codes)
+    return _summed_up(common, policy, worst_exit_code(codes))
+
+
+def _summed_up(common: Common, policy: Policy, code: int) -> int:
+    """The exit code; --summary says that nothing was done, as what an earlier run has written there is no longer so."""
+    if policy.summary is None:
+        return code
+    from seedvr_cli.cli.totals import Totals
+    from seedvr_cli.render.tally import Tally
+
+    return Totals(policy.summary, Tally(), common.talk, has_page=False).end(code)
 
 
 def _as_text(prospect: Prospect, base: str) -> str:

@@ -48,6 +48,8 @@ def upscale_lists(
     streams = [path for path in lists if not os.path.isfile(path) and not is_object_url(path)]
     if len(lists) > len(set(lists)):
         raise UsageError("--from: a list is named twice")
+    if "-" in lists and common.key_file == "-":
+        raise UsageError("--from - and --api-key-file -: both want standard input")
     for path in lists:
         if is_object_url(path):
             check_url(path)

@@ -51,7 +51,7 @@ def quoted(
     looks: Looks = lambda _: {}  # noqa: E731 - as its type says
     if policy.check == "all":
         looks = _looks(common)
-    elif with_versions and policy.if_changed:
+    elif with_versions:
         looks = _glimpses(common)
     return quotes(
         _followed(common, prospects), policy, looks, lambda some, jobs: _outdated(common, some, jobs, policy)

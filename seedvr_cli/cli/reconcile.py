@@ -67,15 +67,15 @@ def _by_statement(
     from seedvr_cli.settings.folders import state_folder
     from seedvr_cli.values.statement import compare
 
-    read = _read(path, id_column, amount_column)
-    charges, folder = read.charges, state_folder()
-    jobs = jobs_of(folder, common.gateway_name, [charge.request_id for charge in charges])
+    read, folder = _read(path, id_column, amount_column), state_folder()
+    jobs = jobs_of(folder, common.gateway_name, [charge.request_id for charge in read.charges])
+    read = read.with_signs(jobs.keys())
     instants = [job.submitted_at.timestamp() for job in jobs.values() if job.submitted_at]
     # Without a date of the user's, the period is that of the jobs which the statement has.
     period = (min(instants, default=0.0) if begin is None else begin,
               max(instants, default=0.0 if begin is None else time.time()))  # fmt: skip
     found = Counter[str]()
-    for finding in compare(charges, jobs, jobs_between(folder, common.gateway_name, *period)):
+    for finding in compare(read.charges, jobs, jobs_between(folder, common.gateway_name, *period)):
         found[finding.kind] += 1
         if common.json or finding.kind != "matched":
             _write(common, finding)

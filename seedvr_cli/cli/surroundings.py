@@ -21,6 +21,8 @@ EXTRAS = {
 }
 # Bytes that have to be free where results go.
 LEAST_SPACE = 500 << 20
+# And without which there is no result.
+NO_SPACE = 1 << 20
 
 
 def check_version() -> Check:
@@ -46,6 +48,8 @@ def check_output() -> Check:
     if not os.access(folder, os.W_OK | os.X_OK):
         return Check("output", "problem", f"{folder}, the current folder, cannot be written to", "use -o FOLDER")
     free = shutil.disk_usage(folder).free
+    if free < NO_SPACE:
+        return Check("output", "problem", f"{folder}, the current folder: its disk is full", "make room, or -o FOLDER")
     if free < LEAST_SPACE:
         return Check("output", "warning", f"{folder}, the current folder: {free >> 20} MB are free", "make room there")
     return Check("output", "ok", f"{folder}, the current folder, takes results; {free >> 20} MB are free")

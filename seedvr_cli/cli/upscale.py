@@ -80,7 +80,7 @@ def upscale(
         check_sidecars(wishes.output)
     check_stdout(common, wishes.output)
     if money.plan is not None:
-        _check_plan(sources, money, wishes)
+        _check_plan(sources, money, wishes, output, looks)
         check_plan_file(money.plan, files, overwrite=policy.overwrite)
     failures = Failures(sources.failed_file, [*files, money.plan], overwrite=policy.overwrite)
     if request.kind == "video" and common.sandbox and not money.dry_run:
@@ -111,7 +111,8 @@ def upscale(
     if money.dry_run:
         return print_requests(common, prospects, policy)
     if money.plan is not None:
-        return write_plan(common, prospects, policy, money.plan)
+        few = len(prospects) < FEW_SOURCES
+        return write_plan(common, prospects, policy, money.plan, with_versions=few and submitting.check is not False)
     if skim and policy.summary is None and tell_delivered(common, prospects, policy):
         return 0
     from seedvr_cli.cli.session import prepare_claims
@@ -213,8 +214,18 @@ def check_stdout(common: Common, output: str | None) -> None:
         raise UsageError("-o -: standard output is a terminal; send it into a file or a pipe")
 
 
-def _check_plan(sources: SourceOptions, money: MoneyOptions, wishes: Wishes) -> None:
+def _check_plan(
+    sources: SourceOptions, money: MoneyOptions, wishes: Wishes, output: OutputOptions, looks: LookOptions
+) -> None:  # fmt: skip
     """UsageError where a plan would not be one of what is asked for."""
+    for_apply = {
+        "--max-cost": money.max_cost is not None, "--embed": output.embed, "--sidecar": output.sidecar,
+        "--keep-metadata": output.keep_metadata is not None, "--keep-sound": output.keep_sound is not None,
+    }  # fmt: skip
+    if given := next((flag for flag, is_given in for_apply.items() if is_given), None):
+        raise UsageError(f"--plan and {given}: a plan has none of that", hint=f"'seedvr apply' takes {given}")
+    if looks.compare or looks.preview:
+        raise UsageError(f"--plan and {'--compare' if looks.compare else '--preview'}: one of the two")
     if money.dry_run:
         raise UsageError("--plan and --dry-run: one of the two")
     if sources.watch:

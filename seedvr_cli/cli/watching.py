@@ -16,7 +16,16 @@ from seedvr_cli.plan.wishes import Wishes
 from seedvr_cli.render.results import Form
 from seedvr_cli.render.talk import clean
 from seedvr_cli.run.policy import Policy
-from seedvr_cli.values.errors import CostCapReached, SourceRefused, UsageError
+from seedvr_cli.values.errors import (
+    BalanceError,
+    CostCapReached,
+    KeyRefused,
+    NotSent,
+    NotSubmitted,
+    SourceRefused,
+    UploadError,
+    UsageError,
+)
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.media import sniff_file
 from seedvr_cli.values.structure import is_whole
@@ -41,7 +50,7 @@ def upscale_watched(
     common: Common, wishes: Wishes, policy: Policy, form: Form, sources: SourceOptions, money: MoneyOptions,
     failures: Failures,
 ) -> int:  # fmt: skip
-    """Run until Ctrl-C, or until --max-cost is reached; returns the exit code."""
+    """Run until Ctrl-C, or until nothing more can be submitted; returns the exit code."""
     folders = sources.sources or ()
     if sources.lists or sources.shard or wishes.key is not None or not folders:
         raise UsageError("--watch takes folders alone", hint="seedvr image --watch FOLDER -o RESULTS/ --max-cost 5")
@@ -67,7 +76,9 @@ def upscale_watched(
     watch = Watch(folders, planner, say=lambda text: common.talk.error(f"seedvr: {text}"))
 
     def ended(outcome: Outcome) -> None:
-        if policy.max_cost is not None and isinstance(outcome.error, CostCapReached):
+        error = outcome.error  # a run that has met one of these submits nothing more; the next one does
+        is_lasting = isinstance(error, UploadError) and error.is_lasting
+        if is_lasting or isinstance(error, CostCapReached | NotSubmitted | NotSent | KeyRefused | BalanceError):
             watch.stop()
 
     async def find_work(session: "Session") -> Workload:

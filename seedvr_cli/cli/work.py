@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import shlex
 import sys
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Sequence
@@ -163,8 +164,8 @@ class _Run:
         self._codes.add(outcome.error.exit_code if outcome.error else 0)
         self._failures.add(outcome)
         reporter.result(lambda: self._results.write(outcome), self._results.only_path(outcome))
-        if self._policy.sidecar:
-            self._codes.add(_write_sidecars(self._common, outcome))
+        if self._policy.sidecar or any(os.path.exists(f"{file.path}.json") for file in outcome.files):
+            self._codes.add(_write_sidecars(self._common, outcome, self._policy))
         if work.on_end is not None and self._results.trouble is None:
             work.on_end(outcome)
 
@@ -179,6 +180,8 @@ class _Run:
             talk.error(f"seedvr: interrupted; {_underway(tally)}go on with: {continuation()}")
             return
         self._failures.end()
+        if PIPE_CLOSED in self._codes and tally.underway()[0]:
+            talk.say(f"seedvr: nobody reads standard output any more; {_underway(tally)}go on with: {continuation()}")
         for line in _what_is_left(tally) if tally.total > 1 else ():
             talk.say(f"seedvr: {line}")
 
@@ -249,12 +252,15 @@ def _keep(crash: Crashed) -> None:
         crash.told.hint = f"the details are in {path}; {crash.told.hint}"
 
 
-def _write_sidecars(common: Common, outcome: Outcome) -> int:
-    """The exit code of it."""
-    from seedvr_cli.cli.sidecar import write_sidecars
+def _write_sidecars(common: Common, outcome: Outcome, policy: Policy) -> int:
+    """The exit code of it; where none are asked for, those that stand there are brought up to date."""
+    from seedvr_cli.cli.sidecar import renew_sidecars, write_sidecars
 
     try:
-        write_sidecars(outcome)
+        if policy.sidecar:
+            write_sidecars(outcome, overwrite=policy.overwrite)
+        else:
+            renew_sidecars(outcome)
     except DeliveryError as error:
         common.talk.error(error_line(error))
         return error.exit_code

@@ -150,7 +150,8 @@ class Partial:
             size = self._measure()
         else:
             size = await self._flush(hooks)
-        await self._finish(size, hooks)
+        if await self._finish(size, hooks):
+            size = await asyncio.to_thread(self._take_anew)
         mtime_ns = os.fstat(self._descriptor()).st_mtime_ns
         while True:
             try:
@@ -164,22 +165,22 @@ class Partial:
         width, height = (size.width, size.height) if size else (None, None)
         return File(path, self.done, self._digest.hexdigest(), self.media_type, width, height), mtime_ns
 
-    async def _finish(self, size: Size | None, hooks: Hooks) -> None:
-        """What its owner makes of it; from then on it is not the server's any more, and nobody can go on with it."""
+    async def _finish(self, size: Size | None, hooks: Hooks) -> bool:
+        """Whether its owner has changed it; it is not the server's any more then, and nobody can go on with it."""
         if hooks.finish is None or self.destination is None:
-            return
+            return False
         if self._noted is not None:
             await hooks.note(self.destination.path, None)
         self.etag = self._noted = None
-        if await hooks.finish(self.destination.part, self.media_type, size):
-            self._digest = Digest()
-            await asyncio.to_thread(self._take_anew)
+        return await hooks.finish(self.destination.part, self.media_type, size)
 
-    def _take_anew(self) -> None:
+    def _take_anew(self) -> Size | None:
         assert self.destination is not None
+        self._digest = Digest()
         os.fsync(self._descriptor())
         self.pieces = Pieces([(0, os.fstat(self._descriptor()).st_size)])
         self._digest.follow(self.destination.part, self.done)
+        return measure(self.destination.part, self.media_type)
 
     def close(self) -> None:
         """Let go of the `.part`; its bytes stay where a later run could go on with them."""

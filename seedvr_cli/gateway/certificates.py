@@ -140,6 +140,8 @@ def _client_problem(certificate: str, key: str | None) -> str | None:
 
 
 def _unreadable(path: str) -> str | None:
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        return "it is no regular file"  # and it is read more than once
     try:
         with open(path, "rb"):
             return None

@@ -24,6 +24,8 @@ BUSY_SECONDS = 2.0
 LOOK_SECONDS = 3.0
 # Bytes that have to be free on its disk.
 LEAST_SPACE = 500 << 20
+# And without which nothing can be written down.
+NO_SPACE = 1 << 20
 # Steps of SQLite between two looks at the clock.
 STEPS = 100_000
 
@@ -59,6 +61,8 @@ def check_place(folder: str) -> Check:
         return Check("state-folder", "warning", f"{folder} lies on the network ({kind}), where locks may not hold",
                      "set SEEDVR_HOME to a folder of this machine, or share a ledger: SEEDVR_LEDGER_URL")  # fmt: skip
     free = shutil.disk_usage(there).free
+    if free < NO_SPACE:
+        return Check("state-folder", "problem", f"{folder}: its disk is full, and no job without it", "make room there")
     if free < LEAST_SPACE:
         return Check("state-folder", "warning", f"{folder}: {free >> 20} MB are free", "make room on that disk")
     return Check("state-folder", "ok", f"{folder}: {free >> 20} MB are free")

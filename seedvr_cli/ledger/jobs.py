@@ -242,6 +242,11 @@ class Ledger:
         )
         return await self._read(lambda connection: dict(connection.execute(query, (json.dumps(keys),)).fetchall()))
 
+    async def strangers(self, keys: Sequence[str]) -> list[str]:
+        """Of these keys those without any job: nothing was submitted, or it was refused."""
+        query = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT key FROM jobs)"
+        return await self._read(lambda connection: [row[0] for row in connection.execute(query, (json.dumps(keys),))])
+
     async def durations(self, gateway: str, endpoint: str) -> list[float]:
         """Seconds that the latest jobs of this endpoint took, shortest first."""
         rows = await self._read(

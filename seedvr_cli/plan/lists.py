@@ -160,7 +160,7 @@ def _csv_entries(text: IO[str], columns: list[str], number: int) -> Iterator[Ent
             kept.append(line)
             yield line
 
-    reader = csv.reader(keep())
+    reader = csv.reader(keep(), strict=True)  # or a quote that has no end would be part of a source
     while True:
         first = number + reader.line_num + 1
         kept.clear()

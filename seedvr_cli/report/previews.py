@@ -115,6 +115,8 @@ def _in_srgb(image: "Image.Image", ground: str) -> "Image.Image":
         return image.convert("I").point(lambda level: level * (1 / 256)).convert("RGB")
     if image.has_transparency_data:
         image = _on_ground(image, ground)
+    elif image.mode == "P":  # a profile is of colours, not of places in a palette
+        image = image.convert("RGB")
     if profile and image.mode in {"RGB", "CMYK", "L"}:
         with suppress(ImageCms.PyCMSError, OSError, ValueError):
             found = ImageCms.ImageCmsProfile(BytesIO(profile))

@@ -115,6 +115,8 @@ def _after(job: Job, results: Sequence[Delivery]) -> Side:
     name, size = _shown_name(first.path), first.file.bytes if first.file else None
     if is_object_url(first.path):
         return Side(name, size, note="The result is in an object store.")
+    if first.path == "-":
+        return Side(name, size, note="The result went to standard output.")
     if not first.is_whole():
         is_there = os.path.lexists(first.path)
         return Side(name, size, note="The file was changed after its delivery." if is_there else "The file is gone.")

@@ -17,12 +17,13 @@ from seedvr_cli.download.hooks import Hooks, Note
 from seedvr_cli.download.recover import recover
 from seedvr_cli.ledger.files import Elsewhere, Placed, Taken
 from seedvr_cli.ledger.rows import Delivery
+from seedvr_cli.run.additions import flaw_of, possible_additions, wanted_additions
 from seedvr_cli.run.names import ResultName
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
 from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.errors import DeliveryError, SeedvrError, StillRunning
-from seedvr_cli.values.events import Changed, Received
+from seedvr_cli.values.events import Changed, Notice, Received
 from seedvr_cli.values.items import Item
 from seedvr_cli.values.job import File, Job
 from seedvr_cli.values.media import EXTENSIONS
@@ -124,7 +125,7 @@ class Courier(ABC):
 
     def _finish(self, job: Job) -> Callable[[str, str, Size | None], Awaitable[bool]] | None:
         """What is made of the whole file; most results stay as they came, and need not load what changes them."""
-        wanted = self._wanted
+        wanted = wanted_additions(self._item, self._run.policy)
         if not wanted:
             return None
         from seedvr_cli.run.finish import finisher
@@ -134,24 +135,25 @@ class Courier(ABC):
         async def noted(part: str, media_type: str, size: Size | None) -> bool:
             is_changed = await finish(part, media_type, size)
             if is_changed:
-                self._made |= wanted & ({"sound"} if media_type.startswith("video/") else {"metadata", "properties"})
+                self._made |= wanted & possible_additions(media_type)
             return is_changed
 
         return noted
 
-    @property
-    def _wanted(self) -> frozenset[str]:
-        """What a file may get beyond what the gateway sent."""
-        policy = self._run.policy
-        is_of_file = self._item.source is not None and "://" not in self._item.source
-        kept = {"metadata": policy.keep_metadata, "sound": policy.keep_sound}
-        found = {what for what, keep in kept.items() if keep == "all" or (keep == "files" and is_of_file)}
-        return frozenset(found | ({"properties"} if policy.embed else set()))
+    def _serves(self, path: str, entry: Delivery | None) -> bool:
+        """Whether a whole file that stands there will do; one that may not be replaced does, with a word about it."""
+        flaw = flaw_of(entry, self._run.policy) if entry is not None else None
+        if flaw is None:
+            return True
+        if not self._run.policy.overwrite:
+            self._run.emit(Notice(f"{path} {flaw}; --overwrite makes it anew"))
+        return not self._run.policy.overwrite
 
     def _copy_among(self, recorded: list[Delivery]) -> str | None:
         """The latest whole file of this media URL that has nothing which is not wanted now."""
+        wanted = wanted_additions(self._item, self._run.policy)
         for entry in reversed(recorded):
-            if (entry.made is None or entry.made <= self._wanted) and entry.is_whole():
+            if (entry.made is None or entry.made <= wanted) and entry.is_whole():
                 self._made = entry.made or frozenset()
                 return entry.path
         self._made = frozenset()
@@ -201,15 +203,16 @@ class FileCourier(Courier):
                 return await self._fetch(media, recorded, deadline)
 
     async def _find_whole(self, media: Media, recorded: list[Delivery]) -> File | None:
-        return await asyncio.to_thread(self._whole_among, media, recorded)
+        found = await asyncio.to_thread(self._whole_among, media, recorded)
+        return found[0] if found and self._serves(found[0].path, found[1]) else None
 
-    def _whole_among(self, media: Media, recorded: list[Delivery]) -> File | None:
+    def _whole_among(self, media: Media, recorded: list[Delivery]) -> tuple[File, Delivery] | None:
         for entry in recorded:
             if entry.position != media.position or entry.file is None:
                 continue
             shown = self._name.shown(media.job, entry.file.media_type, media.position)
             if self._name.accepts(entry.path, os.path.abspath(shown)) and entry.is_whole():
-                return replace(entry.file, path=_beside(shown, entry.path))
+                return replace(entry.file, path=_beside(shown, entry.path)), entry
         return None
 
     async def _recorded(self, media: Media, deadline: float) -> list[Delivery]:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from seedvr_cli.metadata.carry import adjusted, read_metadata, with_properties, write_metadata
 from seedvr_cli.metadata.metadata import Metadata, MetadataError
@@ -98,9 +99,9 @@ def carry(
             height=size.height,
             is_upright=is_upright(source, source_type, part, media_type),
         )
-    elif properties:
-        metadata = Metadata(xmp=read_metadata(part, media_type).xmp)
     if properties:
+        if metadata.xmp is None:  # what the gateway has written stays beside ours
+            metadata = replace(metadata, xmp=read_metadata(part, media_type).xmp)
         metadata = with_properties(metadata, properties)
     with tempfile.TemporaryFile(dir=os.path.dirname(part)) as made:  # it has no name that could be left behind
         troubles = write_metadata(part, media_type, metadata, made)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # it loads what a look for marks does not need
     from seedvr_cli.ledger.jobs import Ledger
 
+# Seconds after which a run that has not submitted its job surely never will: it was killed, or refused.
+ABANDONED = 86400.0
 # Seconds for what runs have left that were killed, or did not wait; what is not done then the next run does.
 PATIENCE = 2.0
 
@@ -22,11 +24,12 @@ def has_marks(state: str, key: str) -> bool:
 
 
 async def let_go_of_ended(ledger: "Ledger") -> None:
-    """Let go of what jobs needed that have ended since. That this fails harms nobody."""
+    """Let go of what jobs needed that have ended since, or were never submitted. That this fails harms nobody."""
     folder = marks_folder(os.path.dirname(ledger.path))
     if not os.path.isdir(folder):
         return
     import asyncio
+    import time
 
     from seedvr_cli.uploads.marks import Marks
     from seedvr_cli.uploads.upload import Uploads
@@ -36,5 +39,7 @@ async def let_go_of_ended(ledger: "Ledger") -> None:
     uploads, marks = Uploads(Target(), folder), Marks(folder)
     with suppress(TimeoutError, LedgerError):
         async with asyncio.timeout(PATIENCE):
-            for key, submitted_at in (await ledger.ended(marks.jobs())).items():
-                await uploads.release(mark for mark in marks.of(key) if mark.made_at <= submitted_at)
+            until = await ledger.ended(keys := marks.jobs())
+            until |= dict.fromkeys(await ledger.strangers(keys), time.time() - ABANDONED)
+            for key, instant in until.items():
+                await uploads.release(mark for mark in marks.of(key) if mark.made_at <= instant)

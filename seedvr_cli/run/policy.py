@@ -64,8 +64,9 @@ class Policy:
 
     @property
     def wants_more(self) -> bool:
-        """Whether something is made of each result beyond its file, also of one that stands there already."""
-        return self.sidecar or self.compare or self.preview
+        """Whether each result is looked at, also one that stands there: for what is made beside it, or in it."""
+        is_particular = self.embed or {self.keep_metadata, self.keep_sound} != {"files"}
+        return self.sidecar or self.compare or self.preview or is_particular
 
     @property
     def looks_again(self) -> bool:

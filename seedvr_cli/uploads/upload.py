@@ -67,7 +67,7 @@ class Uploads:
             await self.address(source, 0.0)  # whether there can be one is better known now
             return
         if self._target.url is None:
-            await self._print(source.path)
+            await self._print(source)
             return
         url = await self._object_url(source)
         await self._mark(url, key)
@@ -83,7 +83,7 @@ class Uploads:
         """A URL of the source that holds for a job which may take so many seconds from now on."""
         assert source.path is not None
         if not is_object_url(source.path) and self._target.url is None:
-            return await self._print(source.path)
+            return await self._print(source)
         url = source.path if is_object_url(source.path) else await self._object_url(source)
         lifetime = min(seconds + MARGIN, LONGEST_ADDRESS)
         return await self._call(url, lambda store, path: store.sign(path, lifetime))
@@ -146,11 +146,7 @@ class Uploads:
         assert file is not None
 
         def send(store: ObjectStore, path: str) -> None:
-            before = os.stat(file)
-            with open(file, "rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            if f"sha256:{digest}" != source.identity:
-                raise UploadError(f"{file} has changed since it was looked at")
+            before = _as_it_was(source)
             there = store.facts(path)
             if there is not None and there.size == before.st_size:
                 return
@@ -162,24 +158,26 @@ class Uploads:
 
             media_type = sniff_file(file) or "application/octet-stream"
             store.put_named(path, file, media_type=media_type, watch=watch)
-            after = os.stat(file)
-            if (after.st_mtime_ns, after.st_size) != (before.st_mtime_ns, before.st_size):
+            if not _is_as(before, file):
                 store.delete(path)
                 raise UploadError(f"{file} has changed while it was sent")
 
         async with self._room:
             await self._call(url, send)
 
-    async def _print(self, path: str) -> str:
-        if path not in self._printed:
-            self._printed[path] = asyncio.create_task(self._run_command(path))
-        return await asyncio.shield(self._printed[path])
+    async def _print(self, source: Source) -> str:
+        if source.identity not in self._printed:
+            self._printed[source.identity] = asyncio.create_task(self._run_command(source))
+        return await asyncio.shield(self._printed[source.identity])
 
-    async def _run_command(self, path: str) -> str:
+    async def _run_command(self, source: Source) -> str:
+        path = source.path
+        assert path is not None
         shown = path if os.path.isabs(path) else os.path.join(".", path)  # a name may begin like an option
         words = [word.replace("{path}", shown) for word in shlex.split(self._target.command or "")]
 
         def run() -> str:
+            before = _as_it_was(source)
             try:
                 program = subprocess.Popen(  # noqa: S603 - the user's own
                     words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
@@ -193,6 +191,8 @@ class Uploads:
                 self._programs.discard(program)
             if program.returncode:
                 raise UploadError(f"upload-command: {words[0]} ended with {program.returncode} for {path}")
+            if not _is_as(before, path):
+                raise UploadError(f"{path} has changed while it was sent")
             lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
             if not lines or not is_allowed_url(lines[-1]):
                 raise UploadError(f"upload-command: {words[0]} printed no https URL for {path}")
@@ -223,6 +223,22 @@ class Uploads:
             raise UploadError(error.message, hint=error.hint, is_lasting=True) from error
         except OSError as error:
             raise UploadError(f"cannot read {error.filename or 'the source'}: {error.strerror or error}") from error
+
+
+def _as_it_was(source: Source) -> os.stat_result:
+    """The facts of the source's file; UploadError where it is not what the job is to be of any more."""
+    assert source.path is not None
+    facts = os.stat(source.path)
+    with open(source.path, "rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if f"sha256:{digest}" != source.identity:
+        raise UploadError(f"{source.path} has changed since it was looked at")
+    return facts
+
+
+def _is_as(before: os.stat_result, file: str) -> bool:
+    after = os.stat(file)
+    return (after.st_mtime_ns, after.st_size) == (before.st_mtime_ns, before.st_size)
 
 
 def _release(store: ObjectStore, path: str, *, mark: Mark) -> None:

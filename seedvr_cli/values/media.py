@@ -43,13 +43,13 @@ _ENDINGS = {
     ".m4v": "video/mp4",
 }
 SOURCE_EXTENSIONS = {
-    "image": (".png", ".jpg", ".jpeg", ".webp"),
+    "image": (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp"),
     "video": (".mp4", ".m4v", ".mov", ".avi", ".webm"),
 }
 # Endings of pictures and videos that no endpoint takes: who has such files in a folder wants to know.
 OTHER_EXTENSIONS = (
     ".heic", ".heif", ".avif", ".jxl", ".tif", ".tiff", ".gif", ".bmp", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf",
-    ".mkv", ".mpg", ".mpeg", ".wmv", ".3gp", ".mts",
+    ".jp2", ".psd", ".orf", ".rw2", ".mkv", ".mpg", ".mpeg", ".wmv", ".3gp", ".mts", ".m2ts", ".flv", ".ogv",
 )  # fmt: skip
 _SIZES = {
     "image/png": sizes.png_size,

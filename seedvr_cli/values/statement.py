@@ -6,7 +6,7 @@ The vendor documents no form of a statement, so any CSV will do that has a colum
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import IO, Any, Literal
@@ -53,6 +53,15 @@ class Statement:
     charges: Sequence[Charge]
     others: Sequence[int] = ()
 
+    def with_signs(self, known: Container[str]) -> "Statement":
+        """The same, with charges above zero, as most of them are in number, and of those whose request is `known`."""
+        some = [charge.amount for charge in self.charges if charge.request_id in known]
+        amounts = some or [charge.amount for charge in self.charges]
+        balance = sum((amount > 0) - (amount < 0) for amount in amounts) or sum(amounts)
+        sign = -1 if balance < 0 else 1
+        charges = [Charge(one.request_id, sign * one.amount) for one in self.charges]
+        return Statement(charges, [sign * one for one in self.others])
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -68,7 +77,7 @@ class Finding:
 def read_statement(file: IO[str], name: str, *, id_column: str | None, amount_column: str | None) -> Statement:
     """The charges of a CSV with a header; lines without an amount are none. UsageError, with the line, for any other.
 
-    Amounts have the sign that charges have: what they come to in all is above zero.
+    Amounts have the signs that they have there: see `Statement.with_signs`.
     """
     lines = _lines(file, name)
     first = next(lines, "")
@@ -93,8 +102,7 @@ def read_statement(file: IO[str], name: str, *, id_column: str | None, amount_co
             charges.append(Charge(request_id, amount))
         else:
             others.append(amount)
-    sign = -1 if sum(charge.amount for charge in charges) < 0 else 1
-    return Statement([Charge(one.request_id, sign * one.amount) for one in charges], [sign * one for one in others])
+    return Statement(charges, others)
 
 
 def compare(charges: Sequence[Charge], jobs: Mapping[str, Job], of_period: Iterable[Job]) -> Iterator[Finding]:
@@ -172,10 +180,10 @@ def _sums(charges: Sequence[Charge], others: Sequence[int]) -> set[int]:
 
 
 def _amount(text: str, where: str) -> int:
-    """Of `-$0.001`, `0.001 USD` or `0,001`."""
+    """Of `-$0.001`, `0.001 USD` or `0,001`; of `1,000` nobody knows what it is."""
     signed = text.upper().replace("USD", "").replace("$", "").replace("−", "-").replace(" ", "")
     plain = signed.lstrip("+-")
-    if "," in plain and "." not in plain:
+    if "," in plain and "." not in plain and not re.fullmatch(r"[1-9]\d{0,2},\d{3}", plain):
         plain = plain.replace(",", ".")
     try:
         return -parse_usd(plain) if signed.startswith("-") else parse_usd(plain)

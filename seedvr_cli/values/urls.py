@@ -116,7 +116,10 @@ def check_base_url(url: str, where: str) -> str:
     """The URL in the one form that the ledger knows it by; UsageError where it is neither https nor this machine."""
     if not is_allowed_url(url) or "?" in url or "#" in url or "@" in url:
         raise UsageError(f"{where}: {url!r} is not an https URL such as {DEFAULT_BASE_URL}")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(wire_url(url))
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from error
     host = parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
     return f"{parts.scheme}://{host}{parts.path}".rstrip("/")
 

@@ -18,7 +18,8 @@ class Version:
         """Whether it is another file for sure enough to say so; where there is nothing to compare it is not.
 
         Machines behind one name may each have an ETag of their own for the same file: another one counts for nothing
-        where length and time are the same. A time alone says little, and counts where there is nothing else.
+        where length and time are the same. One that became weak on its way is the same one. A time alone says little,
+        and counts where there is nothing else.
         """
         has_times = self.modified is not None and earlier.modified is not None
         has_lengths = self.length is not None and earlier.length is not None
@@ -27,5 +28,6 @@ class Version:
         if has_lengths and self.length != earlier.length:
             return True
         if self.etag is not None and earlier.etag is not None:
-            return not has_times or self.modified != earlier.modified
+            is_weakly_the_same = self.etag.removeprefix("W/") == earlier.etag.removeprefix("W/")
+            return not is_weakly_the_same and (not has_times or self.modified != earlier.modified)
         return has_times and not has_lengths and self.modified != earlier.modified

@@ -70,6 +70,18 @@ def test_the_fields_are_listed(run):
     assert run("spend", "--fields").rc == 2
 
 
+def test_the_fields_go_where_they_can(run):
+    """A full disk is one line and 1, and who reads no more hears nothing."""
+    with open("/dev/full", "wb") as full:
+        done = run("image", "--json", "--fields", stdout=full)
+    assert (done.rc, done.stderr.count("\n"), "cannot write to standard output" in done.stderr) == (1, 1, True)
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = run("image", "--json", "--fields", stdout=writing)
+    os.close(writing)
+    assert (done.rc, done.stderr) == (141, "")
+
+
 def test_a_profile_that_wants_json_gives_way(bench, sandbox, url):
     """--print is stronger than `json = true` of the profile."""
     bench.configure("[default]\njson = true\n")

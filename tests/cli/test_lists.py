@@ -11,6 +11,14 @@ from helpers.waiting import PATIENCE
 pytestmark = pytest.mark.slow
 
 
+def test_a_list_and_a_key_want_not_both_standard_input(run, gateway):
+    """The first line of a list is never taken for a key, and sent."""
+    fake = gateway()
+    done = run("image", "--from", "-", "--api-key-file", "-", stdin="https://example.com/a.png?signature=x\n", to=fake)
+    assert (done.rc, fake.heard, len(done.stderr.splitlines())) == (2, [], 1)
+    assert "signature" not in done.stderr
+
+
 def test_a_list_is_done_once(run, work, sandbox):
     """A list gives one path a line, and the same command again prints the same paths and pays for nothing."""
     sources = urls(30)

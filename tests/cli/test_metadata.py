@@ -10,6 +10,9 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 
+from seedvr_cli.run.finish import carry
+from seedvr_cli.values.structure import Size
+
 pytestmark = pytest.mark.slow
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -147,6 +150,44 @@ def test_embedded_provenance(run, sandbox, work, url):
     assert b"7b-image" in content
     assert b"upscale_factor" in content
     assert done.object["files"][0]["bytes"] == len(content)
+
+
+def test_what_is_asked_for_comes_into_a_result_that_stands_there(run, sandbox, work):
+    """With --overwrite a delivered result is made anew for --embed and --no-keep-metadata; else a line says it."""
+    source = photograph(work / "photo.jpg").as_uri()
+    command = ("image", "photo.jpg", "-x", "2", "-f", "jpg")
+    (name,) = run(*command, to=sandbox).lines
+    before = (work / name).read_bytes()
+    for flag, word in (
+        ("--embed", "is without what --embed writes"),
+        ("--no-keep-metadata", "has its source's metadata"),
+    ):
+        told = run(*command, flag, to=sandbox)
+        assert (told.rc, told.lines, f"{name} {word}; --overwrite makes it anew" in told.stderr) == (0, [name], True)
+        assert (work / name).read_bytes() == before
+    assert run(*command, "--embed", "--overwrite", to=sandbox).lines == [name]
+    embedded = (work / name).read_bytes()
+    assert b"seedvr:RequestId" in embedded
+    assert b"Camera" in embedded
+    assert run(*command, "--embed", "--overwrite", to=sandbox).lines == [name]
+    assert (work / name).read_bytes() == embedded
+    assert run(*command, "--no-keep-metadata", "--overwrite", to=sandbox).lines == [name]
+    assert b"Camera" not in (work / name).read_bytes()
+    assert os.listdir(work) == sorted(["photo.jpg", name])
+    assert sandbox.accepted(source) == 1
+
+
+def test_provenance_erases_nothing_of_the_gateways(work):
+    """What a result says of itself in XMP stays beside ours, where its source has none."""
+    photograph(work / "photo.jpg")
+    mark = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description rdf:about="" xmlns:a="http://a.example/" a:Made="by a machine"/></rdf:RDF></x:xmpmeta>'
+    )
+    Image.new("RGB", (60, 40)).save(work / "made.jpg", xmp=mark)
+    carry(str(work / "photo.jpg"), str(work / "made.jpg"), "image/jpeg", Size(60, 40), {"RequestId": "one"})
+    content = (work / "made.jpg").read_bytes()
+    assert (b'a:Made="by a machine"' in content, b"seedvr:RequestId" in content, b"Camera" in content) == (True,) * 3
 
 
 def test_a_strange_source_harms_no_result(run, sandbox, work):

@@ -53,6 +53,41 @@ def test_a_plan_that_does_not_hold_submits_nothing(bench, gateway, photo):
     assert fake.posts() == other.posts() == []
 
 
+@pytest.mark.parametrize("flag", ["--max-cost=1", "--embed", "--sidecar", "--keep-metadata", "--preview"])
+def test_what_a_plan_has_not_is_refused(bench, gateway, flag):
+    """Flags of a run are no part of a plan, and are not dropped without a word."""
+    done = bench.run("image", urls(1)[0], "--plan", "plan.jsonl", flag, to=gateway())
+    assert (done.rc, len(done.stderr.splitlines()), f"--plan and {flag.partition('=')[0]}: " in done.stderr) == (
+        2, 1, True,
+    )  # fmt: skip
+
+
+def test_apply_takes_what_is_of_a_run(bench, sandbox):
+    """What is in the way is replaced, and metadata and sidecars are made, where that is asked for."""
+    (url,) = urls(1)
+    assert bench.run("image", url, "-o", "x.png", "--plan", "plan.jsonl", to=sandbox).rc == 0
+    (bench.work / "x.png").write_text("in the way")
+    assert bench.run("apply", "plan.jsonl", to=sandbox).rc == 2
+    done = bench.run("apply", "plan.jsonl", "--overwrite", "--sidecar", "--embed", to=sandbox)
+    assert (done.rc, bench.files()) == (0, ["plan.jsonl", "x.png", "x.png.json"]), done.stderr
+    assert b"seedvr:RequestId" in (bench.work / "x.png").read_bytes()
+
+
+@pytest.mark.parametrize("words", [["--dry-run"], ["--plan", "plan.jsonl"]])
+def test_where_nothing_is_submitted_the_summary_says_so(bench, sandbox, words):
+    """What an earlier run has written to --summary does not stay as if it were of this one."""
+    assert bench.run("image", urls(1)[0], "--summary", "s.json", to=sandbox).rc == 0
+    assert bench.run("image", urls(1)[0], *words, "--summary", "s.json", to=sandbox).rc == 0
+    found = json.loads((bench.work / "s.json").read_text())
+    assert (found["done"], found["exit_code"]) == (0, 0)
+
+
+def test_a_dry_run_tells_of_the_cap(bench, sandbox):
+    """What a run would not submit for --max-cost is not promised."""
+    done = bench.run("image", *urls(3), "--dry-run", "--max-cost", "0.001", to=sandbox)
+    assert (done.rc, "list price $0.003" in done.stderr, "ends at --max-cost $0.001" in done.stderr) == (0, True, True)
+
+
 @pytest.mark.parametrize("words", [["--dry-run"], ["--watch"], ["-o", "-"], ["--plan", "/no/such/folder/plan.jsonl"]])
 def test_what_makes_no_plan_is_refused(bench, gateway, words):
     """With --dry-run, --watch and -o -, and where it cannot be written, nothing is made."""
@@ -101,7 +136,7 @@ def test_a_plan_of_a_source_that_changed_at_its_url_submits_nothing(bench, sandb
     assert sandbox.accepted(url) == 1
 
 
-@pytest.mark.parametrize("words", [("-f", "same"), ("--if-changed",)])
+@pytest.mark.parametrize("words", [("-f", "same"), ("--if-changed",), ()])
 def test_a_plan_that_a_look_made_is_of_the_source_that_was_seen(bench, sandbox, origin, words):
     """What was seen for -f same and --if-changed stands in the plan: of another source nothing is submitted."""
     url = origin.put("/a.jpg", picture(1, (40, 30), "JPEG"), ETag='"1"')

@@ -1,11 +1,13 @@
 """--sidecar: the JSON object beside each result."""
 
+import hashlib
 import json
 import os
 from dataclasses import replace
 
 import pytest
 from helpers.outcomes import FILE, attachment, job
+from helpers.sources import new_url
 
 from seedvr_cli.cli.sidecar import write_sidecars
 from seedvr_cli.values.errors import DeliveryError
@@ -52,6 +54,18 @@ def test_a_file_of_somebody_elses_is_not_touched(run, sandbox, url, work, conten
     assert (done.rc, done.lines) == (1, ["photo-upscaled.png"])
     assert "photo-upscaled.png.json is in the way" in done.stderr
     assert path.read_text() == content
+    assert run("image", url, "--sidecar", "--overwrite", to=sandbox).rc == 0
+    assert json.loads(path.read_text())["source"] == url
+
+
+def test_beside_another_file_of_that_name_it_is_renewed(run, sandbox, work):
+    """Where its file was replaced, a sidecar says what stands there now, also if nobody asked for one."""
+    one, two = new_url(), new_url()
+    assert run("image", one, "--sidecar", "-o", "x.png", to=sandbox).rc == 0
+    assert run("image", two, "--overwrite", "-o", "x.png", to=sandbox).rc == 0
+    found = json.loads((work / "x.png.json").read_text())
+    digest = hashlib.sha256((work / "x.png").read_bytes()).hexdigest()
+    assert (found["source"], found["files"][0]["sha256"]) == (two, digest)
 
 
 def test_what_failed_has_none(run, gateway, url, work):
@@ -78,4 +92,4 @@ def test_a_result_that_went_elsewhere_is_told(tmp_path):
     known = job()
     outcome = Outcome(item=attachment(known), job=known, files=(replace(FILE, path="s3://bucket/photo.png"),))
     with pytest.raises(DeliveryError, match=r"s3://bucket/photo\.png is not on this machine"):
-        write_sidecars(outcome)
+        write_sidecars(outcome, overwrite=False)

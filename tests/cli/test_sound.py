@@ -69,6 +69,7 @@ def test_a_bare_result_gets_its_sound_and_its_rotation(run, sandbox_server, film
     codecs, rotation = streams(file["path"])
     assert codecs == ["h264", "aac"]
     assert rotation == streams("clip.mp4")[1] != 0
+    assert (file["width"], file["height"]) == (128, 192)  # as players show it
     again = run(*words, to=server)
     assert (again.rc, again.lines) == (0, [file["path"]])
     assert [name for name in os.listdir(work) if "part" in name] == []

@@ -253,6 +253,20 @@ def test_a_command_of_ones_own(run, reader, home, work):
         assert part in failed.stderr
 
 
+def test_a_file_that_changes_before_its_turn_is_not_sent_by_a_command(run, reader, home, work):
+    """A command is not given what the job is not of, and what changes while it is sent is not submitted."""
+    gateway, _ = reader
+    (home / "config").mkdir()
+    (home / "config" / "config.toml").write_text(f"[default]\nupload-command = '{work / 'send'} {{path}}'\n")
+    for begin in ("printf x >>b.png", 'printf x >>"$1"'):  # the next one, and itself
+        (work / "send").write_text(f'#!/bin/sh\n{begin}\necho "{gateway.url}/media/$(basename "$1")"\n')
+        (work / "send").chmod(0o755)
+        picture(work / "a.png", 1), picture(work / "b.png", 2)
+        done = run("image", "a.png", "b.png", "-j", "1", to=gateway)
+        assert (done.rc, "b.png has changed" in done.stderr) == (1, True), done.stderr
+    assert [heard.json["image_url"] for heard in gateway.posts()] == [f"{gateway.url}/media/a.png"]
+
+
 def test_without_a_way_one_line_says_what_to_set(run, work):
     """Against the hosted gateway a local file needs a way, and the line says which there are."""
     picture(work / "a.png")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from io import BytesIO
 
 import pytest
+from fakes.gateway import Reply
 from helpers.planning import wishes
 from helpers.waiting import PATIENCE, wait_for
 from PIL import Image
@@ -140,6 +141,20 @@ def test_the_limit_ends_it(start, sandbox, work):
     with watching(start, "in/", "--max-cost", "0.002", to=sandbox) as (process, lines, _):
         process.wait(PATIENCE)
     assert (process.returncode, len(lines)) == (4, 2)
+
+
+def test_it_ends_where_nothing_more_can_be_submitted(start, gateway, work):
+    """No money, a day's cap that is reached: whoever starts it again goes on, and nobody takes it for alive."""
+    folder = work / "in"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(picture("red"))
+    poor = gateway(lambda heard: Reply(402, {"error": "no balance"}) if heard.method == "POST" else None)
+    with watching(start, "in/", "--yes", to=poor) as (process, lines, _):
+        process.wait(PATIENCE)
+    assert (process.returncode, lines, len(poor.posts())) == (4, [], 1)
+    with watching(start, "in/", "--yes", to=gateway()) as (process, lines, _):
+        wait_for(lambda: lines or process.poll() is not None)
+    assert (process.returncode, lines) == (130, ["out/a-upscaled.png"])
 
 
 def test_the_sandbox_asks_for_no_limit(start, work):

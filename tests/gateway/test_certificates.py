@@ -72,11 +72,15 @@ def test_without_a_variable_to_blame_the_errors_own_words_stand(monkeypatch):
         ("", None),  # the folder
         ("none.pem", "there is no such file"),
         ("words.txt", "it holds no certificates (PEM)"),
+        ("pipe.pem", "it is no regular file"),
     ],
 )
 def test_a_bundle_is_a_file_or_a_folder_of_certificates(pems, bundle, words):
     """What is neither is told with its name and its path."""
     path = os.path.join(pems, bundle)
+    if bundle == "pipe.pem":  # as a shell's <(...) gives, which can be read once
+        os.mkfifo(path)
+        assert certificate_trouble(Trust(certificate=path)) == f"client-cert: {path!r}: {words}"
     assert certificate_trouble(Trust(bundle=path)) == (words and f"ca-bundle: {path!r}: {words}")
 
 

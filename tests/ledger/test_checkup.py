@@ -163,6 +163,9 @@ def test_the_folder_has_to_be_ours_local_and_roomy(tmp_path, monkeypatch):
         patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=499 << 20))
         check = check_place(folder)
         assert (check.state, "499 MB" in check.message) == ("warning", True)
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+        check = check_place(folder)
+        assert (check.state, "its disk is full" in check.message) == ("problem", True)
     with monkeypatch.context() as patch:
         patch.setattr(module, "network_kind", lambda _: "nfs4")
         check = check_place(folder)

@@ -140,11 +140,12 @@ def test_what_has_ended_is_known(tmp_path):
     async def work(ledger):
         await fill(ledger)
         await ledger.claim(draft("running"), Terms())
-        return await ledger.ended(["key-0", "key-1", "lost", "running", "never"])
+        keys = ["key-0", "key-1", "lost", "running", "never"]
+        return await ledger.ended(keys), await ledger.strangers(keys)
 
     began = time.time()
-    ended = run(tmp_path, work)
-    assert list(ended) == ["key-0", "key-1"]
+    ended, strangers = run(tmp_path, work)
+    assert (list(ended), strangers) == (["key-0", "key-1"], ["never"])
     assert all(began <= instant <= time.time() for instant in ended.values())
 
 

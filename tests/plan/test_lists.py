@@ -54,6 +54,12 @@ def test_csv_cells_are_options_under_their_column(tmp_path):
     ]
 
 
+def test_a_csv_that_ends_within_a_quote_is_a_problem(tmp_path):
+    """What a file that was cut off has in its last cell is no source."""
+    _, entries = read(tmp_path, 'source,scale\nhttps://a/1.png,2\n"https://a/2.png,4\n')
+    assert [(number, problem is None) for number, _, _, problem in entries] == [(2, True), (3, False)]
+
+
 def test_csv_rows_that_do_not_fit_are_problems(tmp_path):
     """A row without a source, or with more cells than columns, is a problem with its line's number."""
     _, entries = read(tmp_path, "scale,source\n2,\n2,https://a/1.png,extra\n3,https://a/2.png\n")

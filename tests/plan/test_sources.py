@@ -154,6 +154,13 @@ def test_a_folder_of_videos():
     assert texts(plan(["mixed"], wishes(VIDEO))) == [os.path.join("mixed", name) for name in ("b.MP4", "c.mov")]
 
 
+def test_a_jpeg_has_many_names():
+    """What browsers and cameras call their JPEGs is taken from folders too."""
+    for name in ("a.jfif", "b.JPE", "c.mpo"):
+        picture(f"jpegs/{name}")
+    assert texts(plan(["jpegs"], wishes())) == ["jpegs/a.jfif", "jpegs/b.JPE", "jpegs/c.mpo"]
+
+
 def test_what_a_folder_has_beside_its_pictures_is_told():
     """Pictures and videos that are no sources are counted in a line; what is hidden, left out or neither is not."""
     for name in ("a.heic", "b.HEIC", "c.mov", "d.txt", ".e.heic", "sub/f.gif"):
@@ -194,7 +201,7 @@ def test_the_wrong_kind_is_refused():
         "SOURCE: a.mp4: it is image/png",
         "'seedvr image' is for images",
     )
-    taken = "it takes .png, .jpg, .jpeg, .webp"
+    taken = "it takes .png, .jpg, .jpeg, .jpe, .jfif, .mpo, .webp"
     assert refused(["notes.png"], wishes()) == ("SOURCE: notes.png: it is no image", taken)
     assert refused(["empty.png"], wishes()) == ("SOURCE: empty.png: it is no image", taken)
 

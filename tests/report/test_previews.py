@@ -158,6 +158,9 @@ def test_colours_come_out_as_srgb(saved):
     found = look(saved(Image.new("RGB", (40, 30), (30, 160, 200)), icc_profile=swapped))
     assert is_like(shown(found.whole).convert("RGB").getpixel((20, 15)), (200, 160, 30))
     assert "icc_profile" not in shown(found.whole).info
+    palette = Image.new("RGB", (40, 30), (30, 160, 200)).convert("P", palette=Image.Palette.ADAPTIVE)
+    found = look(saved(palette, icc_profile=swapped))
+    assert is_like(shown(found.whole).convert("RGB").getpixel((20, 15)), (200, 160, 30))
 
 
 def test_too_many_pixels_are_not_decoded(saved, monkeypatch):

@@ -127,6 +127,13 @@ def test_why_a_result_is_not_shown(state, is_there, note, result):
     assert (made.after.look, made.after.note) == (None, note)
 
 
+def test_a_result_that_went_to_standard_output(tmp_path):
+    """It is not said to be gone."""
+    entry = delivery(tmp_path / "x", is_there=False)
+    printed = Delivery(0, "-", "run", True, False, None, None, entry.file, None)
+    assert card(job(), printed).after.note == "The result went to standard output."
+
+
 def test_a_result_in_an_object_store(tmp_path):
     """A result in an object store is named by its address, without a query, and is no file."""
     entry = delivery(tmp_path / "x", is_there=False)

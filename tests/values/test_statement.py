@@ -16,7 +16,8 @@ def read(text, **columns):
 
 
 def read_all(text, **columns):
-    return read_statement(io.StringIO(text), "s.csv", **{"id_column": None, "amount_column": None, **columns})
+    statement = read_statement(io.StringIO(text), "s.csv", **{"id_column": None, "amount_column": None, **columns})
+    return statement.with_signs(())
 
 
 def job(request_id, state="completed", price=1000):
@@ -84,6 +85,23 @@ def test_what_is_no_statement_is_refused(text, columns, message):
 def test_a_charge_is_above_zero_and_a_refund_below(text, amounts):
     """Whichever sign the statement gives its charges, what was given back has the other one."""
     assert [charge.amount for charge in read(text)] == amounts
+
+
+def test_charges_are_told_from_refunds_by_what_is_known():
+    """One large refund does not turn all charges into refunds."""
+    statement = read_statement(
+        io.StringIO("id,amount\na,0.001\nold,-0.68\n"), "s.csv", id_column=None, amount_column=None
+    )
+    assert [charge.amount for charge in statement.with_signs({"a"}).charges] == [1000, -680_000]
+    more = "".join(f"{number},-0.001\n" for number in range(3))
+    assert [charge.amount for charge in read(f"id,amount\n{more}old,0.68\n")] == [1000, 1000, 1000, -680_000]
+
+
+@pytest.mark.parametrize("text", ["1,000", "-12,345", "$100,000"])
+def test_an_amount_that_may_be_two_is_refused(text):
+    """A comma in front of three digits is that of thousands, or of a fraction: nobody knows."""
+    with pytest.raises(UsageError, match="is not an amount"):
+        read(f'id,amount\na,"{text}"\n')
 
 
 @pytest.mark.parametrize("line", ["Total,0.003,", "TOTAL:,-0.003,", 'Gesamt,"0,003",', "Balance,0.503,", ",0.003,Sum"])

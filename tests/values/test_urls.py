@@ -23,6 +23,7 @@ from seedvr_cli.values.urls import check_base_url, file_path, is_allowed_url, is
         ("HTTPS://Gateway.Pixazo.AI/", "https://gateway.pixazo.ai"),
         ("https://gateway.pixazo.ai:443", "https://gateway.pixazo.ai"),
         ("https://example.com:8443/Proxy", "https://example.com:8443/Proxy"),
+        ("https://münchen.example", "https://xn--mnchen-3ya.example"),
     ],
 )
 def test_one_gateway_has_one_address(url, clean):
