@@ -115,6 +115,9 @@ class _Run:
                     await self._follow(engine, work, reporter, looks)
                 except BrokenPipeError:
                     forget_stdout()
+                    if self._tally.underway()[0]:
+                        words = f"nobody reads on; {_underway(self._tally)}go on with: {continuation()}"
+                        self._common.talk.say(f"seedvr: {words}")
                     return PIPE_CLOSED
             self._sum_up(engine)
             self._codes.add(work.beside())
@@ -180,8 +183,6 @@ class _Run:
             talk.error(f"seedvr: interrupted; {_underway(tally)}go on with: {continuation()}")
             return
         self._failures.end()
-        if PIPE_CLOSED in self._codes and tally.underway()[0]:
-            talk.say(f"seedvr: nobody reads standard output any more; {_underway(tally)}go on with: {continuation()}")
         for line in _what_is_left(tally) if tally.total > 1 else ():
             talk.say(f"seedvr: {line}")
 

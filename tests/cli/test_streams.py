@@ -151,6 +151,22 @@ def test_a_closed_pipe_ends_a_run_quietly(run, start, sandbox, url):
     assert sandbox.accepted(url) == 1
 
 
+def test_a_closed_pipe_hides_no_job_that_runs(start, gateway):
+    """What was submitted when nobody read any more may cost something, and is told."""
+    one, other = new_url("a.png"), new_url("b.png")
+
+    def script(heard):
+        is_over = heard.source == one and fake.accepted()[other]
+        return None if heard.method == "POST" or "status" not in heard.path or is_over else fake.view(heard, "QUEUED")
+
+    fake = gateway(script)
+    process = start("image", one, other, to=fake)
+    process.stdout.close()
+    process.wait(PATIENCE)
+    assert process.returncode == 141
+    assert "1 of its jobs still runs and may cost $0.001" in process.stderr.read().decode()
+
+
 def closed(process):
     """What the command says on standard error when nobody reads its standard output."""
     process.stdout.close()
