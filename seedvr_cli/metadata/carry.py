@@ -28,14 +28,15 @@ def read_metadata(path: str, media_type: str) -> Metadata:
 
 
 def adjusted(
-    metadata: Metadata, *, width: int, height: int, is_upright: bool, thumbnail: bytes | None = None
-) -> Metadata:
+    metadata: Metadata, *, width: int, height: int, is_upright: bool, is_turned: bool = False,
+    thumbnail: bytes | None = None,
+) -> Metadata:  # fmt: skip
     """The metadata of a new picture of that size (pixels) that was made of the old one.
 
-    `is_upright`: its pixels have been turned as the orientation says, which is therefore 1 now. `thumbnail` is a JPEG
-    of the new picture, or none; the old one goes. All else stays, to the byte, but what `xmp.renewed` and
-    `iptc.renewed` leave out. What cannot be brought up to date is left out where it could turn the picture, and said in
-    `troubles`.
+    `is_upright`: its pixels are as the orientation says, which is therefore 1 now; `is_turned`: and were not before.
+    `thumbnail` is a JPEG of the new picture, or none; the old one goes. All else stays, to the byte, but what
+    `exif.renewed`, `xmp.renewed` and `iptc.renewed` leave out. What cannot be brought up to date is left out where it
+    could turn the picture, and said in `troubles`.
     """
     if metadata.exif is not None:
         try:
@@ -45,7 +46,9 @@ def adjusted(
             metadata = replace(metadata, exif=None).with_trouble(f"its EXIF is damaged, and is left out: {error}")
     if metadata.xmp is not None:
         try:
-            packet = xmp.renewed(metadata.xmp, width=width, height=height, is_upright=is_upright)
+            packet = xmp.renewed(
+                metadata.xmp, width=width, height=height, is_upright=is_upright, is_turned=is_turned
+            )  # fmt: skip
             metadata = replace(metadata, xmp=packet)
         except MetadataError as error:
             metadata = metadata.with_trouble(f"its XMP is carried as it is: {error}")

@@ -4,7 +4,7 @@ Written anew, a block would lose maker's notes: makers count from the beginning 
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 
@@ -24,6 +24,8 @@ _DIRECTORIES = (0x8769, 0xA005)
 # Of the picture, in each of these and in the first: the last are RelatedImageWidth and RelatedImageLength.
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002, 0x1001), (0x0101, 0xA003, 0x1002)
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
+# Where the main subject is, in pixels of the old picture: SubjectArea and SubjectLocation (CIPA DC-008, section 4.6.6).
+_PLACES = frozenset({0x9214, 0xA214})
 _COMPRESSION, _THUMBNAIL_START, _THUMBNAIL_LENGTH = 0x0103, 0x0201, 0x0202
 # Units of resolution in inches: 2 is the inch, and what is meant where none is given; 3 the centimetre.
 _UNITS = {2: 1.0, 3: 2.54}
@@ -51,13 +53,17 @@ def renewed(block: bytes, *, width: int, height: int, is_upright: bool, thumbnai
     """The block of the new picture; MetadataError where its first directory cannot be read.
 
     Sizes (pixels), and the orientation where the picture is upright now, change where they stand, and are not added.
-    The old thumbnail goes; a new one, a JPEG, is put behind all else.
+    Places in pixels go, and the old thumbnail; a new one, a JPEG, is put behind all else.
     """
     tiff, order, first = _opened(block)
     wanted = dict.fromkeys(_WIDTHS, width) | dict.fromkeys(_HEIGHTS, height)
     if is_upright:
         wanted[_ORIENTATION] = 1
     _renew(tiff, order, first, wanted, _DIRECTORIES)
+    for tag, place in _entries(tiff, order, first):
+        if tag == _DIRECTORIES[0]:
+            with suppress(MetadataError):  # damaged: it stays what it was
+                _drop(tiff, order, _number(tiff, order, place), _PLACES)
     link = first + 2 + 12 * _unpacked(tiff, f"{order}H", first)
     if link + 4 <= len(tiff):  # some writers leave out the link of an only directory
         _drop_thumbnail(tiff, order, first, link)
@@ -122,6 +128,16 @@ def _renew(tiff: bytearray, order: str, directory: int, wanted: Mapping[int, int
                 _renew(tiff, order, _number(tiff, order, place), wanted, below[1:])
         else:
             _put(tiff, order, place, wanted.get(tag))
+
+
+def _drop(tiff: bytearray, order: str, directory: int, tags: Container[int]) -> None:
+    """Take tags out of a directory; all that is not in it stays where it is."""
+    entries = list(_entries(tiff, order, directory))
+    kept = [bytes(tiff[place : place + 12]) for tag, place in entries if tag not in tags]
+    if len(kept) < len(entries):
+        begin, end = directory + 2, directory + 2 + 12 * len(entries)
+        struct.pack_into(f"{order}H", tiff, directory, len(kept))
+        tiff[begin:end] = b"".join(kept).ljust(end - begin, b"\0")  # with no link to a next one
 
 
 def _number(tiff: bytearray, order: str, place: int) -> int:

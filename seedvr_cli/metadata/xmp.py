@@ -24,6 +24,14 @@ _XAP = "http://ns.adobe.com/xap/1.0/"
 _GAIN_MAPS = {"http://ns.adobe.com/hdr-gain-map/1.0/", "http://ns.apple.com/HDRGainMap/1.0/"}
 _MOTION = ("MicroVideo", "MotionPhoto")
 _OLD_PARTS = {(_CONTAINER, "Directory"), (_XAP, "Thumbnails")}
+# Where something is, in pixels of the old picture.
+_PLACES = {(_EXIF, "SubjectArea"), (_EXIF, "SubjectLocation")}
+# And in parts of it, as it was stored: faces (Metadata Working Group 2.0, section 5.9; Microsoft's; IPTC 2019.1).
+_REGIONS = {
+    ("http://www.metadataworkinggroup.com/schemas/regions/", "Regions"),
+    ("http://ns.microsoft.com/photo/1.2/", "RegionInfo"),
+    ("http://iptc.org/std/Iptc4xmpExt/2008-02-29/", "ImageRegion"),
+}
 # The pointer from a JPEG's packet to its extension (XMP specification part 3, section 1.1.3.1).
 _POINTER = (_NOTE, "HasExtendedXMP")
 # A packet with nothing in it (ISO 16684-1, section 7.3.2).
@@ -36,17 +44,18 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _POINTER_ROOM = 400
 
 
-def renewed(packet: bytes, *, width: int, height: int, is_upright: bool) -> bytes:
+def renewed(packet: bytes, *, width: int, height: int, is_upright: bool, is_turned: bool = False) -> bytes:
     """The packet of the new picture: sizes (pixels), and the orientation where it is upright now, where they stand.
 
-    What is about pictures and videos that the old file had beside its own is left out. MetadataError where the packet
-    cannot be read.
+    What is about pictures and videos that the old file had beside its own is left out, and where in the old one things
+    were: in pixels, and where the new one `is_turned` in parts of it. MetadataError where the packet cannot be read.
     """
     wanted = dict.fromkeys(_WIDTHS, width) | dict.fromkeys(_HEIGHTS, height)
     if is_upright:
         wanted |= dict.fromkeys(_ORIENTATION, 1)
     rdf = parse(packet)
-    edits = _removals(rdf, _is_of_old_parts)
+    places = _PLACES | _REGIONS if is_turned else _PLACES
+    edits = _removals(rdf, lambda space, name: _is_of_old_parts(space, name) or (space, name) in places)
     for description in rdf.parts:
         for attribute in description.attributes:
             value = wanted.get((attribute.namespace, attribute.name))

@@ -93,11 +93,13 @@ def carry(
     metadata = Metadata()
     source_type = sniff_file(source) if source is not None else None
     if source is not None and source_type in TYPES:
+        stands = is_upright(source, source_type, part, media_type)
         metadata = adjusted(
             read_metadata(source, source_type),
             width=size.width,
             height=size.height,
-            is_upright=is_upright(source, source_type, part, media_type),
+            is_upright=stands,
+            is_turned=stands and orientation(source, source_type) != 1,
         )
     if properties:
         if metadata.xmp is None:  # what the gateway has written stays beside ours

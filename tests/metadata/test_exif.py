@@ -43,6 +43,16 @@ def test_all_else_stays_to_the_byte(order):
     assert new.index(NOTE) == old.index(NOTE)
 
 
+@pytest.mark.parametrize("place", [0x9214, 0xA214], ids=["area", "location"])
+def test_places_in_the_old_picture_go(place):
+    """Where the subject was, in pixels that are no more; what stands around it in the directory stays."""
+    exif = Image.Exif()
+    camera = exif.get_ifd(ExifTags.IFD.Exif)
+    camera[ExifTags.Base.ExposureTime], camera[place], camera[ExifTags.Base.ImageUniqueID] = 0.5, (100, 60), "one"
+    found = read(made(exif.tobytes().removeprefix(b"Exif\0\0"))).get_ifd(ExifTags.IFD.Exif)
+    assert dict(found) == {ExifTags.Base.ExposureTime: 0.5, ExifTags.Base.ImageUniqueID: "one"}
+
+
 def test_the_orientation_of_pixels_that_were_not_turned_stays():
     """A picture that is still on its side keeps its orientation, and only that differs."""
     turned, upright = (made(block(), is_upright=is_upright) for is_upright in (False, True))

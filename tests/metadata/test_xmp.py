@@ -46,6 +46,22 @@ def test_sizes_and_orientation_change_where_they_stand():
     assert renewed(XMP, is_upright=False) == want.replace(b"Orientation='1'", b"Orientation='6'")
 
 
+@pytest.mark.parametrize(
+    ("name", "space"),
+    [
+        ("Regions", "http://www.metadataworkinggroup.com/schemas/regions/"),
+        ("RegionInfo", "http://ns.microsoft.com/photo/1.2/"),
+        ("ImageRegion", "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"),
+    ],
+)
+def test_where_faces_were_goes_with_a_turn(name, space):
+    """They are told in parts of the picture as it was stored; one that was not turned has them where they were."""
+    packet = HEAD + f'<rdf:Description xmlns:a="{space}" a:Other="1"><a:{name}/></rdf:Description>'.encode() + TAIL
+    assert renewed(packet) == packet
+    turned = xmp.renewed(packet, width=640, height=480, is_upright=True, is_turned=True)
+    assert turned == packet.replace(f"<a:{name}/>".encode(), b"")
+
+
 PHONE = {
     "GCamera": "http://ns.google.com/photos/1.0/camera/",
     "Container": "http://ns.google.com/photos/1.0/container/",
