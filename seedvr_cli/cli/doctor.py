@@ -21,12 +21,17 @@ def doctor(*, options: CheckupOptions) -> int:
     from seedvr_cli.cli.checkup import Checkup
     from seedvr_cli.cli.probes import leave
     from seedvr_cli.cli.streams import forget_stdout
+    from seedvr_cli.render.talk import error_line
+    from seedvr_cli.values.errors import OutputLost
 
     checkup, before = Checkup.resolve(options), threading.enumerate()
     try:
         code = 1 if any(check.state == "problem" for check in _run(checkup)) else 0
     except BrokenPipeError:
         code = forget_stdout()
+    except OutputLost as error:  # to end where checks are under way would end some libraries in a crash
+        checkup.talk.error(error_line(error))
+        code = error.exit_code
     except KeyboardInterrupt:
         checkup.talk.error("seedvr: interrupted")
         code = 130

@@ -168,6 +168,14 @@ def test_whoever_stops_it_does_not_wait(bench, end, rc):
     assert process.wait(PATIENCE) == rc
 
 
+def test_where_nothing_can_be_printed_it_ends_in_one_line(bench):
+    """A full disk behind standard output is one line and 1, though checks are still under way."""
+    hang = "import socket, threading\nsocket.getaddrinfo = lambda *_, **__: threading.Event().wait()\n"
+    with open("/dev/full", "wb") as full:
+        done = bench.run("doctor", "--base-url", "https://gateway.invalid", stdout=full, inject=CALM + hang)
+    assert (done.rc, done.stderr) == (1, "seedvr: cannot write to standard output: No space left on device\n")
+
+
 def test_a_key_file_on_standard_input(look, gateway):
     """--api-key-file - reads the key that the gateway then hears."""
     fake = gateway()
