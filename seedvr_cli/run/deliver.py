@@ -23,7 +23,7 @@ from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
 from seedvr_cli.values.catalog import ENDPOINTS
 from seedvr_cli.values.errors import DeliveryError, SeedvrError, StillRunning
-from seedvr_cli.values.events import Changed, Notice, Received
+from seedvr_cli.values.events import Changed, Received
 from seedvr_cli.values.items import Item
 from seedvr_cli.values.job import File, Job
 from seedvr_cli.values.media import EXTENSIONS
@@ -140,13 +140,13 @@ class Courier(ABC):
 
         return noted
 
-    def _serves(self, path: str, entry: Delivery | None) -> bool:
+    def _serves(self, entry: Delivery | None) -> bool:
         """Whether a whole file that stands there will do; one that may not be replaced does, with a word about it."""
         flaw = flaw_of(entry, self._run.policy) if entry is not None else None
         if flaw is None:
             return True
         if not self._run.policy.overwrite:
-            self._run.emit(Notice(f"{path} {flaw}; --overwrite makes it anew"))
+            self._run.tell_once(f"what stands there already {flaw}; --overwrite makes it anew")
         return not self._run.policy.overwrite
 
     def _copy_among(self, recorded: list[Delivery]) -> str | None:
@@ -204,7 +204,7 @@ class FileCourier(Courier):
 
     async def _find_whole(self, media: Media, recorded: list[Delivery]) -> File | None:
         found = await asyncio.to_thread(self._whole_among, media, recorded)
-        return found[0] if found and self._serves(found[0].path, found[1]) else None
+        return found[0] if found and self._serves(found[1]) else None
 
     def _whole_among(self, media: Media, recorded: list[Delivery]) -> tuple[File, Delivery] | None:
         for entry in recorded:

@@ -102,7 +102,7 @@ class ObjectCourier(Courier):
             base = self._name.shown(media.job, named_type(path) or "", media.position)
             if self._name.accepts(path, base) and (there := await self._own(media, path)):
                 entry = next((entry for entry in recorded if entry.path == path and entry.done), None)
-                return there if self._serves(path, entry) else None
+                return there if self._serves(entry) else None
         return None
 
     def _asked_types(self) -> set[str | None]:

@@ -163,7 +163,7 @@ def test_what_is_asked_for_comes_into_a_result_that_stands_there(run, sandbox, w
         ("--no-keep-metadata", "has its source's metadata"),
     ):
         told = run(*command, flag, to=sandbox)
-        assert (told.rc, told.lines, f"{name} {word}; --overwrite makes it anew" in told.stderr) == (0, [name], True)
+        assert (told.rc, told.lines, f"{word}; --overwrite makes it anew" in told.stderr) == (0, [name], True)
         assert (work / name).read_bytes() == before
     assert run(*command, "--embed", "--overwrite", to=sandbox).lines == [name]
     embedded = (work / name).read_bytes()
