@@ -1,8 +1,9 @@
 """Files of this machine on their way to a gateway that reads URLs alone: by way of a bucket, or the user's own program.
 
 An object is named after what is in it: the same file is sent once, by whatever machine. Beside it stands an empty mark
-for each job that needs it, and who takes the last one away deletes it. The gateway gets an address that is good for as
-long as it may need it, signed with our keys, which it never sees.
+for each job that needs it, and who takes the last one away deletes it: that is announced by a mark of its own, after
+which one looks again for those of jobs, and who has just put one waits for what is announced. The gateway gets an
+address that is good for as long as it may need it, signed with our keys, which it never sees.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import os
 import shlex
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -37,6 +39,9 @@ MARGIN = 3600.0
 LONGEST_ADDRESS = 7 * 86400.0
 # Whose mark stands for ever.
 KEPT = "kept"
+# Seconds that a deletion which was announced may take, and between two looks; who announced it may have been killed.
+LEAVING_SECONDS = 10.0
+LEAVING_PAUSE = 0.2
 
 T = TypeVar("T")
 
@@ -147,6 +152,7 @@ class Uploads:
 
         def send(store: ObjectStore, path: str) -> None:
             before = _as_it_was(source)
+            _await_deletion(store, path, self._stop)
             there = store.facts(path)
             if there is not None and there.size == before.st_size:
                 return
@@ -243,16 +249,42 @@ def _is_as(before: os.stat_result, file: str) -> bool:
 
 def _release(store: ObjectStore, path: str, *, mark: Mark) -> None:
     store.delete(_marks_of(path, f"{mark.key}/{mark.name}"))
-    if not store.has_any(_marks_of(path)):
-        store.delete(path)
+    _delete_unneeded(store, path)
 
 
 def _take_away(store: ObjectStore, path: str, key: str) -> None:
     """As if all marks of that job were our own: whoever has put them there need not be alive."""
     for mark in store.names(_marks_of(path, key)):
         store.delete(mark)
-    if not store.has_any(_marks_of(path)):
-        store.delete(path)
+    _delete_unneeded(store, path)
+
+
+def _delete_unneeded(store: ObjectStore, path: str) -> None:
+    """Delete an object that no job needs, not even one that came while that was announced."""
+    if store.has_any(_marks_of(path)):
+        return
+    store.put_empty(_leaving(path))
+    try:
+        if not store.has_any(_marks_of(path)):
+            store.delete(path)
+    finally:
+        store.delete(_leaving(path))
+
+
+def _await_deletion(store: ObjectStore, path: str, stop: threading.Event) -> None:
+    """Let a deletion happen that was announced; our mark stands, so that there will be no other."""
+    until = time.monotonic() + LEAVING_SECONDS
+    while store.facts(_leaving(path)) is not None:
+        if time.monotonic() > until:
+            store.delete(_leaving(path))
+            return
+        if stop.wait(LEAVING_PAUSE):
+            raise Stopped
+
+
+def _leaving(path: str) -> str:
+    """Where it is announced that an object will be deleted."""
+    return f"{path}.leaving"
 
 
 def _marks_of(path: str, name: str = "") -> str:
