@@ -67,13 +67,13 @@ def test_only_what_is_missing_is_fetched_again(start, run, bench, work, gateway,
     fake = gateway(site)
     command = ("video", "https://example.com/film.mov", "-o", "film.mp4", "--yes")
     process = start(*command, to=fake, inject=carrier)
+    wait_for(lambda: len(site.spans) > BESIDE)
     wait_for(
         lambda: (work / "film.mp4.part").exists() and (text := recorded(bench)) and Pieces.read(text).done > RECORD_STEP
     )
     process.send_signal(end)
     process.communicate(timeout=PATIENCE)
     assert process.returncode == (-signal.SIGKILL if end == signal.SIGKILL else 130)
-    assert len(site.spans) > BESIDE
     known = [tuple(map(int, span.split("-"))) for span in recorded(bench).partition("/")[0].split(",")]
     site.spans.clear()
     site.going.set()
