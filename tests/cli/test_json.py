@@ -23,7 +23,7 @@ class Scene:
         self.sources = {word: new_url(f"{word}.png") for word in WORDS}
         self.words = {source: word for word, source in self.sources.items()}
         self.fake = FakeGateway(self._answer)
-        flags = ["-x", "2", "--seed", "7", "--timeout", "1s", "--json"]
+        flags = ["-x", "2", "--seed", "7", "--timeout", "3s", "--json"]
         self.first = self._by_word(bench.run("image", *self.sources.values(), *flags, to=self.fake))
         self.again = self._by_word(bench.run("image", *self.sources.values(), *flags, to=self.fake))
         request_id = self.first["completed"]["request_id"]

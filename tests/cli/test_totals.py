@@ -41,7 +41,7 @@ def test_each_outcome_is_counted(run, gateway, work):
 
     fake = gateway(script)
     assert run("image", before, to=fake).rc == 0
-    words = [done, before, failed, runs, lost, "--timeout", "1s", "--summary", "totals.json"]
+    words = [done, before, failed, runs, lost, "--timeout", "3s", "--summary", "totals.json"]
     assert run("image", *words, to=fake).rc == 7
     expected = {
         "command": "image", "exit_code": 7, "done": 1, "delivered_before": 1, "failed": 1, "running": 1,

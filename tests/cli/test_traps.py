@@ -206,7 +206,7 @@ def test_the_key_goes_to_the_gateway_alone(run, gateway):
         return Reply(302, b"", {"Location": f"{cdn.url}/redirected.png"}) if heard.path == "/hop.png" else None
 
     fake = gateway(script)
-    done = run("image", moved, direct, redirected, "--timeout", "1s", to=fake, key="sk-for-the-gateway-only")
+    done = run("image", moved, direct, redirected, "--timeout", "3s", to=fake, key="sk-for-the-gateway-only")
     assert sorted(done.lines) == ["direct-upscaled.png", "redirected-upscaled.png"], done.stderr
     assert {one.path for one in cdn.heard} >= {"/direct.png", "/redirected.png"}
     assert [one.path for one in cdn.heard if "sk-for-the-gateway-only" in f"{one.headers} {one.path}"] == []
