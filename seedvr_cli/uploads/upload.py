@@ -14,6 +14,7 @@ import shlex
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -263,27 +264,29 @@ def _delete_unneeded(store: ObjectStore, path: str) -> None:
     """Delete an object that no job needs, not even one that came while that was announced."""
     if store.has_any(_marks_of(path)):
         return
-    store.put_empty(_leaving(path))
+    leaving = f"{_leaving(path)}/{uuid.uuid4().hex}"
+    store.put_empty(leaving)
     try:
         if not store.has_any(_marks_of(path)):
             store.delete(path)
     finally:
-        store.delete(_leaving(path))
+        store.delete(leaving)
 
 
 def _await_deletion(store: ObjectStore, path: str, stop: threading.Event) -> None:
     """Let a deletion happen that was announced; our mark stands, so that there will be no other."""
     until = time.monotonic() + LEAVING_SECONDS
-    while store.facts(_leaving(path)) is not None:
+    while announced := store.names(_leaving(path)):
         if time.monotonic() > until:
-            store.delete(_leaving(path))
+            for leaving in announced:
+                store.delete(leaving)
             return
         if stop.wait(LEAVING_PAUSE):
             raise Stopped
 
 
 def _leaving(path: str) -> str:
-    """Where it is announced that an object will be deleted."""
+    """Where those announce it who are about to delete an object."""
     return f"{path}.leaving"
 
 
