@@ -42,8 +42,9 @@ CLUSTERS = (
 def upscale_lists(
     common: Common, sources: Sequence[str], wishes: Wishes, policy: Policy, form: Form,
     options: SourceOptions, money: MoneyOptions, failures: Failures, what_is_checked: Callable[[int | None], Check],
+    is_planned_as_seen: Callable[[int | None], bool],
 ) -> int:  # fmt: skip
-    """Run the sources and lists; returns the exit code. `what_is_checked` says it of so many items."""
+    """Run the sources and lists; returns the exit code. The last two say it of so many items."""
     lists = options.lists or ()
     streams = [path for path in lists if not os.path.isfile(path) and not is_object_url(path)]
     if len(lists) > len(set(lists)):
@@ -82,7 +83,8 @@ def upscale_lists(
     if money.dry_run:
         return print_requests(common, _right(prospects(), common), policy)
     if money.plan is not None:
-        return write_plan(common, _right(prospects(), common), policy, money.plan)
+        seen = is_planned_as_seen(None if streams else total)
+        return write_plan(common, _right(prospects(), common), policy, money.plan, with_versions=seen)
     from seedvr_cli.cli.session import prepare_claims
     from seedvr_cli.cli.work import Workload, run_work
 

@@ -44,7 +44,8 @@ def renew_sidecars(outcome: Outcome) -> None:
 
 def _named(value: Mapping[str, Any]) -> tuple[str | None, list[str]]:
     """Which job an object is of, and which files."""
-    return value["request_id"], [file.get("sha256", "") for file in value["files"]]
+    files = value["files"] if isinstance(value["files"], list) else []  # somebody may have edited it
+    return value["request_id"], [file.get("sha256", "") for file in files if isinstance(file, dict)]
 
 
 def _write(path: str, text: str, *, overwrite: bool) -> None:

@@ -88,6 +88,10 @@ def upscale(
     dropped = dropped_size(wishes.defaults, wishes.endpoint, wishes.options)
     if dropped is not None:
         common.talk.warn(f"seedvr: {dropped}")
+
+    def is_planned_as_seen(count: int | None) -> bool:
+        return count is not None and count < FEW_SOURCES and submitting.check is not False
+
     form = "bytes" if wishes.output == "-" else result_form(common, policy)
     # What is delivered is its path and nothing more, which needs no closer look.
     skim = form == "paths" and not policy.new and not policy.wants_more
@@ -103,6 +107,7 @@ def upscale(
         return upscale_lists(
             common, words, wishes, replace(policy, skim=skim), form, sources, money, failures,
             lambda total: what_is_checked(common, waiting_for=total, given=submitting.check, money=money),
+            is_planned_as_seen,
         )  # fmt: skip
     prospects = plan(words, wishes, common.gateway_name)
     policy = replace(
@@ -111,8 +116,7 @@ def upscale(
     if money.dry_run:
         return print_requests(common, prospects, policy)
     if money.plan is not None:
-        few = len(prospects) < FEW_SOURCES
-        return write_plan(common, prospects, policy, money.plan, with_versions=few and submitting.check is not False)
+        return write_plan(common, prospects, policy, money.plan, with_versions=is_planned_as_seen(len(prospects)))
     if skim and policy.summary is None and tell_delivered(common, prospects, policy):
         return 0
     from seedvr_cli.cli.session import prepare_claims

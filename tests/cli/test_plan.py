@@ -136,11 +136,12 @@ def test_a_plan_of_a_source_that_changed_at_its_url_submits_nothing(bench, sandb
     assert sandbox.accepted(url) == 1
 
 
-@pytest.mark.parametrize("words", [("-f", "same"), ("--if-changed",), ()])
+@pytest.mark.parametrize("words", [("-f", "same"), ("--if-changed",), (), ("--from",)])
 def test_a_plan_that_a_look_made_is_of_the_source_that_was_seen(bench, sandbox, origin, words):
     """What was seen for -f same and --if-changed stands in the plan: of another source nothing is submitted."""
     url = origin.put("/a.jpg", picture(1, (40, 30), "JPEG"), ETag='"1"')
-    assert bench.run("image", url, *words, "--plan", "plan.jsonl", to=sandbox).rc == 0
+    sources = [url, *words] if "--from" not in words else ["--from", write(bench.work / "list.txt", [url])]
+    assert bench.run("image", *sources, "--plan", "plan.jsonl", to=sandbox).rc == 0
     for accepted in (1, 1):
         assert bench.run("apply", "plan.jsonl", to=sandbox).rc == 0
         assert sandbox.accepted(url) == accepted

@@ -66,6 +66,9 @@ def test_beside_another_file_of_that_name_it_is_renewed(run, sandbox, work):
     found = json.loads((work / "x.png.json").read_text())
     digest = hashlib.sha256((work / "x.png").read_bytes()).hexdigest()
     assert (found["source"], found["files"][0]["sha256"]) == (two, digest)
+    (work / "x.png.json").write_text(json.dumps({**found, "files": "edited"}))
+    assert run("image", one, "--overwrite", "-o", "x.png", to=sandbox).rc == 0
+    assert json.loads((work / "x.png.json").read_text())["source"] == one
 
 
 def test_what_failed_has_none(run, gateway, url, work):

@@ -144,7 +144,7 @@ def test_the_limit_ends_it(start, sandbox, work):
 
 
 def test_it_ends_where_nothing_more_can_be_submitted(start, gateway, work):
-    """No money, a day's cap that is reached: whoever starts it again goes on, and nobody takes it for alive."""
+    """Where the money is gone, say: whoever starts it again goes on, and nobody takes it for alive."""
     folder = work / "in"
     folder.mkdir()
     (folder / "a.png").write_bytes(picture("red"))
