@@ -60,7 +60,7 @@ class Backlog:
     async def tell(self, job: Job) -> bool:
         """Whether the board has learnt something of a job: that there is one, or what became of it."""
         known = (await self._board.look([job.key])).get(job.key)
-        run = await self._ledger.run_of(job)
+        run = await self._ledger.owner(job) or self._ledger.run
         state = ANSWERS.get(job.state, "unknown")
         if known is None:
             return await self._board.post(record_of(job, run, state)) is not None

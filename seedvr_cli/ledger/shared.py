@@ -5,7 +5,7 @@ a record of our own. What the board could not be told is told again until it was
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -14,10 +14,11 @@ from seedvr_cli.ledger.backlog import Backlog
 from seedvr_cli.ledger.board import ANSWERS, BEAT_SECONDS, ENDS, Board, BoardState, Record
 from seedvr_cli.ledger.calls import SharedCalls
 from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.ledger.judge import Judge
 from seedvr_cli.ledger.purse import Payment, Purse
-from seedvr_cli.ledger.records import bring_home, facts_of, forget_copies, in_state, job_of_record, record_of
+from seedvr_cli.ledger.records import bring_home, facts_of, forget_copies, in_state, record_of
 from seedvr_cli.ledger.telling import Teller
-from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverCap, Paid, Terms, Unanswered, Verdict
+from seedvr_cli.ledger.verdicts import Claimed, Free, OverCap, Terms, Verdict
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.caps import NO_CAPS
 from seedvr_cli.values.errors import LedgerError, NotSubmitted, StillRunning
@@ -25,14 +26,6 @@ from seedvr_cli.values.job import Draft, Job
 
 # Seconds that the end of a run waits for the board to be told what it was not told yet.
 LAST_SECONDS = 10.0
-
-# What a state that may have cost something says to who asks for the same.
-_VERDICTS: Mapping[str, type[Unanswered | Paid | Failed]] = {
-    "unknown": Unanswered,
-    "running": Paid,
-    "completed": Paid,
-    "failed": Failed,
-}
 
 
 class SharedLedger(Ledger):
@@ -52,8 +45,9 @@ class SharedLedger(Ledger):
         # And what may still be given back for the job.
         self._payments: dict[int, Payment] = {}
         self._backlog = Backlog(self, board)
+        self._verdicts = Judge(self, board)
         self.calls = SharedCalls(
-            self._database, self._lock, folder, open_board=self._opened_board, bring_home=self._bring_home
+            self._database, self._lock, folder, open_board=self._opened_board, bring_home=self.bring_home
         )
         self._teller = Teller(board)
         self._beating: asyncio.Task[None] | None = None
@@ -81,18 +75,18 @@ class SharedLedger(Ledger):
 
     async def ask(self, draft: Draft, terms: Terms) -> Verdict:
         """Whether `draft` might be submitted now; what other machines have of it is brought home."""
-        verdict = await self._own_verdict(draft, terms)
-        return await self._boards_verdict(draft, terms) if isinstance(verdict, Free) else verdict
+        verdict = await self._verdicts.here(draft, terms)
+        return await self._verdicts.there(draft, terms) if isinstance(verdict, Free) else verdict
 
     async def claim(self, draft: Draft, terms: Terms) -> Verdict:
         """Ask to submit `draft`: on the board in one trip where nobody was there, and then here."""
-        verdict = await self._own_verdict(draft, terms)
+        verdict = await self._verdicts.here(draft, terms)
         if not isinstance(verdict, Free):
             return verdict
         await self._begin_beating()
         payment = await self._purse.take(draft, terms.caps)
         if isinstance(payment, OverCap):  # what is paid for costs nothing
-            there = await self._boards_verdict(draft, terms)
+            there = await self._verdicts.there(draft, terms)
             return payment if isinstance(there, Free) else there
         claimed: Verdict = Free()
         try:
@@ -111,7 +105,7 @@ class SharedLedger(Ledger):
             if posted is not None:
                 break
             known = (await self.board.look([draft.key])).get(draft.key)
-            verdict = Free() if known is None else await self._judge_record(known, draft, terms)
+            verdict = Free() if known is None else await self._verdicts.says(known, draft, terms)
             if not isinstance(verdict, Free):
                 return verdict
         try:
@@ -203,20 +197,52 @@ class SharedLedger(Ledger):
         await self._open_board()
         return await self._backlog.push()
 
-    # For the backlog.
+    # For the backlog and the judge.
 
     @property
     def runs_folder(self) -> str:
         """Where runs of this machine hold their locks."""
         return self._lock.folder
 
+    @property
+    def run(self) -> str:
+        """The name of this run."""
+        return self._lock.run
+
     async def find_jobs(self, where: str, *values: Any) -> list[Job]:
         """Jobs of this machine."""
         return await self._jobs(where, values)
 
-    async def run_of(self, job: Job) -> str:
-        """The run that has submitted a job; of one from elsewhere, this one."""
-        return await self._owner(job) or self._lock.run
+    async def owner(self, job: Job) -> str | None:
+        """The run that has submitted a job; None for one from elsewhere."""
+        query = "SELECT run FROM jobs WHERE id = ?"
+        row = await self._read(lambda connection: connection.execute(query, (job.id,)).fetchone())
+        return row[0] if row else None
+
+    async def ask_here(self, draft: Draft, terms: Terms) -> Verdict:
+        """What this machine's own ledger says."""
+        return await super().ask(draft, replace(terms, caps=NO_CAPS))
+
+    async def record_here(self, job: Job, answer: Answer) -> Job:
+        """Record in this machine's own ledger what another one was answered."""
+        return await super().record(job, answer)
+
+    async def tell_of(self, job: Job) -> None:
+        """Tell the board, where it is open, of a job that is none of this run's."""
+        if self._is_ready and job.id not in self._records:
+            with suppress(LedgerError):
+                await self._backlog.tell(job)
+
+    async def bring_home(self, known: Record, draft: Draft) -> Job:
+        """The record as a job of this machine."""
+        job = await self._write(lambda connection: bring_home(connection, known, draft))
+        if known.state == "running":
+            self._records[job.id] = known
+        return job
+
+    async def forget_copies(self, job: Job) -> None:
+        """What was unknown on another machine is settled there."""
+        await self._write(lambda connection: forget_copies(connection, job.key, job.gateway))
 
     # Below.
 
@@ -228,81 +254,6 @@ class SharedLedger(Ledger):
     async def _opened_board(self) -> Board:
         await self.prepare()
         return self.board
-
-    async def _own_verdict(self, draft: Draft, terms: Terms) -> Verdict:
-        """What this machine knows by itself; Free where the board, which is open then, is to be asked."""
-        verdict = await super().ask(draft, replace(terms, caps=NO_CAPS))
-        if isinstance(verdict, Unanswered | Failed):
-            verdict = await self._reconsidered(verdict, draft, terms)
-        if isinstance(verdict, Free):
-            await self.prepare()
-        elif self._is_ready and isinstance(verdict, Paid | Failed) and verdict.job.id not in self._records:
-            with suppress(LedgerError):  # a run that was killed may have recorded its end here, and not there
-                await self._backlog.tell(verdict.job)
-        return verdict
-
-    async def _reconsidered(self, verdict: Unanswered | Failed, draft: Draft, terms: Terms) -> Verdict:
-        """What the board knows by now of what came to nothing here; where it is away, that stands.
-
-        An answer that was lost here may have reached another machine as a callback, and another job may be paid for.
-        What was brought home from another machine is a copy, of which the board alone says what holds.
-        """
-        job = verdict.job
-        with suppress(LedgerError):
-            await self.prepare()
-            known = (await self.board.look([job.key])).get(job.key)
-            owner = await self._owner(job)
-            if known is None:
-                return verdict
-            if owner is None and isinstance(verdict, Unanswered):
-                there = await self._judge_record(known, draft, terms)
-                if isinstance(there, Free):
-                    await self._write(lambda connection: forget_copies(connection, job.key, job.gateway))
-                return there
-            is_ours = known.claim == job.claim if job.claim else known.run == owner
-            if isinstance(verdict, Unanswered) and is_ours and known.request_id and known.state in ANSWERS.values():
-                status = known.facts.get("status") or "PROCESSING"
-                await super().record(job, Answer(known.request_id, status))
-                return await super().ask(draft, replace(terms, caps=NO_CAPS))
-            if known.state in {"running", "completed"} and known.request_id != job.request_id:
-                there = await self._judge_record(known, draft, terms)
-                return there if isinstance(there, Paid) else verdict
-        return verdict
-
-    async def _owner(self, job: Job) -> str | None:
-        """The run that has submitted a job; None for one from elsewhere."""
-        query = "SELECT run FROM jobs WHERE id = ?"
-        row = await self._read(lambda connection: connection.execute(query, (job.id,)).fetchone())
-        return row[0] if row else None
-
-    async def _boards_verdict(self, draft: Draft, terms: Terms) -> Verdict:
-        """What other machines have of it."""
-        known = (await self.board.look([draft.key])).get(draft.key)
-        return Free() if known is None else await self._judge_record(known, draft, terms)
-
-    async def _judge_record(self, known: Record, draft: Draft, terms: Terms) -> Verdict:
-        """What a record of the board says to `draft`; what a dead run left is settled."""
-        if known.state == "submitting" and known.run != self._lock.run and not await self.board.is_alive(known.run):
-            words = "the run of another machine ended while the submission was under way"
-            settled = await self.board.post(replace(known, state="unknown", facts={**known.facts, "error": words}))
-            if settled is None:
-                return Held(job_of_record(known, draft))  # it moves: to be asked again
-            known = settled
-        if known.state == "submitting":
-            return Held(job_of_record(known, draft))
-        verdict = _VERDICTS.get(known.state)
-        if verdict is None or terms.again or (verdict is Failed and terms.after_failure):
-            return Free()
-        if terms.instead_of is not None and known.request_id == terms.instead_of.request_id:
-            return Free()
-        return verdict(await self._bring_home(known, draft))
-
-    async def _bring_home(self, known: Record, draft: Draft) -> Job:
-        """The record as one of our own ledger."""
-        job = await self._write(lambda connection: bring_home(connection, known, draft))
-        if known.state == "running":
-            self._records[job.id] = known
-        return job
 
     async def _change(self, job: Job, state: BoardState) -> None:
         """Another state of a job of ours."""
