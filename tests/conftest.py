@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from fakes.gateway import FakeGateway, Script
 from fakes.origin import Origin
-from helpers.bucket import moto
+from helpers.bucket import azurite, moto
 from helpers.command import Bench, Done
 from helpers.places import DATA
 from helpers.postgres import Server as PostgresServer
 from helpers.postgres import postgres
+from helpers.recipes import installed
 from helpers.sandbox import SandboxServer, serve
 from helpers.sources import new_url
 
@@ -127,6 +128,13 @@ def postgres_server() -> Iterator[PostgresServer]:
 def store() -> Iterator[dict[str, str]]:
     """The environment that leads to an object store which keeps conditions; tests part its bucket among them."""
     with moto() as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def azure_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The same of Azure's own emulator."""
+    with azurite(installed("azurite-blob"), tmp_path_factory.mktemp("azurite")) as environment:
         yield environment
 
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from fakes.gateway import STATUS_PATH, Reply
 from fakes.odd import OddAnswers
-from helpers.bucket import BUCKET
+from helpers.bucket import BUCKET, STORES
 from helpers.command import KEY, Bench
 from helpers.postgres import name_of
 from helpers.sources import new_url, urls, write
@@ -34,12 +34,13 @@ def board(postgres_server):
     return {"SEEDVR_LEDGER_URL": postgres_server.database()}
 
 
-@pytest.fixture(params=["postgres", "bucket"])
+@pytest.fixture(params=["postgres", *STORES])
 def any_board(request):
     """The environment of machines that share a ledger, of either kind."""
     if request.param == "postgres":
         return request.getfixturevalue("board")
-    return {**request.getfixturevalue("store"), "SEEDVR_LEDGER_URL": f"s3://{BUCKET}/{uuid.uuid4().hex}"}
+    url = f"{request.param}://{BUCKET}/{uuid.uuid4().hex}"
+    return {**request.getfixturevalue(STORES[request.param]), "SEEDVR_LEDGER_URL": url}
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
-"""Object stores on this machine: one that keeps conditions, and one that ignores them."""
+"""Object stores on this machine: some that keep conditions, and some that ignore them."""
 
+import base64
+import hashlib
+import hmac
 import os
 import socket
 import ssl
@@ -9,11 +12,14 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import formatdate
 from pathlib import Path
 
 from helpers.waiting import PATIENCE, wait_for
 
 BUCKET = "bucket"
+# By the scheme of a store's URLs, the fixture that has the environment which leads to one.
+STORES = {"s3": "store", "az": "azure_store"}
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,42 @@ def rclone(folder: Path, tls: Certificate | None = None) -> Iterator[dict[str, s
     command += ["--cert", str(tls.chain), "--key", str(tls.key)] if tls else []
     with _serving(command, port):
         yield _environment(port, tls)
+
+
+@contextmanager
+def s3rver(program: str, folder: Path) -> Iterator[dict[str, str]]:
+    """Another S3 that ignores conditions; the environment that leads to it."""
+    port = _free_port()
+    command = [program, "-d", str(folder), "-a", "127.0.0.1", "-p", str(port), "--configure-bucket", BUCKET]
+    with _serving(command, port):
+        yield {**_environment(port, None), "AWS_ACCESS_KEY_ID": "S3RVER", "AWS_SECRET_ACCESS_KEY": "S3RVER"}
+
+
+@contextmanager
+def azurite(program: str, folder: Path) -> Iterator[dict[str, str]]:
+    """An Azure Blob Storage, with an empty container; the environment that leads to it."""
+    port = _free_port()
+    command = [program, "--blobPort", str(port), "--location", str(folder), "--silent", "--skipApiVersionCheck"]
+    with _serving([*command, "--disableTelemetry"], port):
+        _make_container(port)
+        yield {"AZURE_STORAGE_USE_EMULATOR": "true", "AZURITE_BLOB_STORAGE_URL": f"http://127.0.0.1:{port}"}
+
+
+# Those that every emulator of Azure has: the vendor's documentation of Azurite.
+_AZURE_ACCOUNT = "devstoreaccount1"
+_AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+def _make_container(port: int) -> None:
+    """What the library cannot do; signed as "Authorize with Shared Key" of Azure's documentation says."""
+    path = f"/{_AZURE_ACCOUNT}/{BUCKET}"
+    headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-08-06"}
+    lines = [*(f"{name}:{value}" for name, value in headers.items()), f"/{_AZURE_ACCOUNT}{path}", "restype:container"]
+    text = "PUT" + "\n" * 12 + "\n".join(lines)
+    digest = hmac.digest(base64.b64decode(_AZURE_KEY), text.encode(), hashlib.sha256)
+    headers["Authorization"] = f"SharedKey {_AZURE_ACCOUNT}:{base64.b64encode(digest).decode()}"
+    url = f"http://127.0.0.1:{port}{path}?restype=container"
+    urllib.request.urlopen(urllib.request.Request(url, method="PUT", headers=headers), timeout=PATIENCE).close()
 
 
 def _environment(port: int, tls: Certificate | None) -> dict[str, str]:

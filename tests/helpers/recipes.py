@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,6 +37,14 @@ def needs(module: str) -> None:
     """Skips where a package is missing that .ci/engines installs."""
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not installed: .ci/engines runs this")
+
+
+def installed(program: str) -> str:
+    """The path of a program that .ci/engines installs; skips where it is missing."""
+    path = shutil.which(program)
+    if path is None:
+        pytest.skip(f"{program} is not installed: .ci/engines runs this")
+    return path
 
 
 def holders(folder: Path) -> set[int]:

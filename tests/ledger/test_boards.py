@@ -1,4 +1,4 @@
-"""What every board keeps, whatever it is made of: the tests' own in memory, PostgreSQL, an object store."""
+"""What every board keeps, whatever it is made of: the tests' own in memory, PostgreSQL, object stores."""
 
 import asyncio
 import uuid
@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from fakes.board import MemoryBoard
 from helpers.boards import over, record
-from helpers.bucket import BUCKET
+from helpers.bucket import BUCKET, STORES
 
 from seedvr_cli.ledger import bucket, postgres
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 KEYS = 40
 
 
-@pytest.fixture(params=["memory", "postgres", "bucket"])
+@pytest.fixture(params=["memory", "postgres", *STORES])
 def meet(request, monkeypatch):
     """Gives `work(*boards)` as many boards as it asks for, which are one."""
     if request.param == "memory":
@@ -27,9 +27,9 @@ def meet(request, monkeypatch):
     if request.param == "postgres":
         url = request.getfixturevalue("postgres_server").database()
     else:
-        for name, value in request.getfixturevalue("store").items():
+        for name, value in request.getfixturevalue(STORES[request.param]).items():
             monkeypatch.setenv(name, value)
-        url = f"s3://{BUCKET}/{uuid.uuid4().hex}"
+        url = f"{request.param}://{BUCKET}/{uuid.uuid4().hex}"
     return lambda work, count=1: over(url, work, count)
 
 

@@ -1,10 +1,9 @@
 """Recipes for orchestrators, which are run by them."""
 
-import shutil
 import sys
 
 import pytest
-from helpers.recipes import needs
+from helpers.recipes import installed, needs
 
 pytestmark = pytest.mark.slow
 
@@ -30,9 +29,7 @@ def test_prefect(place):
 
 def test_airflow(place, tmp_path):
     """The DAG, by Airflow's own test run of it."""
-    airflow = shutil.which("airflow")
-    if airflow is None:
-        pytest.skip("airflow is not installed: .ci/engines runs this")
+    airflow = installed("airflow")
     dags = tmp_path / "airflow" / "dags"
     dags.mkdir(parents=True)
     (dags / "airflow_dag.py").write_text(place.text("airflow_dag.py"))
