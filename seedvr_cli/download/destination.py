@@ -2,10 +2,10 @@
 
 import os
 import stat
-from contextlib import suppress
 from dataclasses import dataclass
 
-from seedvr_cli.values.system import PLAIN_FILE, replace
+from seedvr_cli.values.held import create_held, give_name, open_held, remove_unheld
+from seedvr_cli.values.system import replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,38 +21,38 @@ class Destination:
         return f"{self.path}.part"
 
     def create(self) -> int:
-        """An empty `.part`, open; its folder is made where there is none."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | PLAIN_FILE
+        """An empty `.part`, open and held; its folder is made where there is none.
+
+        FileExistsError where another run is at it, whose ledger may be another one than ours.
+        """
         try:
-            return os.open(self.part, flags, 0o666)
+            return create_held(self.part)
         except FileNotFoundError:
             os.makedirs(os.path.dirname(self.part), exist_ok=True)
-            return os.open(self.part, flags, 0o666)
+            return create_held(self.part)
 
     def reopen(self) -> int:
-        """The `.part` as it is, open."""
-        return os.open(self.part, os.O_RDWR | PLAIN_FILE)
+        """The `.part` as it is, open and held; FileExistsError as `create` has it."""
+        return open_held(self.part)
 
     def remove(self) -> None:
-        """No `.part` is there any more."""
-        with suppress(FileNotFoundError):
-            os.unlink(self.part)
+        """No `.part` is there any more, unless another run is at it."""
+        remove_unheld(self.part)
+
+    def move(self, other: "Destination") -> None:
+        """The `.part` is the other's from now on; FileExistsError where somebody is at that."""
+        try:
+            give_name(self.part, other.part)
+        except FileExistsError:
+            other.remove()  # what a dead run left there
+            give_name(self.part, other.part)
 
     def publish(self) -> None:
         """Give the `.part` its name: atomic, and FileExistsError where that would replace what it may not."""
         if self.overwrite and is_replaceable(self.path):
             replace(self.part, self.path)
             return
-        try:
-            os.link(self.part, self.path)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without hard links
-            if os.path.lexists(self.path):
-                raise FileExistsError(self.path) from None
-            os.rename(self.part, self.path)
-            return
-        self.remove()
+        give_name(self.part, self.path)
 
 
 def is_replaceable(path: str) -> bool:

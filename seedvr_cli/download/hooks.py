@@ -12,6 +12,14 @@ from seedvr_cli.download.disk import Disk
 from seedvr_cli.values.structure import Size
 
 
+class Place(Protocol):
+    """Chooses a destination for a file of that media type, and records it before the `.part` is made."""
+
+    def __call__(self, media_type: str, lost: str | None = None, /) -> Awaitable[Destination]:
+        """Another than the path that was `lost`: somebody is at it, of whom our ledger does not know."""
+        ...
+
+
 class Note(Protocol):
     """Records what a later run needs to go on with the `.part` of a path."""
 
@@ -24,15 +32,15 @@ class Note(Protocol):
 class Hooks:
     """What a delivery asks of its owner.
 
-    `place(media_type)` chooses the destination and records it before the `.part` is made; `note` is told what a later
-    run needs to resume; `progress(done, total)` in bytes; `pause(seconds)` waits; `jitter()` gives 0-1; `disk` flushes;
-    `largest` is how many bytes a file may have; `beside` is how many streams there may be beside the first ones, of all
-    deliveries together; `renew()` gives the media URL as it is now, or None. `finish(part, media_type, size)` may
-    change the whole file before it has its name, and says whether it did. `deadline` is an instant of the clock `now`:
-    from then on a download has to move.
+    `note` is told what a later run needs to resume; `progress(done, total)` in bytes; `pause(seconds)` waits;
+    `jitter()` gives 0-1; `disk` flushes; `largest` is how many bytes a file may have; `beside` is how many streams
+    there may be beside the first ones, of all deliveries together; `renew()` gives the media URL as it is now, or None.
+    `deadline` is an instant of the clock `now`: from then on a download has to move. Before the whole file has its
+    name, `finish(part, media_type, size)` may change it, and says whether it did, and `vouch(path, size, sha256)`
+    records how it is known again.
     """
 
-    place: Callable[[str], Awaitable[Destination]]
+    place: Place
     note: Note
     progress: Callable[[int, int | None], None]
     pause: Callable[[float], Awaitable[None]]
@@ -44,3 +52,4 @@ class Hooks:
     deadline: float = math.inf
     now: Callable[[], float] = time.monotonic
     finish: Callable[[str, str, Size | None], Awaitable[bool]] | None = None
+    vouch: Callable[[str, int, str], Awaitable[None]] | None = None

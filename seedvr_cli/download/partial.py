@@ -62,7 +62,11 @@ class Partial:
             return
         if self.etag is None:
             return
-        self._file = self.destination.reopen()
+        try:
+            self._file = self.destination.reopen()
+        except FileExistsError:  # of which our ledger does not know
+            self.destination = self.etag = None
+            return
         self.media_type = sniff(os.read(self._file, HEAD_BYTES)) or ""
         size = os.fstat(self._file).st_size
         try:
@@ -102,7 +106,7 @@ class Partial:
             if not self.media_type and len(self._kept) >= HEAD_BYTES:
                 await self._begin(hooks)
             if self.media_type and len(self._kept) > SHORT_BODY:
-                self._write_kept()
+                await self._write_kept(hooks)
             return
         self._write(at, chunk)
         self.pieces.add(at, at + len(chunk))
@@ -145,7 +149,7 @@ class Partial:
             raise DeliveryError(f"the media server sent {self.done} of {total} bytes")
         if self._kept:
             self._digest.update(self._kept)
-            self._write_kept()
+            await self._write_kept(hooks)
             await hooks.disk.flush(self._descriptor())
             size = self._measure()
         else:
@@ -154,11 +158,13 @@ class Partial:
             size = await asyncio.to_thread(self._take_anew)
         mtime_ns = os.fstat(self._descriptor()).st_mtime_ns
         while True:
+            if hooks.vouch is not None:
+                await hooks.vouch(self.destination.path, self.done, self._digest.hexdigest())
             try:
                 self.destination.publish()
                 break
             except FileExistsError:  # something got in the way meanwhile
-                self._move_to(await hooks.place(self.media_type))
+                await self._move(hooks)
         self._is_published = True
         path = self.destination.path
         await hooks.disk.flush_folder(os.path.dirname(path))
@@ -210,10 +216,13 @@ class Partial:
         if self.destination is not None:
             self.destination.remove()
 
-    def _write_kept(self) -> None:
+    async def _write_kept(self, hooks: Hooks) -> None:
         assert self.destination is not None
-        if self._file is None:
-            self._file = self.destination.create()
+        while self._file is None:
+            try:
+                self._file = self.destination.create()
+            except FileExistsError:  # another machine has begun a file of that name
+                self.destination = await hooks.place(self.media_type, self.destination.path)
         kept, self._kept = self._kept, bytearray()
         self._write(0, kept)
 
@@ -267,11 +276,19 @@ class Partial:
             raise DeliveryError("the media server's body ends before the file does")
         return measure(self.destination.part, self.media_type)
 
-    def _move_to(self, destination: Destination) -> None:
+    async def _move(self, hooks: Hooks) -> None:
         """Another name for the `.part`, where the first one was taken meanwhile."""
         assert self.destination is not None
-        os.rename(self.destination.part, destination.part)
-        self.destination = destination
+        lost: str | None = None
+        while True:
+            destination = await hooks.place(self.media_type, lost)
+            try:
+                self.destination.move(destination)
+            except FileExistsError:
+                lost = destination.path
+            else:
+                self.destination = destination
+                return
 
     def _descriptor(self) -> int:
         assert self._file is not None

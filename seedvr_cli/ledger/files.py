@@ -5,7 +5,6 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from seedvr_cli.ledger.database import Database
 from seedvr_cli.ledger.delivered import Delivered, read_delivered, read_entries, read_files
 from seedvr_cli.ledger.rows import Delivery, Mark, as_read, delivery_of, now, update_job
 from seedvr_cli.ledger.runs import RunLock, is_run_alive
+from seedvr_cli.values.held import remove_unheld
 from seedvr_cli.values.job import File, Job
 from seedvr_cli.values.naming import numbered
 
@@ -76,17 +76,21 @@ class Deliveries:
 
     async def place(
         self, job: Job, position: int, base: str, *, first: int = 1, held: frozenset[int] = frozenset(),
-        known: frozenset[Mark] = frozenset(), exact: bool = False, overwrite: bool = False,
+        known: frozenset[Mark] = frozenset(), exact: bool = False, overwrite: bool = False, lost: str | None = None,
     ) -> Place:  # fmt: skip
         """Choose and record the path of a file that is about to be written, before its `.part` exists.
 
         `base` is absolute; numbers count from `first`, passing over those `held` by other items. Taken where `exact`
         (an explicit name) is in the way; Elsewhere where another run delivers this very job now, or has begun or ended
-        that since the caller saw the `known` records of it.
+        that since the caller saw the `known` records of it. The path that was `lost` was this job's, and another
+        machine was faster.
         """
         run = self._lock.take()
 
         def operation(connection: sqlite3.Connection) -> Place:
+            if lost is not None:
+                where = "job = ? AND position = ? AND path = ? AND done_at IS NULL"
+                connection.execute(f"DELETE FROM deliveries WHERE {where}", (job.id, position, lost))  # noqa: S608 - our own text
             query = "SELECT 1 FROM deliveries WHERE job = ? AND position = ? LIMIT 1"
             is_begun = connection.execute(query, (job.id, position)).fetchone() is not None
             verdicts: dict[int, str] = {}
@@ -144,6 +148,15 @@ class Deliveries:
             )
         )
 
+    async def vouch(self, job: Job, position: int, path: str, size: int, sha256: str) -> None:
+        """Record how the whole file is known again that is about to get its name."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                "UPDATE deliveries SET bytes = ?, sha256 = ? WHERE job = ? AND position = ? AND path = ?",
+                (size, sha256, job.id, position, path),
+            )
+        )
+
     async def delivered(
         self, job: Job, position: int, file: File, *, mtime_ns: int, price: int | None = None,
         made: frozenset[str] | None = None,
@@ -187,8 +200,7 @@ class Deliveries:
         query = "SELECT path, run FROM deliveries WHERE job = ? AND position = ? AND path != ? AND done_at IS NULL"
         for row in connection.execute(query, (job.id, position, path)).fetchall():
             if row["run"] == self._lock.run or not self._lock.is_alive(row["run"]):
-                with suppress(OSError):
-                    os.unlink(f"{as_read(row['path'])}.part")
+                remove_unheld(f"{as_read(row['path'])}.part")
                 connection.execute(
                     "DELETE FROM deliveries WHERE job = ? AND position = ? AND path = ?",
                     (job.id, position, row["path"]),

@@ -108,14 +108,7 @@ def _own_by_place(connection: sqlite3.Connection, paths: Sequence[str]) -> set[s
 
 
 def _stands(entry: Delivery) -> bool:
-    if entry.done:
-        return entry.is_whole() or _has_its_size(entry)
-    try:
-        return not entry.replaces and os.path.samefile(entry.path, f"{entry.path}.part")
-    except FileNotFoundError:  # the `.part` is gone, as it has its name
-        return os.path.exists(entry.path)
-    except OSError:
-        return False
+    return entry.is_whole() or _has_its_size(entry) if entry.done else entry.is_named()
 
 
 def _has_its_size(entry: Delivery) -> bool:

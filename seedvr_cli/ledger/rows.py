@@ -26,7 +26,8 @@ Mark = tuple[str, str, bool]
 class Delivery:
     """A file of a job, as recorded: under way, or `done` with the facts to recognise it by.
 
-    `made` is what it has beyond what the gateway sent; None where that is not known.
+    `proof` is size and SHA-256 of the whole file, from before it gets its name on. `made` is what it has beyond what
+    the gateway sent; None where that is not known.
     """
 
     position: int
@@ -39,11 +40,22 @@ class Delivery:
     file: File | None
     mtime_ns: int | None
     made: frozenset[str] | None = None
+    proof: tuple[int, str] | None = None
 
     @property
     def mark(self) -> Mark:
         """Another run's work on it changes this."""
         return self.path, self.run, self.done
+
+    def is_named(self) -> bool:
+        """Whether what stands at the path is the file, which nobody has lived to record."""
+        if self.done or self.proof is None:
+            return False
+        try:
+            size, sha256 = self.proof
+            return os.stat(self.path).st_size == size and digest(self.path) == sha256
+        except OSError:
+            return False
 
     def is_whole(self) -> bool:
         """Whether the file on disk is the one that was delivered: by size and time, or else by its content."""
@@ -181,6 +193,7 @@ def delivery_of(row: Mapping[str, Any]) -> Delivery:
         file=file if done else None,
         mtime_ns=row["mtime_ns"],
         made=None if row["made"] is None else frozenset(row["made"].split()),
+        proof=(row["bytes"], row["sha256"]) if row["sha256"] else None,
     )
 
 

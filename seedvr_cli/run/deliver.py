@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from seedvr_cli.download.destination import Destination
 from seedvr_cli.download.download import fetch_file, read_file
-from seedvr_cli.download.hooks import Hooks, Note
+from seedvr_cli.download.hooks import Hooks, Note, Place
 from seedvr_cli.download.recover import recover
 from seedvr_cli.ledger.files import Elsewhere, Placed, Taken
 from seedvr_cli.ledger.rows import Delivery
@@ -98,7 +98,8 @@ class Courier(ABC):
         """Bring one file; the job, which may have gained its price. `is_new`: this run has submitted the job."""
 
     def _hooks(
-        self, media: Media, place: Callable[[str], Awaitable[Destination]], note: Note, deadline: float
+        self, media: Media, place: Place, note: Note, deadline: float,
+        vouch: Callable[[str, int, str], Awaitable[None]] | None = None,
     ) -> Hooks:  # fmt: skip
         """What a download asks of us: a name, and that what happens is recorded and told."""
         run, clock = self._run, self._run.clock
@@ -120,7 +121,7 @@ class Courier(ABC):
         return Hooks(
             place, note, progress, clock.sleep, clock.jitter, run.disk,
             largest=run.policy.max_filesize, beside=run.beside, renew=renew,
-            deadline=deadline, now=clock.monotonic, finish=self._finish(media.job),
+            deadline=deadline, now=clock.monotonic, finish=self._finish(media.job), vouch=vouch,
         )  # fmt: skip
 
     def _finish(self, job: Job) -> Callable[[str, str, Size | None], Awaitable[bool]] | None:
@@ -259,19 +260,23 @@ class FileCourier(Courier):
     def _file_hooks(self, media: Media, recorded: list[Delivery], deadline: float) -> Hooks:
         run = self._run
 
-        async def place(media_type: str) -> Destination:
+        async def place(media_type: str, lost: str | None = None) -> Destination:
             if self._is_stdout:
                 return Destination(os.path.join(run.spool, uuid.uuid4().hex))
             base = os.path.abspath(self._name.shown(media.job, media_type, media.position))
-            return Destination(await self._place(media, base, recorded), run.policy.overwrite)
+            return Destination(await self._place(media, base, recorded, lost), run.policy.overwrite)
 
         async def note(path: str, etag: str | None, pieces: str | None = None) -> None:
             if not self._is_stdout:
                 await self._deliveries.note(media.job, media.position, path, etag, pieces)
 
-        return self._hooks(media, place, note, deadline)
+        async def vouch(path: str, size: int, sha256: str) -> None:
+            if not self._is_stdout:
+                await self._deliveries.vouch(media.job, media.position, path, size, sha256)
 
-    async def _place(self, media: Media, base: str, recorded: list[Delivery]) -> str:
+        return self._hooks(media, place, note, deadline, vouch)
+
+    async def _place(self, media: Media, base: str, recorded: list[Delivery], lost: str | None) -> str:
         place = await self._deliveries.place(
             media.job,
             media.position,
@@ -281,6 +286,7 @@ class FileCourier(Courier):
             known=frozenset(entry.mark for entry in recorded),
             exact=self._name.is_exact,
             overwrite=self._run.policy.overwrite,
+            lost=lost,
         )
         match place:
             case Placed(path):
@@ -307,7 +313,7 @@ class FileCourier(Courier):
 def _recovered(recorded: list[Delivery]) -> tuple[File, int] | None:
     """A file that an earlier run renamed and did not live to record."""
     for entry in recorded:
-        if not entry.done and not entry.replaces and (found := recover(Destination(entry.path))):
+        if entry.proof and entry.is_named() and (found := recover(Destination(entry.path), entry.proof[1])):
             return found
     return None
 

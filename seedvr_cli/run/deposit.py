@@ -125,7 +125,7 @@ class ObjectCourier(Courier):
         run = self._run
         passing = os.path.join(run.spool, uuid.uuid4().hex)
 
-        async def place(_: str) -> Destination:
+        async def place(_: str, __: str | None = None) -> Destination:
             return Destination(passing)
 
         async def note(_: str, __: str | None, ___: str | None = None) -> None:

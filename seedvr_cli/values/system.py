@@ -49,13 +49,13 @@ def is_old_console() -> bool:
     return is_windows() and "WT_SESSION" not in os.environ and "TERM" not in os.environ
 
 
-def try_lock(file: IO[bytes]) -> bool:
+def try_lock(file: IO[bytes] | int) -> bool:
     """Lock a file that is open for writing, until it is closed or the process is gone; False where another has it."""
     if is_windows():
         import msvcrt
 
         try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+            msvcrt.locking(file if isinstance(file, int) else file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
         except OSError:
             return False
         return True

@@ -1,15 +1,19 @@
 """Machines that share a ledger, over the real command: homes of their own, one board, one gateway."""
 
+import json
 import random
 import signal
 import subprocess
 import threading
 import uuid
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
 from fakes.gateway import STATUS_PATH, Reply
+from fakes.media import picture
 from fakes.odd import OddAnswers
 from helpers.bucket import BUCKET, STORES
 from helpers.command import KEY, Bench
@@ -84,6 +88,34 @@ def test_machines_at_the_same_time_pay_once(machines, any_board, sandbox_server)
         assert (process.returncode, len(out.splitlines())) == (0, 40), errors.decode()
     assert set(server.by_source().values()) == {1}
     assert server.accepted() == 40
+
+
+def test_machines_that_fill_one_folder_leave_each_other_alone(machines, any_board, gateway, tmp_path):
+    """Results of equal names, brought to one folder by machines with homes of their own, all arrive, each once."""
+    sources = [f"https://example.com/{number}/photo.png" for number in range(24)]
+    pictures = {source: picture(number) for number, source in enumerate(sources)}
+    together = threading.Barrier(8)  # bodies come at the same time
+
+    def script(heard):
+        if not heard.path.startswith("/media/"):
+            return None
+        with suppress(threading.BrokenBarrierError):
+            together.wait(PATIENCE)
+        return Reply(200, pictures[heard.source])
+
+    fake = gateway(script)
+    processes = []
+    for number, bench in enumerate(machines, 1):
+        lines = write(bench.work / "list.txt", sources)
+        words = ("image", "--from", lines, "--shard", f"{number}/3", "-o", f"{tmp_path}/big/", "--json")
+        processes.append(bench.start(*words, to=fake, env=any_board))
+    found = []
+    for process in processes:
+        out, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, errors.decode()
+        found += [json.loads(line) for line in out.splitlines()]
+    assert {result["source"]: Path(result["files"][0]["path"]).read_bytes() for result in found} == pictures
+    assert len(list((tmp_path / "big").iterdir())) == len(sources)
 
 
 def test_a_cap_hides_nothing_that_another_machine_has_paid_for(machines, board, sandbox):

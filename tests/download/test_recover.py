@@ -1,6 +1,5 @@
-"""What an earlier run renamed and did not live to record."""
+"""What an earlier run gave its name and did not live to record."""
 
-import hashlib
 import os
 
 import pytest
@@ -9,14 +8,16 @@ from fakes.media import HTML, OTHER, PNG, files
 from seedvr_cli.download.destination import Destination
 from seedvr_cli.download.recover import recover
 
+SHA256 = "5" * 64
+
 
 def test_what_was_renamed_is_found_again(folder):
-    """A file that an earlier run renamed and did not live to record is recognised by its bytes."""
+    """What stands under the name is what was vouched for: its facts are the file's, its digest is known."""
     path = folder / "out.png"
     path.write_bytes(PNG)
-    file, mtime_ns = recover(Destination(str(path)))
+    file, mtime_ns = recover(Destination(str(path)), SHA256)
     assert (file.path, file.bytes, file.width, file.height) == (str(path), len(PNG), 40, 30)
-    assert file.sha256 == hashlib.sha256(PNG).hexdigest()
+    assert file.sha256 == SHA256
     assert mtime_ns == os.stat(path).st_mtime_ns
 
 
@@ -25,7 +26,8 @@ def test_a_rename_that_was_cut_in_two_is_finished(folder):
     path = folder / "out.png"
     path.write_bytes(PNG)
     os.link(path, f"{path}.part")
-    assert recover(Destination(str(path)))[0].bytes == len(PNG)
+    assert recover(Destination(str(path)), SHA256)[0].bytes == len(PNG)
+    assert files(folder) == ["out.png"]
 
 
 def test_two_runs_may_recover_the_same_file(folder, monkeypatch):
@@ -40,21 +42,24 @@ def test_two_runs_may_recover_the_same_file(folder, monkeypatch):
         real(part)  # the other run was first
 
     monkeypatch.setattr(os, "unlink", unlink)
-    assert recover(Destination(str(path)))[0].bytes == len(PNG)
-    assert files(folder) == ["out.png"]
+    assert recover(Destination(str(path)), SHA256)[0].bytes == len(PNG)
     assert files(folder) == ["out.png"]
 
 
-@pytest.mark.parametrize(
-    ("there", "part"), [(None, None), (None, PNG[:500]), (OTHER, PNG[:500]), (HTML, None), (b"", None)]
-)
-def test_what_was_not_renamed_is_not_found(there, part, folder):
-    """Without the name, with a part of its own, or with what is no picture, nothing was delivered."""
+def test_a_part_of_somebody_else_stays(folder):
+    """A part beside it that is another file is none of ours."""
+    (folder / "out.png").write_bytes(PNG)
+    (folder / "out.png.part").write_bytes(OTHER)
+    assert recover(Destination(str(folder / "out.png")), SHA256)[0].bytes == len(PNG)
+    assert files(folder) == ["out.png", "out.png.part"]
+
+
+@pytest.mark.parametrize("there", [None, HTML, b""])
+def test_what_is_no_picture_is_not_found(there, folder):
+    """Without the name, or with what is no picture, nothing was delivered."""
     path = folder / "out.png"
     if there is not None:
         path.write_bytes(there)
-    if part is not None:
-        (folder / "out.png.part").write_bytes(part)
     before = files(folder)
-    assert recover(Destination(str(path))) is None
+    assert recover(Destination(str(path)), SHA256) is None
     assert files(folder) == before

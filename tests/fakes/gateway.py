@@ -146,8 +146,8 @@ class FakeGateway:
         if method == "POST":
             values = json.loads(body)
             source = values.get("image_url") or values.get("video_url")
-        elif path.startswith(STATUS_PATH):
-            number = path.rpartition("_")[2]
+        elif path.startswith((STATUS_PATH, "/media/")):
+            number = path.removesuffix("/output.png").rpartition("_")[2]
             source = self._sources[int(number) - 1] if number.isdigit() and int(number) <= len(self._sources) else None
         heard = Heard(method, path, headers, body, at, source, certificate)
         self.heard.append(heard)
@@ -156,10 +156,10 @@ class FakeGateway:
             return answer
         if method == "POST":
             return self.accept(source)
-        if source is not None:
-            return self.view(heard)
         if path.startswith("/media/"):
             return Reply(200, self.picture)
+        if source is not None:
+            return self.view(heard)
         return Reply(404, {"error": "Not Found", "message": "no such job"})
 
 

@@ -34,7 +34,7 @@ async def placed(ledger, path: Path):
     claimed = await ledger.claim(draft(), Terms())
     job = await ledger.record(claimed.job, Answer("job", "COMPLETED"))
     await ledger.deliveries.place(job, 0, str(path))
-    yield
+    yield job
     facts = path.stat()
     file = File(str(path), facts.st_size, digest(str(path)), "image/png", *SIZE)
     await ledger.deliveries.delivered(job, 0, file, mtime_ns=facts.st_mtime_ns)
@@ -99,18 +99,21 @@ def test_a_result_with_other_metadata_is_ours_where_it_was_delivered(tmp_path, r
 
 
 def test_what_is_not_recorded_yet_is_ours(tmp_path):
-    """A file that has got its name is ours before it is recorded; one that came beside an unfinished `.part` is not."""
+    """A file that has got its name is ours before it is recorded; another one of that name is not."""
     path, part = tmp_path / "photo-2x.png", tmp_path / "photo-2x.png.part"
 
     async def work(ledger):
-        async with placed(ledger, path):
+        async with placed(ledger, path) as job:
             picture(path)
-            assert own(tmp_path, path) == [path]
-            part.write_bytes(b"the beginning of another")
             assert own(tmp_path, path) == []
-            part.unlink()
+            await ledger.deliveries.vouch(job, 0, str(path), path.stat().st_size, digest(str(path)))
+            assert own(tmp_path, path) == [path]
             part.hardlink_to(path)
             assert own(tmp_path, path) == [path]
+            part.unlink()
+            picture(path, size=(33, 24))
+            assert own(tmp_path, path) == []
+            picture(path)
 
     run(tmp_path, work)
 

@@ -1,6 +1,7 @@
 """A completed job becomes files: of every name, whoever else is at it, whatever is there already."""
 
 import asyncio
+import hashlib
 import os
 
 import pytest
@@ -13,6 +14,9 @@ from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import DeliveryError, StillRunning, UsageError
 
 TWO = Answer("job-1", "COMPLETED", media_url=("https://cdn.example.com/a.png", "https://cdn.example.com/b.png"))
+
+# Size and digest of the whole file.
+PROOF = len(PICTURE), hashlib.sha256(PICTURE).hexdigest()
 
 
 def names(house) -> list[str]:
@@ -154,6 +158,7 @@ def test_a_file_that_was_renamed_and_not_recorded_is_recovered(house, go):
         async with house.ledger() as ledger:
             job = await ledger.find("job-1", "https://gateway.example")
             assert await ledger.deliveries.place(job, 0, str(path)) == Placed(str(path))
+            await ledger.deliveries.vouch(job, 0, str(path), *PROOF)
 
     asyncio.run(die())
     path.parent.mkdir(exist_ok=True)
@@ -162,6 +167,52 @@ def test_a_file_that_was_renamed_and_not_recorded_is_recovered(house, go):
     (outcome,) = go(gateway)
     assert (outcome.error, gateway.fetched) == (None, [])
     assert names(house) == ["photo-upscaled.png"]
+
+
+def test_a_file_of_somebody_else_is_not_taken_for_the_result(house, go):
+    """Where a run died in the middle and another file has got the name since, the result gets another one."""
+    pay(house, go)
+    path = house.folder / "out" / "photo-upscaled.png"
+
+    async def die() -> None:
+        async with house.ledger() as ledger:
+            job = await ledger.find("job-1", "https://gateway.example")
+            await ledger.deliveries.place(job, 0, str(path))
+
+    asyncio.run(die())
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(other := PICTURE + b"of another")
+    gateway = ScriptedGateway()
+    (outcome,) = go(gateway)
+    assert (outcome.error, len(gateway.fetched)) == (None, 1)
+    assert names(house) == ["photo-upscaled-2.png", "photo-upscaled.png"]
+    assert path.read_bytes() == other
+
+
+def test_another_machine_that_has_begun_a_file_of_that_name_keeps_it(house, go):
+    """A part that a machine with another ledger is at is not touched: the result gets the next name."""
+    pay(house, go)
+    path = house.folder / "out" / "photo-upscaled.png"
+    path.parent.mkdir(exist_ok=True)
+    place = Deliveries.place
+    held = []
+
+    async def overtaken(self, job, position, base, **how):
+        placed = await place(self, job, position, base, **how)
+        if not held:
+            held.append(Destination(placed.path).create())
+            os.write(held[0], b"theirs")
+        return placed
+
+    gateway = ScriptedGateway()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Deliveries, "place", overtaken)
+        (outcome,) = go(gateway)
+    assert outcome.error is None
+    assert outcome.files[0].path.endswith("photo-upscaled-2.png")
+    assert names(house) == ["photo-upscaled-2.png", "photo-upscaled.png.part"]
+    assert path.with_name("photo-upscaled.png.part").read_bytes() == b"theirs"
+    os.close(held[0])
 
 
 def test_a_part_is_taken_up_again(house, go):
@@ -206,6 +257,7 @@ def test_a_part_that_another_run_ended_is_no_reason_for_a_second_name(house, go,
         monkeypatch.undo()
         async with house.ledger() as other:
             assert await take_over(other.deliveries, job, position, known)
+            await other.deliveries.vouch(job, position, str(path), *PROOF)
         part.rename(path)
         path.write_bytes(PICTURE)  # and then it died, before it could record that
         return await take_over(self, job, position, known)
@@ -237,7 +289,7 @@ def test_another_run_that_delivers_the_same(house, go, ends):
                     file = (await other.deliveries.of(job))[0]
                     from seedvr_cli.download.recover import recover
 
-                    found, mtime_ns = recover(Destination(file.path))
+                    found, mtime_ns = recover(Destination(file.path), PROOF[1])
                     await other.deliveries.delivered(job, 0, found, mtime_ns=mtime_ns)
 
             object.__setattr__(house.clock.clock, "sleep", slept)
@@ -295,6 +347,7 @@ def test_a_run_that_begins_and_dies_while_we_look_gives_us_no_second_name(house,
         other = Ledger(str(house.folder / "state"))
         await other.__aenter__()
         await other.deliveries.place(job, 0, str(path))
+        await other.deliveries.vouch(job, 0, str(path), *PROOF)
         entries = await of(self, job)
 
         async def die() -> None:
