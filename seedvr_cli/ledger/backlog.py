@@ -6,7 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from seedvr_cli.ledger.board import ANSWERS, ENDS, Board
+from seedvr_cli.ledger.board import ANSWERS, ENDS, Board, Record
+from seedvr_cli.ledger.place import boards_path, debts_path, owe
 from seedvr_cli.ledger.records import facts_of, in_state, record_of
 from seedvr_cli.ledger.runs import live_runs
 from seedvr_cli.values.errors import LedgerError
@@ -21,6 +22,11 @@ COUNTS = (
     "state IN ('running', 'completed', 'failed', 'unknown') AND gateway != 'sandbox' AND NOT EXISTS (SELECT 1"
     " FROM jobs later WHERE later.key = jobs.key AND later.id > jobs.id AND later.state NOT IN ('error', 'forgotten'))"
 )
+# And what one stands in front of, which counts again where nothing comes of that; before a failure only a result does.
+EARLIER = (
+    "key = ? AND id < ? AND state IN ('running', 'completed', 'failed', 'unknown') AND (state = 'completed' OR NOT ?)"
+    " ORDER BY id DESC LIMIT 1"
+)
 
 
 class Backlog:
@@ -33,6 +39,7 @@ class Backlog:
     async def check(self) -> None:
         """LedgerError where this machine has paid for what the board has never heard of: others would pay again."""
         if not is_known(self._ledger.path, self._board.id):
+            await self._ledger.settle_dead()
             if await self._ledger.find_jobs(f"{COUNTS} LIMIT 1"):
                 raise LedgerError(
                     f"{self._board.name} does not know yet what this machine has paid for",
@@ -47,14 +54,16 @@ class Backlog:
         if not is_known(self._ledger.path, self._board.id) and live_runs(self._ledger.runs_folder):
             raise LedgerError("another seedvr is at work with this machine's ledger, and does not tell the shared one",
                               hint="wait for that to end, then run the same command again")  # fmt: skip
+        await self._ledger.settle_dead()
         last = pushed = 0
         while jobs := await self._ledger.find_jobs(f"id > ? AND {COUNTS} ORDER BY id LIMIT {PAGE}", last):
             last = jobs[-1].id
             pushed += sum(await asyncio.gather(*map(self.tell, jobs)))
-        with open(_boards(self._ledger.path), "a", encoding="utf-8") as file:
+        with open(boards_path(self._ledger.path), "a", encoding="utf-8") as file:
             file.write(f"{self._board.id}\n")
-        with suppress(FileNotFoundError):
-            os.unlink(_debts(self._ledger.path))
+        if not live_runs(self._ledger.runs_folder):  # one without the board may still pay for something
+            with suppress(FileNotFoundError):
+                os.unlink(debts_path(self._ledger.path))
         return pushed
 
     async def tell(self, job: Job) -> bool:
@@ -63,7 +72,9 @@ class Backlog:
         run = await self._ledger.owner(job) or self._ledger.run
         state = ANSWERS.get(job.state, "unknown")
         if known is None:
-            return await self._board.post(record_of(job, run, state)) is not None
+            return await self._board.post(await self._record(job)) is not None
+        if known.state == "failed" and state == "completed":  # which is final, whatever came of another attempt
+            return await self._board.post(in_state(record_of(job, run, state, known), state)) is not None
         is_same_job = known.request_id is not None and known.request_id == job.request_id
         is_ours = known.run == run or is_same_job or known.claim == job.claim
         if known.state in ENDS or known.state == state or not is_ours:
@@ -71,9 +82,17 @@ class Backlog:
         told = replace(known, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
         return await self._board.post(in_state(told, state)) is not None
 
+    async def _record(self, job: Job) -> Record:
+        """A job and what it stands in front of, as the board would have them had it been told of each."""
+        run, state = await self._ledger.owner(job) or self._ledger.run, ANSWERS.get(job.state, "unknown")
+        values = (job.key, job.id, state == "failed")
+        earlier = await self._ledger.find_jobs(EARLIER, *values) if state != "completed" else []
+        before = await self._record(earlier[0]) if earlier else None
+        return in_state(record_of(job, run, state, before), state)
+
     def owe(self, count: int) -> LedgerError:
         """The board was not told what became of so many jobs: the next run does; what is said of it."""
-        os.close(os.open(_debts(self._ledger.path), os.O_WRONLY | os.O_CREAT, 0o600))
+        owe(self._ledger.path)
         jobs = "1 job" if count == 1 else f"{count} jobs"
         return LedgerError(
             f"{self._board.name} was not told what became of {jobs}; this machine's ledger has it",
@@ -84,7 +103,7 @@ class Backlog:
 def is_known(path: str, board: str) -> bool:
     """Whether the board of that id knows what the ledger at that path has."""
     try:
-        with open(_boards(path), encoding="utf-8") as file:
+        with open(boards_path(path), encoding="utf-8") as file:
             return board in file.read().split()
     except FileNotFoundError:
         return False
@@ -92,12 +111,4 @@ def is_known(path: str, board: str) -> bool:
 
 def has_debts(path: str) -> bool:
     """Whether an earlier run could not tell the board what became of all jobs."""
-    return os.path.exists(_debts(path))
-
-
-def _boards(path: str) -> str:
-    return f"{path}.boards"
-
-
-def _debts(path: str) -> str:
-    return f"{path}.owed"
+    return os.path.exists(debts_path(path))

@@ -20,7 +20,7 @@ from seedvr_cli.ledger.database import Database
 from seedvr_cli.ledger.delivered import IS_DELIVERED
 from seedvr_cli.ledger.files import Deliveries
 from seedvr_cli.ledger.migrations import migrate
-from seedvr_cli.ledger.place import ledger_path
+from seedvr_cli.ledger.place import boards_path, ledger_path, owe
 from seedvr_cli.ledger.rows import as_seen, insert_job, job_of, now, read_job, stamp, update_job
 from seedvr_cli.ledger.runs import RunLock
 from seedvr_cli.ledger.settling import settle
@@ -31,6 +31,7 @@ from seedvr_cli.values.catalog import COMPLETED, ERROR, FAILED
 from seedvr_cli.values.errors import LedgerError, OutcomeUnknown
 from seedvr_cli.values.job import Draft, Job, State
 from seedvr_cli.values.naming import safe_name
+from seedvr_cli.values.urls import SANDBOX_NAME
 from seedvr_cli.values.version import Version
 
 # Jobs whose durations tell what to expect of the next one.
@@ -61,6 +62,7 @@ class Ledger:
         self._folder = folder
         self._database = Database(self.path, migrate)
         self._lock = RunLock(os.path.join(folder, "runs"))
+        self._has_claimed = False
         self.deliveries = Deliveries(self._database, self._lock)
         self.calls = Calls(self._database, self._lock, folder)
 
@@ -79,6 +81,11 @@ class Ledger:
     async def prepare(self) -> None:
         """Before anything is claimed: see that it can be. LedgerError, where what machines share is not to be had."""
 
+    def _begin_claiming(self) -> None:
+        """What is paid for now no board hears of: where one knows this ledger, it is to be told later."""
+        if os.path.exists(boards_path(self.path)):
+            owe(self.path)
+
     # What a job costs: before the POST, after it, at its end.
 
     async def ask(self, draft: Draft, terms: Terms) -> Verdict:
@@ -87,6 +94,9 @@ class Ledger:
 
     async def claim(self, draft: Draft, terms: Terms) -> Verdict:
         """Ask to submit `draft`, and record that the POST may now be in the air."""
+        if not self._has_claimed and draft.gateway != SANDBOX_NAME:
+            self._has_claimed = True
+            self._begin_claiming()
         run = self._lock.take()
         if not self._lock.is_intact():
             raise LedgerError(

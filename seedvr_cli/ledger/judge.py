@@ -84,6 +84,9 @@ class Judge:
                     await self._ledger.forget_copies(job)
                 return there
             is_ours = known.claim == job.claim if job.claim else known.run == owner
+            if isinstance(verdict, Unanswered) and is_ours and known.state == "free":  # the user has settled it there
+                await self._ledger.settle_here(job)
+                return await self._ledger.ask_here(draft, terms)
             if isinstance(verdict, Unanswered) and is_ours and known.request_id and known.state in ANSWERS.values():
                 await self._ledger.record_here(job, Answer(known.request_id, known.facts.get("status") or "PROCESSING"))
                 return await self._ledger.ask_here(draft, terms)

@@ -18,6 +18,21 @@ def damaged_path(path: str) -> str:
     return f"{path}.damaged"
 
 
+def boards_path(path: str) -> str:
+    """The ids of the boards that know what this ledger has, a line each."""
+    return f"{path}.boards"
+
+
+def debts_path(path: str) -> str:
+    """An empty file: a board is to be told more of what this ledger has."""
+    return f"{path}.owed"
+
+
+def owe(path: str) -> None:
+    """A board is to be told more."""
+    os.close(os.open(debts_path(path), os.O_WRONLY | os.O_CREAT, 0o600))
+
+
 def is_there(folder: str) -> bool:
     """Whether there is a ledger, or was one."""
     path = ledger_path(folder)

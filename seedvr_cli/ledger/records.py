@@ -41,10 +41,13 @@ def record_of(draft: Draft, run: str, state: BoardState, before: Record | None =
 
 
 def in_state(record: Record, state: BoardState) -> Record:
-    """The record in another state; where nothing came of its job, what was there before that counts again."""
-    before = record.facts.get("before")
-    if before is not None and state in {"free", "error"}:
-        return replace(Record(**before), rev=record.rev)
+    """The record in another state; where nothing came of its job, what was there before that counts again.
+
+    FAILED hides no COMPLETED.
+    """
+    before = Record(**record.facts["before"]) if record.facts.get("before") is not None else None
+    if before is not None and (state in {"free", "error"} or (state == "failed" and before.state == "completed")):
+        return replace(before, rev=record.rev)
     kept = {name: fact for name, fact in record.facts.items() if name != "before" or state != "completed"}
     return replace(record, state=state, facts=kept)
 

@@ -16,12 +16,15 @@ def settle(connection: sqlite3.Connection, job: int, state: str) -> None:
 
 
 def settle_dead(connection: sqlite3.Connection, is_alive: Callable[[str], bool]) -> None:
-    """All of them, in a transaction of its own, which nobody waits for where there are none."""
+    """All of them; in a transaction of its own where none is open, which nobody waits for where there are none."""
     query = "SELECT id, state, run FROM jobs WHERE state IN ('reserved', 'submitting')"
     if all(is_alive(row["run"]) for row in connection.execute(query).fetchall()):
         return
-    connection.execute("BEGIN IMMEDIATE")
+    is_open = connection.in_transaction
+    if not is_open:
+        connection.execute("BEGIN IMMEDIATE")
     for row in connection.execute(query).fetchall():
         if not is_alive(row["run"]):
             settle(connection, row["id"], row["state"])
-    connection.execute("COMMIT")
+    if not is_open:
+        connection.execute("COMMIT")

@@ -17,6 +17,8 @@ from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.judge import Judge
 from seedvr_cli.ledger.purse import Payment, Purse
 from seedvr_cli.ledger.records import bring_home, facts_of, forget_copies, in_state, record_of
+from seedvr_cli.ledger.rows import update_job
+from seedvr_cli.ledger.settling import settle_dead
 from seedvr_cli.ledger.telling import Teller
 from seedvr_cli.ledger.verdicts import Claimed, Free, OverCap, Terms, Verdict
 from seedvr_cli.values.answer import Answer
@@ -72,6 +74,9 @@ class SharedLedger(Ledger):
             await self._open_board()
             await self._backlog.check()
             self._is_ready = True
+
+    def _begin_claiming(self) -> None:
+        """The board hears of it."""
 
     async def ask(self, draft: Draft, terms: Terms) -> Verdict:
         """Whether `draft` might be submitted now; what other machines have of it is brought home."""
@@ -172,8 +177,8 @@ class SharedLedger(Ledger):
                     self._refund(job.id)  # which is not charged
             if state in ENDS:
                 self._let_go(job.id)
-        elif job.claim is not None and recorded.state != job.state and self._is_ready:
-            with suppress(LedgerError):  # of another run, or another machine, and a callback made it known
+        elif recorded.state != job.state and self._is_ready:
+            with suppress(LedgerError):  # of another run, or another machine
                 await self._backlog.tell(recorded)
         return recorded
 
@@ -213,6 +218,10 @@ class SharedLedger(Ledger):
         """Jobs of this machine."""
         return await self._jobs(where, values)
 
+    async def settle_dead(self) -> None:
+        """What dead runs of this machine have left is settled: it may have cost something."""
+        await self._write(lambda connection: settle_dead(connection, self._lock.is_alive))
+
     async def owner(self, job: Job) -> str | None:
         """The run that has submitted a job; None for one from elsewhere."""
         query = "SELECT run FROM jobs WHERE id = ?"
@@ -226,6 +235,10 @@ class SharedLedger(Ledger):
     async def record_here(self, job: Job, answer: Answer) -> Job:
         """Record in this machine's own ledger what another one was answered."""
         return await super().record(job, answer)
+
+    async def settle_here(self, job: Job) -> None:
+        """The user has settled on another machine what this one lost."""
+        await self._write(lambda connection: update_job(connection, job.id, state="forgotten"))
 
     async def tell_of(self, job: Job) -> None:
         """Tell the board, where it is open, of a job that is none of this run's."""

@@ -15,7 +15,7 @@ def answer(status="QUEUED", request_id="job_1", **more):
 
 async def kill(ledger):
     """End it as SIGKILL does: nothing is settled, nobody is told."""
-    if ledger._beating is not None:
+    if getattr(ledger, "_beating", None) is not None:
         ledger._beating.cancel()
     await ledger._database.close()
     ledger._lock.release()

@@ -4,10 +4,12 @@ import asyncio
 
 import pytest
 from helpers.jobs import draft, nothing, run
-from helpers.machines import ANYHOW, answer
+from helpers.machines import ANYHOW, answer, killed
 
+from seedvr_cli.ledger.boards import set_free
 from seedvr_cli.ledger.jobs import Ledger
-from seedvr_cli.ledger.verdicts import Free, Paid, Terms, Unanswered
+from seedvr_cli.ledger.verdicts import Claimed, Free, Paid, Terms, Unanswered
+from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import LedgerError
 
 
@@ -81,3 +83,80 @@ def test_an_empty_ledger_needs_no_push(machine, board, tmp_path):
 
     asyncio.run(work())
     assert board.records == {}
+
+
+def test_what_a_killed_run_was_sending_is_pushed(machine, board, tmp_path):
+    """A submission that was in the air when its run was killed may be paid for: the board hears of it, asked or not."""
+
+    async def before():
+        async with killed(Ledger(str(tmp_path / "a"))) as ledger:
+            await ledger.claim(draft(), ANYHOW)
+
+    async def work():
+        async with machine("a") as a:
+            with pytest.raises(LedgerError, match="does not know yet"):
+                await a.prepare()
+            assert await a.push() == 1
+        async with machine("b") as b:
+            assert isinstance(await b.claim(draft(), ANYHOW), Unanswered)
+
+    asyncio.run(before())
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize(("status", "verdict"), [("FAILED", Paid), (None, Unanswered)])
+def test_what_a_later_job_stands_before_is_pushed_with_it(status, verdict, machine, board, tmp_path):
+    """A result that is paid for is not forgotten with what --new has lost after it, and hidden by no failure."""
+
+    async def before(ledger):
+        await ledger.record((await ledger.claim(draft(), ANYHOW)).job, answer("COMPLETED"))
+        new = (await ledger.claim(draft(), Terms(again=True))).job
+        await (ledger.lose(new, "no answer") if status is None else ledger.record(new, Answer("job_2", status)))
+
+    run(tmp_path / "a", before)
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            await a.push()
+            assert isinstance(await b.claim(draft(), ANYHOW), verdict)
+            await set_free(board, ["key"])
+            there = await b.claim(draft(), Terms(after_failure=True))
+            assert (type(there), there.job.request_id) == (Paid, "job_1")
+
+    asyncio.run(work())
+
+
+def test_a_result_goes_over_the_failure_of_another_machine(machine, board, tmp_path):
+    """Of two ledgers from before, one of which has a result and the other a failure, the result counts."""
+    for name, status in (("a", "FAILED"), ("b", "COMPLETED")):
+
+        async def before(ledger, name=name, status=status):
+            await ledger.record((await ledger.claim(draft(), ANYHOW)).job, Answer(f"job_{name}", status))
+
+        run(tmp_path / name, before)
+
+    async def work():
+        async with machine("a") as a, machine("b") as b, machine("c") as c:
+            assert (await a.push(), await b.push(), await a.push()) == (1, 1, 0)
+            there = await c.claim(draft(), Terms(after_failure=True))
+            assert (type(there), there.job.request_id) == (Paid, "job_b")
+
+    asyncio.run(work())
+
+
+def test_what_was_paid_for_without_the_board_is_told_later(machine, board, tmp_path):
+    """A run for which the board was not set pays for what the next one with it tells, before it claims anything."""
+
+    async def without(ledger):
+        await ledger.record((await ledger.claim(draft("alone"), ANYHOW)).job, answer("COMPLETED"))
+
+    async def work(key, verdict):
+        async with machine("a") as a:
+            await a.claim(draft(key), ANYHOW)
+        async with machine("b") as b:
+            assert isinstance(await b.claim(draft("alone"), ANYHOW), verdict)
+
+    asyncio.run(work("first", Claimed))
+    board.records.pop("alone")
+    run(tmp_path / "a", without)
+    asyncio.run(work("second", Paid))

@@ -281,14 +281,26 @@ def test_what_was_unknown_on_another_machine_and_is_settled_is_free(machine, boa
     asyncio.run(work())
 
 
-def test_an_unknown_of_this_machine_stays_until_it_is_settled_here(machine, board):
-    """What another machine has settled is not sent again by the one that lost it; what is paid for is attached to."""
+def test_what_this_machine_lost_is_settled_anywhere(machine, board):
+    """What the user has settled on another machine may be submitted again by the one that lost it."""
 
     async def work():
         async with machine("a") as a, machine("b") as b:
             lost, _ = await lost_on_one_machine(a, b)
             await set_free(board, ["key"])
-            assert isinstance(await a.claim(draft(), ANYHOW), Unanswered)
+            assert isinstance(await a.claim(draft(), ANYHOW), Claimed)
+            assert [job.state for job in await a.find_jobs("id = ?", lost.id)] == ["forgotten"]
+
+    asyncio.run(work())
+
+
+def test_what_another_machine_sends_instead_settles_nothing_here(machine, board):
+    """What another machine makes of a settled job is attached to where it is paid for; until then ours is unknown."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            lost, _ = await lost_on_one_machine(a, b)
+            await set_free(board, ["key"])
             new = await b.claim(draft(), ANYHOW)
             assert isinstance(await a.claim(draft(), ANYHOW), Unanswered)
             await b.record(new.job, answer("FAILED"))
@@ -613,5 +625,19 @@ def test_debts_are_paid_while_a_run_goes_on(machine, board, monkeypatch):
             board.is_away = False
             while board.records["key"].state != "running":  # noqa: ASYNC110
                 await asyncio.sleep(0)
+
+    asyncio.run(work())
+
+
+def test_a_failure_hides_no_result(machine, board):
+    """COMPLETED is final: what --new came to, another machine attaches to the result, also after --retry-failed."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            await a.record((await a.claim(draft(), ANYHOW)).job, answer("COMPLETED"))
+            new = await a.claim(draft(), Terms(again=True))
+            await a.record(new.job, Answer("job_2", "FAILED"))
+            there = await b.claim(draft(), Terms(after_failure=True))
+            assert (type(there), there.job.request_id) == (Paid, "job_1")
 
     asyncio.run(work())
