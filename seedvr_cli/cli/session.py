@@ -1,13 +1,13 @@
 """The composition root: a run's gateway and ledger, as a command opens and closes them."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from seedvr_cli.cli.context import Common
 from seedvr_cli.run import session as run
 from seedvr_cli.run.policy import Policy
 from seedvr_cli.run.session import Session, find_access
-from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.errors import LedgerAway, UsageError
 
 
 @asynccontextmanager
@@ -36,4 +36,5 @@ async def prepare_claims(common: Common, session: Session, policy: Policy) -> No
         raise UsageError("--shared-rate: which rate?", hint="--rate 50/s")
     if session.ledger.shared_name is not None:
         common.talk.say(f"seedvr: claims stand in {session.ledger.shared_name}")
-    await session.ledger.prepare()
+    with suppress(LedgerAway):  # what is paid for is delivered all the same, and the others say why they are not sent
+        await session.ledger.prepare()

@@ -24,7 +24,7 @@ from seedvr_cli.objects.threads import Threads
 from seedvr_cli.objects.trouble import explain
 from seedvr_cli.values.caps import Period
 from seedvr_cli.values.checkup import Check, clock_check
-from seedvr_cli.values.errors import LedgerError
+from seedvr_cli.values.errors import LedgerAway, LedgerError
 from seedvr_cli.values.redaction import redact
 
 VERSION = 1
@@ -64,7 +64,10 @@ class BucketBoard:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Nothing is open."""
+        """Nothing is open; the clock was this run's alone."""
+        if self._clock is not None:
+            with suppress(LedgerError, FileNotFoundError):
+                await self._call(lambda: obstore.delete(self._store, f"clocks/{self._own}"))
 
     async def examine(self) -> Sequence[Check]:
         """See `Board`."""
@@ -226,6 +229,8 @@ class BucketBoard:
             return _mark(await self._call(lambda: obstore.put(self._store, path, text.encode(), mode="create")))
         except (AlreadyExistsError, PreconditionError):
             return None
+        except FileNotFoundError as error:
+            raise self._missing(error) from error
 
     async def _replace(self, path: str, text: str, seen: Mark) -> Mark | None:
         """The new mark of an object; None where it no longer has the one that was seen."""
@@ -240,7 +245,10 @@ class BucketBoard:
         loop = asyncio.get_running_loop()
         if self._clock is None or loop.time() - self._clock[1] > BEAT_SECONDS:
             path, asked = f"clocks/{self._own}", loop.time()
-            await self._call(lambda: obstore.put(self._store, path, b"{}"))
+            try:
+                await self._call(lambda: obstore.put(self._store, path, b"{}"))
+            except FileNotFoundError as error:
+                raise self._missing(error) from error
             told: datetime = (await self._call(lambda: obstore.head(self._store, path)))["last_modified"]
             self._clock = told, asked
         return self._clock[0] + timedelta(seconds=loop.time() - self._clock[1])
@@ -255,12 +263,22 @@ class BucketBoard:
             raise self._unfit(broken)
 
     async def _broken_condition(self, path: str) -> str | None:
-        first = await self._create(path, "1")
+        first = await self._tried(path, "1", await self._create(path, "1"))
         if first is None or await self._create(path, "2") is not None:
             return "makes an object that is there already"
-        if await self._replace(path, "3", first) is None or await self._replace(path, "4", first) is not None:
+        second = await self._tried(path, "3", await self._replace(path, "3", first))
+        if second is None or await self._replace(path, "4", first) is not None:
             return "writes over an object that has changed"
         return None
+
+    async def _tried(self, path: str, text: str, mark: Mark | None) -> Mark | None:
+        """The mark of what was written; where it seems that it was not, the answer of an attempt may have been lost."""
+        there = await self._get(path) if mark is None else None
+        return there[1] if there is not None and there[0] == text else mark
+
+    def _missing(self, error: Exception) -> LedgerError:
+        """The store says of what is written that it is not there."""
+        return LedgerError(f"{self.name} cannot be used: {explain('the store', f'NoSuchBucket {error}')}")
 
     def _unfit(self, what: str) -> LedgerError:
         return LedgerError(
@@ -274,8 +292,11 @@ class BucketBoard:
         except (AlreadyExistsError, PreconditionError, FileNotFoundError):
             raise
         except (BaseError, OSError) as error:
-            hint = "the same command goes on when it is there again"
-            raise LedgerError(f"{self.name} cannot be used: {explain('the store', str(error))}", hint=hint) from error
+            why = explain("the store", str(error))
+            message = f"{self.name} cannot be used: {why}"
+            if why.is_lasting:
+                raise LedgerError(message) from error
+            raise LedgerAway(message, hint="the same command goes on when it is there again") from error
 
 
 def _mark(facts: Any) -> Mark:

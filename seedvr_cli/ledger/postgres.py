@@ -16,7 +16,8 @@ import psycopg
 from seedvr_cli.ledger import postgres_sql as sql
 from seedvr_cli.ledger.board import LEASE_SECONDS, NO_CAP, Record, is_ours
 from seedvr_cli.ledger.postgres_checkup import examine_server
-from seedvr_cli.ledger.postgres_link import Connection, Link
+from seedvr_cli.ledger.postgres_link import ANSWER_SECONDS, Connection, Link
+from seedvr_cli.ledger.rows import as_stored
 from seedvr_cli.values.caps import Period
 from seedvr_cli.values.checkup import Check
 from seedvr_cli.values.errors import LedgerError
@@ -24,6 +25,10 @@ from seedvr_cli.values.errors import LedgerError
 VERSION = 1
 # What to do where the table for tags is missing.
 _INIT = "somebody who may make tables there runs 'seedvr ledger init' once, and grants the rest"
+# Seconds that its end waits for what is being asked.
+LAST_SECONDS = 2.0
+# Seconds for what looks at all records.
+LONG_SECONDS = 120.0
 # Records that share a statement.
 LARGEST_GROUP = 256
 
@@ -48,7 +53,7 @@ class PostgresBoard:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._link.ask(self._prepare)
+            await self._link.ask(self._prepare, seconds=LONG_SECONDS)  # eight first starts wait for each other
         except BaseException:
             await self._link.drop()
             raise
@@ -56,7 +61,8 @@ class PostgresBoard:
 
     async def __aexit__(self, *_: object) -> None:
         if self._server is not None:
-            await self._server
+            await asyncio.wait({self._server}, timeout=LAST_SECONDS)
+            self._server.cancel()
         await self._link.drop()
 
     async def examine(self) -> Sequence[Check]:
@@ -144,17 +150,17 @@ class PostgresBoard:
 
     async def count(self) -> Mapping[str, int]:
         """See `Board`."""
-        rows = await self._execute(sql.COUNT, [])
+        rows = await self._execute(sql.COUNT, [], seconds=LONG_SECONDS)
         return dict(rows)
 
     # Below.
 
-    async def _execute(self, query: LiteralString, values: Any) -> list[Any]:
+    async def _execute(self, query: LiteralString, values: Any, *, seconds: float = ANSWER_SECONDS) -> list[Any]:
         async def operation(connection: Connection) -> list[Any]:
             cursor = await connection.execute(query, values)
             return await cursor.fetchall() if cursor.description else []
 
-        return await self._link.ask(operation)
+        return await self._link.ask(operation, seconds=seconds)
 
     def _begin_serving(self) -> None:
         if self._server is None:
@@ -263,9 +269,18 @@ class PostgresBoard:
 
 def _columns(records: Sequence[Record]) -> Mapping[str, list[Any]]:
     names = ("key", "rev", "state", "run", "claim", "gateway", "price", "request_id")
-    columns: dict[str, list[Any]] = {name: [getattr(record, name) for record in records] for name in names}
-    columns["facts"] = [json.dumps(dict(record.facts)).replace("\\u0000", "") for record in records]
+    columns: dict[str, list[Any]] = {name: [_text(getattr(record, name)) for record in records] for name in names}
+    columns["facts"] = [json.dumps(_text(dict(record.facts))) for record in records]
     return columns
+
+
+def _text(value: Any) -> Any:
+    """A value whose texts a PostgreSQL takes: they have no NUL, and no bytes that are none of UTF-8."""
+    if isinstance(value, str):
+        return as_stored(value).replace("\0", "")
+    if isinstance(value, dict):
+        return {_text(name): _text(one) for name, one in value.items()}
+    return [_text(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _record(row: Sequence[Any]) -> Record:

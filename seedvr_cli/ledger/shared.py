@@ -23,7 +23,7 @@ from seedvr_cli.ledger.telling import Teller
 from seedvr_cli.ledger.verdicts import Claimed, Free, OverCap, Terms, Verdict
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.caps import NO_CAPS
-from seedvr_cli.values.errors import LedgerError, NotSubmitted, StillRunning
+from seedvr_cli.values.errors import LedgerError, StillRunning, TakenOver
 from seedvr_cli.values.job import Draft, Job
 
 # Seconds that the end of a run waits for the board to be told what it was not told yet.
@@ -44,7 +44,9 @@ class SharedLedger(Ledger):
         # By the number of the job here, what the board has of it.
         self._records: dict[int, Record] = {}
         self._purse = Purse(board, self._now)
-        # And what may still be given back for the job.
+        # Those that this machine has submitted, in this run or an earlier one.
+        self._own: set[int] = set()
+        # What may still be given back for the job.
         self._payments: dict[int, Payment] = {}
         self._backlog = Backlog(self, board)
         self._verdicts = Judge(self, board)
@@ -142,12 +144,12 @@ class SharedLedger(Ledger):
             await self._change(job, "free")
 
     async def resume(self, job: Job) -> None:
-        """Record that the POST of a held job is about to be in the air again; NotSubmitted where another has it now."""
+        """Record that the POST of a held job is about to be in the air again; TakenOver where another has it now."""
         record = self._records[job.id]
         posted = await self._teller.post_instead(replace(record, state="submitting", run=self._lock.run))
         if posted is None:
             reason = StillRunning("another machine has the job now", hint="the same command again asks again")
-            raise NotSubmitted(reason)
+            raise TakenOver(reason)
         self._records[job.id] = posted
         await super().resume(job)
 
@@ -189,10 +191,15 @@ class SharedLedger(Ledger):
     async def is_watched_elsewhere(self, job: Job) -> bool:
         """Whether a live run of another machine asks the gateway after the job."""
         known = self._records.get(job.id)
-        if known is None or known.run == self._lock.run:
+        if known is None:
+            if job.id in self._own or await self.owner(job) is not None:
+                self._own.add(job.id)
+                return False
+            await self.prepare()  # brought home by an earlier run
+        elif known.run == self._lock.run:
             return False
-        there = (await self.board.look([known.key])).get(known.key)
-        if there is None:
+        there = (await self.board.look([job.key])).get(job.key)
+        if there is None or there.request_id != job.request_id:
             return False
         self._records[job.id] = there
         return there.state == "running" and await self.board.is_alive(there.run)
@@ -309,8 +316,7 @@ class SharedLedger(Ledger):
             if row["state"] == "reserved":
                 self._refund(row["id"])
             if (known := self._records.get(row["id"])) is not None:
-                state: BoardState = "free" if row["state"] == "reserved" else "unknown"
-                await self._teller.tell(in_state(known, state))
+                self._teller.owe(in_state(known, "free" if row["state"] == "reserved" else "unknown"))
         with suppress(LedgerError, TimeoutError):
             async with asyncio.timeout(LAST_SECONDS):
                 await self._teller.pay_debts()

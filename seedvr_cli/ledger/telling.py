@@ -24,6 +24,10 @@ class Teller:
         """How many records the board was not told yet."""
         return len(self._owed)
 
+    def owe(self, record: Record) -> None:
+        """Have it told with the next debts."""
+        self._owed[record.key] = record
+
     async def tell(self, record: Record) -> Record:
         """Have it on the board, now or later; where another has written meanwhile, its claim says whose it is."""
         async with self._turn(record.key):

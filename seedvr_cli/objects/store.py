@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -43,7 +44,12 @@ BLOCK = 4 << 20
 # What our own objects say of themselves, in a field that every store takes.
 LABEL = "seedvr"
 # Variables that name another store than the hosted one.
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_ENDPOINTS = (
+    "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT",
+    "AZURITE_BLOB_STORAGE_URL",
+)  # fmt: skip
+# How variables begin that the library reads; what stands in them goes into headers.
+_READ = ("AWS_", "AZURE_", "AZURITE_", "GOOGLE_")
 _RETRIES = {"max_retries": 5, "retry_timeout": timedelta(seconds=PATIENCE)}
 _FORMS = "s3://BUCKET/PREFIX, gs://... or az://..."
 
@@ -83,6 +89,9 @@ def check_url(url: str) -> None:
 def open_store(url: str, *, endpoint: str | None = None, region: str | None = None, seconds: float = 0.0) -> Any:
     """The library's store at that URL, for who needs all of it; UsageError where there can be none."""
     check_url(url)
+    for name, value in os.environ.items():
+        if name.startswith(_READ) and not value.isprintable():  # the end of a line, say: the library would panic
+            raise UsageError(f"{name} has characters that no key and no address has, such as the end of a line")
     from obstore.exceptions import BaseError
     from obstore.store import from_url
 
@@ -232,7 +241,8 @@ class ObjectStore:
         """StoreError where nothing can be made in that folder, or what is there would be replaced."""
         import obstore
 
-        path = f"{folder.rstrip('/')}/.seedvr" if folder else ".seedvr"
+        name = f".seedvr-{token_hex(8)}"  # of our own: other machines try at the same time
+        path = f"{folder.rstrip('/')}/{name}" if folder else name
         self.put_empty(path)
         again = self._call(lambda: obstore.put(self._store, path, b"", mode="create", use_multipart=False))
         with suppress(StoreError):  # who may make objects need not be one who may delete them

@@ -36,7 +36,7 @@ _CAUSES = {
 # What may be better in a minute.
 _PASSING = frozenset({"error sending request"})
 # How stores name the region that a bucket is in, and the library the store.
-_HOST = re.compile(r"performing \w+ https?://([^/\s?]+)")
+_HOST = re.compile(r"performing \w+ https?://(?:[^/\s?@]*@)?([^/\s?@]+)")
 _REGION = re.compile(r"expecting '([\w-]+)'|<Region>([\w-]+)<")
 
 # What the library says before it says why.

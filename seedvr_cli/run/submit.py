@@ -20,6 +20,7 @@ from seedvr_cli.values.errors import (
     NotSubmitted,
     OutcomeUnknown,
     StillRunning,
+    TakenOver,
     UploadError,
 )
 from seedvr_cli.values.events import Changed, Notice
@@ -83,11 +84,24 @@ class _Submission:
             secret = (await self._ledger.calls.secrets())[0]
             self._request = self._request.calling(callback_address(url, self._draft.claim, secret))
         self._needs_address = self._request.source.path is not None
+        deadline = run.deadline()
+        while not await self._attempt(deadline):
+            run.emit(Changed(self._purchase, "waiting: another machine has the job now"))
+
+    async def _attempt(self, deadline: float) -> bool:
+        """False where it is to be asked for once more: another machine has taken what waited to be sent again."""
+        run = self._run
         with ExitStack() as way_out:
             match await self._verdict(way_out):
                 case Claimed(job):
                     run.has_claimed(job)
-                    await Post(self._purchase, run, self._progress, self._addressed).send(job)
+                    try:
+                        await Post(self._purchase, run, self._progress, self._addressed).send(job)
+                    except TakenOver:
+                        if run.clock.monotonic() >= deadline:
+                            raise
+                        self._progress.job = None
+                        return False
                 case Paid(job):
                     await self._attach(job)
                     if run.policy.skip_claimed and await self._is_anothers(job):
@@ -100,6 +114,7 @@ class _Submission:
                     raise failure(job)
                 case OverCap() as over:
                     raise _refusal(over, self._price)
+        return True
 
     @property
     def _is_looked_at(self) -> bool:

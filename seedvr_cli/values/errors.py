@@ -237,6 +237,14 @@ class LedgerError(SeedvrError):
     exit_code = 1
 
 
+class TakenOver(NotSubmitted):
+    """While a submission waited to be sent again, another machine has taken the job."""
+
+
+class LedgerAway(LedgerError):
+    """The one that machines share; it may be there again in a minute."""
+
+
 class OutputLost(SeedvrError):
     code = "stdout"
     exit_code = 1

@@ -306,6 +306,25 @@ def test_a_server_that_is_away_pays_nothing(run, sandbox, url):
     assert "secret" not in done.stderr
 
 
+def test_an_empty_variable_is_no_ledger_of_this_machine(run, sandbox, url):
+    """A secret that CI does not have here would be one more ledger, and a second payment."""
+    done = run("image", url, to=sandbox, env={"SEEDVR_LEDGER_URL": " "})
+    assert (done.rc, sandbox.accepted(url)) == (2, 0)
+    assert done.stderr.startswith("seedvr: SEEDVR_LEDGER_URL is empty")
+
+
+def test_the_same_command_delivers_without_the_server(run, board, sandbox):
+    """Where the server is away from the start, what is paid for is delivered, and nothing is submitted."""
+    paid, new = urls(2)
+    assert run("image", paid, "--no-wait", to=sandbox, env=board).rc == 0
+    away = {"SEEDVR_LEDGER_URL": "postgresql://me:secret@127.0.0.1:1/x"}
+    impatient = "import seedvr_cli.ledger.postgres_link as link\nlink.PATIENCE = 0.0\n"
+    done = run("image", paid, new, to=sandbox, env=away, inject=impatient)
+    assert (done.rc, len(done.lines), sandbox.accepted(new)) == (1, 1, 0), done.stderr
+    assert "cannot be used" in done.stderr
+    assert "secret" not in done.stderr
+
+
 def test_what_is_paid_for_is_delivered_without_the_server(run, board, sandbox, url):
     """`download` needs no shared ledger: what this machine has paid for it fetches while that is away."""
     submitted = run("image", url, "--no-wait", to=sandbox, env=board)
@@ -355,9 +374,26 @@ def test_a_machine_that_was_stopped_past_its_lease_sends_nothing_more(machines, 
         assert done.rc == 0, done.stderr
     finally:
         process.send_signal(signal.SIGCONT)
-    _, errors = process.communicate(timeout=PATIENCE)
+    out, errors = process.communicate(timeout=PATIENCE)
     assert "another machine has the job now" in errors.decode()
-    assert len(fake.posts()) == 2
+    assert (process.returncode, len(out.splitlines()), len(fake.posts())) == (0, 1, 2), errors.decode()
+
+
+def test_a_gateway_that_is_busy_leaves_nothing_out(machines, any_board, gateway):
+    """What waits to be sent again may be taken by another machine: it is attached to, and each machine has it all."""
+    fake = gateway()
+    dice = random.Random(7)
+    busy = Reply(503, b"", {"Retry-After": "0"})
+    fake.script = lambda heard: busy if heard.method == "POST" and dice.random() < 0.4 else None
+    lists = [write(bench.work / "list.txt", urls(12)) for bench in machines]
+    processes = [
+        bench.start("image", "--from", lines, "-o", "out/", "-j", "4", to=fake, env=any_board)
+        for bench, lines in zip(machines, lists, strict=True)
+    ]
+    for process in processes:
+        out, errors = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, len(out.splitlines())) == (0, 12), errors.decode()
+    assert set(fake.accepted().values()) == {1}
 
 
 def test_sigkill_at_random_instants_on_three_machines_pays_for_nothing_twice(machines, board, gateway):

@@ -1,6 +1,7 @@
 """The board in PostgreSQL: a real server, real connections that are cut."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,7 +17,7 @@ from seedvr_cli.ledger import postgres_sql
 from seedvr_cli.ledger.board import NO_CAP
 from seedvr_cli.ledger.boards import find_board
 from seedvr_cli.ledger.postgres import PostgresBoard
-from seedvr_cli.values.errors import LedgerError, UsageError
+from seedvr_cli.values.errors import LedgerAway, LedgerError, UsageError
 
 pytestmark = pytest.mark.slow
 
@@ -309,7 +310,7 @@ def test_all_who_wait_hear_that_the_server_is_gone(database, postgres_server, mo
         postgres_server.do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'seedvr'")
         asked = (board.post(record()), board.look(["key"]), board.post(record("other")), board.is_alive("run"))
         failures = await asyncio.gather(*asked, return_exceptions=True)
-        assert [type(failure) for failure in failures] == [LedgerError] * 4
+        assert [type(failure) for failure in failures] == [LedgerAway] * 4
         postgres_server.do(f"ALTER DATABASE {name_of(database)} ALLOW_CONNECTIONS true")
         assert (await board.post(record())).rev == 1
 
@@ -428,3 +429,81 @@ def test_eight_processes_race_for_two_thousand_keys(database):
     won = [key for process in processes for key in process.communicate()[0].split()]
     assert all(process.returncode == 0 for process in processes)
     assert len(won) == len(set(won)) == 2000
+
+
+def test_whatever_stands_in_a_record_is_taken(database):
+    """Texts that a PostgreSQL does not take (NUL, bytes that are none of UTF-8) spoil neither it nor its neighbours."""
+    odd = record("odd", request_id="job\0_1", facts={"error": "say \\u0000 \0", "key_name": "k\udcff", "tags": ["\0"]})
+
+    async def work(board):
+        posted = await asyncio.gather(board.post(odd), board.post(record("plain")))
+        assert [one.rev for one in posted] == [1, 1]
+        facts = (await board.look(["odd"]))["odd"].facts
+        assert facts["error"] == "say \\u0000 "
+        assert "\udcff" not in facts["key_name"]
+
+    over(database, work)
+
+
+def test_a_server_that_says_nothing_is_away(database, monkeypatch):
+    """An answer that does not come within seconds is none, and who has waited behind that hears of it at once."""
+    monkeypatch.setattr(link, "PATIENCE", 0.0)
+    asked = []
+
+    async def silent(connection):
+        asked.append(connection)
+        await connection.execute("SELECT pg_sleep(60)")
+
+    async def work(board):
+        asks = (board._link.ask(silent, seconds=0.05) for _ in range(3))
+        failures = await asyncio.gather(*asks, return_exceptions=True)
+        assert [type(failure) for failure in failures] == [LedgerAway] * 3
+        assert "no answer" in failures[0].message
+        assert len(asked) == 1
+        assert await board.post(record()) is not None
+
+    over(database, work)
+
+
+def test_the_end_does_not_wait_for_a_silent_server(database, monkeypatch):
+    """What is being asked when the board is closed is given up after a moment."""
+    monkeypatch.setattr(module, "LAST_SECONDS", 0.05)
+
+    async def work(board):
+        board._link._asking = asyncio.Lock()
+        await board._link._asking.acquire()  # as if somebody asked
+        waiting = asyncio.create_task(board.post(record()))
+        await asyncio.sleep(0)
+        await board.__aexit__()
+        waiting.cancel()
+
+    over(database, work)
+
+
+@pytest.mark.parametrize("way", ["service=far", "hostaddr=127.0.0.1,&host=localhost,192.0.2.9"])
+def test_no_password_goes_to_a_machine_that_a_file_or_a_gap_names(way, tmp_path, monkeypatch):
+    """A service's host, and an address that is left out among others, are asked over TLS as well."""
+    services = tmp_path / "services"
+    services.write_text("[far]\nhost=192.0.2.1\ndbname=jobs\n[safe]\nhost=192.0.2.1\nsslmode=verify-full\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    assert "sslmode=require" in link.checked(f"postgresql:///?{way}")[0]
+    assert link.checked("postgresql:///?service=far")[1] == "the shared ledger 192.0.2.1/jobs"
+    assert "sslmode" not in link.checked("postgresql:///?service=safe")[0]
+    monkeypatch.setenv("PGSERVICE", "far")
+    assert "sslmode=require" in link.checked("postgresql://")[0]
+    assert os.environ["PGSERVICE"] == "far"
+
+
+def test_a_wrong_password_is_tried_once(database, monkeypatch):
+    """What the server will say again is not asked again: accounts are locked for that."""
+    tries = []
+
+    async def refuse(*_, **__):
+        tries.append(1)
+        raise psycopg.OperationalError('FATAL:  password authentication failed for user "me"')
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "connect", refuse)
+    with pytest.raises(LedgerError, match="password authentication failed") as caught:
+        over(database, None)
+    assert (len(tries), type(caught.value)) == (1, LedgerError)
+    assert "PGPASSWORD" in caught.value.hint
