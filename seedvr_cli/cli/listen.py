@@ -105,7 +105,11 @@ def listen(
         if public_url and common.settings.values.get("public-url") != public_url:
             common.talk.say(f"seedvr: for --callback of the other commands: seedvr config set public-url {public_url}")
         return Workload(
-            programs.around(listener.work()), None, on_end=programs.take, beside=lambda: 1 if programs.failed else 0
-        )  # fmt: skip
+            programs.around(listener.work()),
+            None,
+            is_end=listener.is_end,
+            on_end=programs.take,
+            beside=lambda: 1 if programs.failed else 0,
+        )
 
     return run_work(common, policy, result_form(common, policy), find_work)

@@ -16,6 +16,8 @@ from seedvr_cli.values.errors import LedgerError, UsageError
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.system import end_group
 
+# Seconds until a ledger that fails is told once more what was passed on.
+LEDGER_SECONDS = 1.0
 # Seconds that programs under way get where `listen` is ended.
 GRACE = 10.0
 
@@ -55,16 +57,17 @@ class Programs:
 
     async def _pass_on(self, outcome: Outcome) -> None:
         async with self._room:
-            is_passed_on = self._listener.is_end(outcome)
-            if is_passed_on and self._words:
-                is_passed_on = await self._run(outcome)
-            try:
-                if is_passed_on:
+            if self._words and not await self._run(outcome):
+                self._listener.put_off()
+                return
+            while True:
+                try:
                     await self._listener.passed_on(outcome)
+                except LedgerError as error:
+                    self._talk.error(f"seedvr: {error.message}; trying again")
+                    await asyncio.sleep(LEDGER_SECONDS)
+                else:
                     return
-            except LedgerError as error:
-                self._talk.error(f"seedvr: {error.message}")
-            self._listener.later(outcome)
 
     async def _run(self, outcome: Outcome) -> bool:
         """The program, its output beside our talk: standard output carries results. False where it never began.

@@ -49,12 +49,15 @@ TICK_SECONDS = 0.1
 class Workload:
     """What a run is to do: `total` items where that is known; `checked` are all of them, where they are few.
 
-    `on_end` is told of each outcome, when it is printed; `beside` gives the exit code of what went on beside the run.
+    `is_end` says whether an outcome is the last of its item; what is not is tried again, and told nowhere. `on_end` is
+    told of each that was printed, and nothing more is done where none can be. `beside` gives the exit code of what went
+    on beside the run.
     """
 
     chunks: AsyncIterable[Sequence[Work]]
     total: int | None
     checked: Sequence[Work] = ()
+    is_end: Callable[[Outcome], bool] = lambda _: True
     on_end: Callable[[Outcome], None] | None = None
     beside: Callable[[], int] = lambda: 0
 
@@ -130,6 +133,8 @@ class _Run:
             async with aclosing(engine.run(work.chunks)) as events:
                 async for event in events:
                     self._take(event, work, reporter)
+                    if work.on_end is not None and self._results.trouble is not None:
+                        break
                     if looks is not None and isinstance(event, Finished):
                         await looks.add(event.outcome)
             if looks is not None:
@@ -162,6 +167,8 @@ class _Run:
         reporter.handle(event)
 
     def _finish(self, outcome: Outcome, work: Workload, reporter: Reporter) -> None:
+        if not work.is_end(outcome):
+            return
         self._tally.add(outcome)
         self.totals.add(outcome)
         self._codes.add(outcome.error.exit_code if outcome.error else 0)
@@ -169,7 +176,7 @@ class _Run:
         reporter.result(lambda: self._results.write(outcome), self._results.only_path(outcome))
         if self._policy.sidecar or any(os.path.exists(f"{file.path}.json") for file in outcome.files):
             self._codes.add(_write_sidecars(self._common, outcome, self._policy))
-        if work.on_end is not None and self._results.trouble is None:
+        if work.on_end is not None and self._results.trouble is None:  # or it is kept for the next one
             work.on_end(outcome)
 
     def _sum_up(self, engine: Engine) -> None:

@@ -77,10 +77,15 @@ def certificate_trouble(trust: Trust) -> str | None:
         return f"ca-bundle: {trust.bundle!r}: {problem}"
     if trust.certificate is None:
         return None
-    for name, path in (("client-cert", trust.certificate), ("client-key", trust.key)):
+    return pair_problem(trust.certificate, trust.key, names=("client-cert", "client-key"))
+
+
+def pair_problem(certificate: str, key: str | None, *, names: tuple[str, str]) -> str | None:
+    """What keeps a certificate and its key from being shown to anybody; `names` are what the two files are named by."""
+    for name, path in zip(names, (certificate, key), strict=True):
         if path is not None and (problem := _unreadable(path)):
             return f"{name}: {path!r}: {problem}"
-    return _client_problem(trust.certificate, trust.key)
+    return _pair_problem(certificate, key, names)
 
 
 def trouble(error: Exception) -> str:
@@ -122,9 +127,9 @@ def _bundle_problem(trust: Trust) -> str | None:
     return None
 
 
-def _client_problem(certificate: str, key: str | None) -> str | None:
-    """What keeps the two files from being shown to anybody."""
-    key_place = f"client-key: {key!r}" if key else f"client-cert: {certificate!r}"
+def _pair_problem(certificate: str, key: str | None, names: tuple[str, str]) -> str | None:
+    of_certificate = f"{names[0]}: {certificate!r}"
+    key_place = f"{names[1]}: {key!r}" if key else of_certificate
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password=_refuse)
     except ValueError:
@@ -134,8 +139,9 @@ def _client_problem(certificate: str, key: str | None) -> str | None:
             return f"{key_place}: the key is not that of the certificate"
         with open(certificate, "rb") as file:
             if b"-----BEGIN CERTIFICATE" not in file.read():
-                return f"client-cert: {certificate!r}: it holds no certificate (PEM)"
-        return f"{key_place}: it holds no key (PEM)" + ("" if key else "; --client-key names its file")
+                return f"{of_certificate}: it holds no certificate (PEM)"
+        flag = f"--{names[1].removeprefix('--')}"
+        return f"{key_place}: it holds no key (PEM)" + ("" if key else f"; {flag} names its file")
     return None
 
 

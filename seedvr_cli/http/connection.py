@@ -108,12 +108,15 @@ class Connection(asyncio.Protocol):
         self._deaf = False
         self._linger: asyncio.TimerHandle | None = None
         # Since when a request is waited for; None while one is answered.
-        self._idle_since: float | None = self._loop.time()
-        self._watch = self._loop.call_later(manners.request_seconds, self._close_if_idle)
+        self._idle_since: float | None = None
+        self._watch: asyncio.TimerHandle
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Over TLS that is after the handshake, and does not come where there is none."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._idle_since = self._loop.time()
+        self._watch = self._loop.call_later(self._manners.request_seconds, self._close_if_idle)
         if len(self._connections) >= self._manners.connections:  # who says nothing makes room for who may
             idle = [one for one in self._connections if one._idle_since is not None]
             oldest = min(idle, key=lambda one: one._idle_since or 0.0, default=self)
@@ -145,8 +148,8 @@ class Connection(asyncio.Protocol):
             self._http.receive_data(b"")
             if self._task is None:
                 self._advance()
-        # A body that is under way is still sent; a client that only waits is taken to have gone.
-        return self._http.our_state is h11.SEND_BODY
+        # What is being answered is answered still: who sends no more may well listen.
+        return self._task is not None or self._http.our_state is h11.SEND_BODY
 
     def pause_writing(self) -> None:
         self._full = True

@@ -91,6 +91,10 @@ class Board(Protocol):
         """The records of these keys; keys that nobody ever claimed have none."""
         ...
 
+    async def find(self, gateway: str, request_id: str) -> Record | None:
+        """The record of that job of the gateway; it may have to look at them all."""
+        ...
+
     async def post(self, record: Record) -> Record | None:
         """Write it over the revision `record.rev`; as it stands then, or None where another was faster.
 

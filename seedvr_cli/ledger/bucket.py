@@ -89,6 +89,16 @@ class BucketBoard:
         found = await asyncio.gather(*map(self._record, keys))
         return {record.key: record for record in found if record is not None}
 
+    async def find(self, gateway: str, request_id: str) -> Record | None:
+        """See `Board`."""
+        last = ""
+        while page := await self.page(last):
+            for record in page:
+                if (record.gateway, record.request_id) == (gateway, request_id):
+                    return record
+            last = page[-1].key
+        return None
+
     async def post(self, record: Record) -> Record | None:
         """See `Board`."""
         posted = replace(record, rev=record.rev + 1)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from seedvr_cli.ledger.board import Board, Record
 from seedvr_cli.ledger.database import Database
-from seedvr_cli.ledger.rows import job_of, now, read_job, update_job
+from seedvr_cli.ledger.rows import insert_job, job_of, now, read_job, update_job
 from seedvr_cli.ledger.runs import RunLock
 from seedvr_cli.ledger.settling import settle
 from seedvr_cli.values.callbacks import key_of
@@ -72,6 +72,10 @@ class Calls:
 
         return await self._database.write(operation)
 
+    async def is_anothers(self, job: Job) -> bool:  # noqa: ARG002 - there is nobody else
+        """Whether what a callback said is the id of another machine's job."""
+        return False
+
     async def disbelieve(self, job: Job) -> None:
         """What a callback said of the job's id was not so; what another has said since stands."""
         query = "UPDATE jobs SET told = NULL WHERE id = ? AND told = ?"
@@ -103,10 +107,12 @@ class SharedCalls(Calls):
 
     def __init__(
         self, database: Database, lock: RunLock, folder: str, *,
-        open_board: Callable[[], Awaitable[Board]], bring_home: Callable[[Record, Draft], Awaitable[Job]],
+        open_board: Callable[[], Awaitable[Board]], begin_beating: Callable[[], Awaitable[None]],
+        bring_home: Callable[[Record, Draft], Awaitable[Job]],
     ) -> None:  # fmt: skip
         super().__init__(database, lock, folder)
         self._open_board = open_board
+        self._begin_beating = begin_beating
         self._bring_home = bring_home
 
     async def secrets(self) -> tuple[str, ...]:
@@ -121,9 +127,13 @@ class SharedCalls(Calls):
             return job
         board = await self._open_board()
         known = (await board.look([key_of(claim)])).get(key_of(claim))
-        if known is None or (known.claim, known.gateway) != (claim, gateway):
+        if known is None or known.gateway != gateway:
             return None
-        await self._bring_home(known, _draft_of(known))
+        if known.claim == claim:
+            await self._bring_home(known, _draft_of(known))
+        else:  # an earlier attempt, of which its own machine alone knows; the address says that there was one
+            earlier = replace(_draft_of(known), claim=claim, tags=())
+            await self._database.write(lambda connection: _insert_once(connection, earlier))
         return await super().told(gateway, claim, request_id)
 
     async def current(self, job: Job) -> Job:
@@ -137,6 +147,43 @@ class SharedCalls(Calls):
         if is_held and known is not None and await board.is_alive(known.run):
             return replace(there, state="submitting")
         return there
+
+    async def is_anothers(self, job: Job) -> bool:
+        """See `Calls`."""
+        if job.told is None:
+            return False
+        found = await (await self._open_board()).find(job.gateway, job.told)
+        return found is not None and found.key != job.key
+
+    async def take(self, job: Job) -> bool:
+        """See `Calls`: nor does a listener of another machine."""
+        if not await super().take(job):
+            return False
+        board, there = await self._record_of(job)
+        if there is None:
+            return True
+        if there.facts.get("heard"):
+            await super().passed_on(job)
+            return False
+        await self._begin_beating()
+        run, listener = self._lock.take(), there.facts.get("listener")
+        if listener not in {None, run} and await board.is_alive(listener):
+            return False
+        return await board.post(replace(there, facts={**there.facts, "listener": run})) is not None
+
+    async def passed_on(self, job: Job) -> None:
+        """See `Calls`; no listener of another machine tells them again."""
+        await super().passed_on(job)
+        while True:
+            board, there = await self._record_of(job)
+            if there is None or await board.post(replace(there, facts={**there.facts, "heard": True})) is not None:
+                return
+
+    async def _record_of(self, job: Job) -> tuple[Board, Record | None]:
+        """What the board has of that very attempt."""
+        board = await self._open_board()
+        there = (await board.look([job.key])).get(job.key)
+        return board, there if there is not None and there.claim == job.claim else None
 
 
 def read_secret(folder: str) -> str:
@@ -167,6 +214,11 @@ def _read(path: str) -> str:
     if not secret:
         raise LedgerError(f"{path} is empty", hint="delete it: addresses that were made with it do not hold any more")
     return secret
+
+
+def _insert_once(connection: sqlite3.Connection, draft: Draft) -> None:
+    if connection.execute("SELECT 1 FROM jobs WHERE claim = ?", (draft.claim,)).fetchone() is None:
+        insert_job(connection, draft, run=None, state="unknown")
 
 
 def _draft_of(known: Record) -> Draft:

@@ -84,6 +84,11 @@ class PostgresBoard:
         found = await asyncio.shield(future)
         return {key: found[key] for key in keys if key in found}
 
+    async def find(self, gateway: str, request_id: str) -> Record | None:
+        """See `Board`."""
+        rows = await self._execute(sql.FIND, [_text(request_id), gateway])
+        return _record(rows[0]) if rows else None
+
     async def post(self, record: Record) -> Record | None:
         """See `Board`."""
         future: asyncio.Future[Record | None] = asyncio.get_running_loop().create_future()

@@ -51,6 +51,7 @@ UPDATE: LiteralString = (
     " FROM n JOIN held ON held.key = n.key WHERE b.key = n.key AND b.rev = n.rev RETURNING b.key"
 )
 LOOK: LiteralString = f"SELECT {_COLUMNS} FROM seedvr_board WHERE key = ANY(%s)"  # noqa: S608
+FIND: LiteralString = f"SELECT {_COLUMNS} FROM seedvr_board WHERE request_id = %s AND gateway = %s LIMIT 1"  # noqa: S608
 PAGE: LiteralString = f"SELECT {_COLUMNS} FROM seedvr_board WHERE key > %s ORDER BY key LIMIT 1000"  # noqa: S608
 COUNT: LiteralString = "SELECT state, count(*) FROM seedvr_board GROUP BY state ORDER BY state"
 _TODAY: LiteralString = "(clock_timestamp() AT TIME ZONE 'UTC')::date"

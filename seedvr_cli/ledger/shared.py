@@ -51,7 +51,12 @@ class SharedLedger(Ledger):
         self._backlog = Backlog(self, board)
         self._verdicts = Judge(self, board)
         self.calls = SharedCalls(
-            self._database, self._lock, folder, open_board=self._opened_board, bring_home=self.bring_home
+            self._database,
+            self._lock,
+            folder,
+            open_board=self._opened_board,
+            begin_beating=self._begin_beating,
+            bring_home=self.bring_home,
         )
         self._teller = Teller(board)
         self._beating: asyncio.Task[None] | None = None

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from seedvr_cli.gateway.answers import parse_answer
+from seedvr_cli.gateway.certificates import pair_problem
 from seedvr_cli.http.connection import Answer, Connection, Manners, Request, Response
 from seedvr_cli.ledger.calls import Calls
 from seedvr_cli.values.callbacks import called_claim
@@ -18,6 +19,8 @@ from seedvr_cli.values.job import Job
 
 # A body is looked at for a request id alone. A slow caller, or one of too many, is let go: the gateway calls again.
 MANNERS = Manners(name="seedvr", largest_body=1 << 20, request_seconds=10.0, connections=512)
+# Seconds in which a callback has to be recorded: the gateway waits for some, and calls again.
+RECORD_SECONDS = 4.0
 # Callbacks that may wait to be accepted.
 BACKLOG = 1024
 # What a caller gets while the ledger is not to be had.
@@ -42,7 +45,8 @@ class Address:
             host, port = parts.hostname, parts.port
         except ValueError:
             host = port = None
-        if host is None or port is None or parts.path or parts.username is not None:
+        rest = "".join(parts[2:]) + ("" if parts.username is None else "@")
+        if host is None or port is None or rest:
             raise UsageError(f"--bind: {bind} is not HOST:PORT", hint="--bind 127.0.0.1:8788")
         if key is not None and certificate is None:
             raise UsageError("--tls-key needs --tls-cert")
@@ -52,11 +56,10 @@ class Address:
         """What TLS needs; UsageError where the files do not give it."""
         if self.certificate is None:
             return None
+        if problem := pair_problem(self.certificate, self.key, names=("--tls-cert", "--tls-key")):
+            raise UsageError(problem)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        try:
-            context.load_cert_chain(self.certificate, self.key)
-        except (OSError, ValueError) as error:
-            raise UsageError(f"--tls-cert {self.certificate}: {error}") from error
+        context.load_cert_chain(self.certificate, self.key)
         return context
 
 
@@ -72,11 +75,12 @@ async def serve_hook(address: Address, calls: Calls, gateway: str, wake: Callabl
     try:
         server = await asyncio.get_running_loop().create_server(
             lambda: Connection(hook.answer, connections, MANNERS), address.host, address.port,
-            backlog=BACKLOG, ssl=context,
+            backlog=BACKLOG, ssl=context, ssl_handshake_timeout=MANNERS.request_seconds if context else None,
         )  # fmt: skip
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         place = f"{address.host}:{address.port}"
-        raise UsageError(f"--bind: cannot listen on {place}: {error.strerror or error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"--bind: cannot listen on {place}: {why}") from error
     try:
         host, port = server.sockets[0].getsockname()[:2]
         yield f"{'https' if context else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
@@ -105,8 +109,9 @@ class _Hook:
 
     async def _take(self, claim: str, body: bytes) -> Answer:
         try:
-            job = await self._calls.told(self._gateway, claim, _told_id(body))
-        except LedgerError:
+            async with asyncio.timeout(RECORD_SECONDS):
+                job = await self._calls.told(self._gateway, claim, _told_id(body))
+        except (LedgerError, TimeoutError):
             return LATER
         if job is not None and not job.is_heard:
             self._wake(job)

@@ -19,7 +19,17 @@ from seedvr_cli.run.session import Session
 from seedvr_cli.run.skim import Work
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.catalog import ENDPOINTS
-from seedvr_cli.values.errors import Busy, DeliveryError, JobFailed, LedgerError, RequestRefused, SeedvrError
+from seedvr_cli.values.errors import (
+    Busy,
+    DeliveryError,
+    GatewayError,
+    JobFailed,
+    KeyRefused,
+    LedgerError,
+    NetworkError,
+    RequestRefused,
+    SeedvrError,
+)
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.job import Job
 from seedvr_cli.values.schedule import backoff
@@ -94,6 +104,8 @@ class Listener:
         self._stack = AsyncExitStack()
         self._count = 0
         self._is_over = False
+        # Whether nothing has come from the gateway since it was said to be away.
+        self._is_away = False
 
     async def open(self) -> str:
         """Take callbacks from now on; the URL. Raises UsageError and LedgerError as `serve_hook` does."""
@@ -128,18 +140,28 @@ class Listener:
         """Whether it is to be passed on: a delivery that fails is tried again, some times."""
         job = outcome.job
         if job is None or not self._watched[job.id].is_handed:
-            return False
-        if outcome.error is None or isinstance(outcome.error, JobFailed):
-            return True
-        watched = self._watched[job.id]
-        watched.tries += 1
-        return isinstance(outcome.error, DeliveryError) and watched.tries >= DELIVERIES
+            is_end = False
+        elif outcome.error is None or isinstance(outcome.error, JobFailed):
+            is_end = True
+        else:
+            watched = self._watched[job.id]
+            watched.tries += 1
+            is_end = isinstance(outcome.error, DeliveryError) and watched.tries >= DELIVERIES
+            if not is_end and watched.tries == 1:
+                self._say(f"{outcome.item.label}: {outcome.error.message}; trying again")
+        if not is_end:
+            self.later(outcome)
+        return is_end
 
     async def passed_on(self, outcome: Outcome) -> None:
         """The user's programs know of it. Raises LedgerError."""
         assert outcome.job is not None
         await self._session.ledger.calls.passed_on(outcome.job)
         self._watched.pop(outcome.job.id, None)
+        self.put_off()
+
+    def put_off(self) -> None:
+        """It was passed on, or is for the next listener: not told again by this one."""
         self._passed += 1
         if self._passed == self._most:
             self._is_over = True
@@ -224,6 +246,7 @@ class Listener:
             await ledger.calls.disbelieve(job)
             return None
         watched.misses = watched.missing = 0
+        self._is_away = False
         recorded = await ledger.record(job, answer)
         if job.request_id is None:
             self._say(f"{job.name}: its submission was accepted as {recorded.request_id}")
@@ -244,6 +267,8 @@ class Listener:
         other = await self._session.ledger.find(job.told, self._session.access.name)
         if other is not None and not is_adopted(other):  # which may be this very job, by its id alone
             raise _Untrue("that is another job")
+        if await self._session.ledger.calls.is_anothers(job):
+            raise _Untrue("that is another machine's job")
         try:
             answer = await gateway.poll(job.told)
         except RequestRefused as error:
@@ -258,8 +283,10 @@ class Listener:
     def _failed(self, job: Job, watched: _Watched, error: SeedvrError) -> float:
         """Seconds until it is tried again; told where it first happens."""
         watched.misses += 1
-        if watched.misses == 1:
-            self._say(f"{job.name}: {error.message}; trying again")
+        if watched.misses == 1 and not (self._is_away and isinstance(error, NetworkError | GatewayError | KeyRefused)):
+            hint = f"; {error.hint}" if isinstance(error, KeyRefused) else ""
+            self._say(f"{job.name}: {error.message}; trying again{hint}")
+        self._is_away = self._is_away or isinstance(error, NetworkError | GatewayError | KeyRefused)
         if isinstance(error, Busy) and error.wait is not None:
             return error.wait
         return min(self._interval, backoff(watched.misses, self._clock.jitter()))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # they load the network and the event loop, which a command t
     from seedvr_cli.ledger.delivered import Delivered
     from seedvr_cli.ledger.files import Deliveries
     from seedvr_cli.run.state import RunState
+    from seedvr_cli.values.errors import SeedvrError
 
 Work = Prospect | Item
 
@@ -46,18 +47,19 @@ async def refuse(chunk: Sequence[Work], run: "RunState") -> tuple[list[Work], li
 
     For a run that submits nothing more, or has come to its cap: each item by itself would ask the ledger.
     """
-    refused = {}
-    for one in chunk:
+    refused: dict[int, tuple[Prospect, SeedvrError]] = {}
+    for number, one in enumerate(chunk):
         if isinstance(one, Prospect) and one.trouble is None:
             refusal = run.refusal(one.recipe.request.price())
             if refusal is not None:
-                refused[one] = refusal
+                refused[number] = one, refusal
     after_failure = run.policy.retry_failed
-    keys = [one.key for one in refused]
+    keys = [one.key for one, _ in refused.values()]
     paid = set() if run.policy.new else await run.ledger.paid_keys(keys, after_failure=after_failure)
     paid |= await run.submitted(keys)  # what stands twice is one job, whatever --new says
-    ended = [Outcome(item=one.item(), error=refusal) for one, refusal in refused.items() if one.key not in paid]
-    return [one for one in chunk if one not in refused or one.key in paid], ended
+    gone = {number: refusal for number, refusal in refused.items() if refusal[0].key not in paid}
+    ended = [Outcome(item=one.item(), error=refusal) for one, refusal in gone.values()]
+    return [one for number, one in enumerate(chunk) if number not in gone], ended
 
 
 def _standing(prospect: Prospect, folder: str, delivered: "Delivered") -> str | None:

@@ -79,6 +79,8 @@ def parse_public_url(value: Any) -> str:
     url = parse_https_url(value)
     if "?" in url or "#" in url:
         raise ValueError(f"{show(value)}: what stands behind ? or # is no part of an address that others are made of")
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise ValueError("a name and a password are no part of an address that the gateway is told")
     return url
 
 

@@ -181,3 +181,61 @@ def test_a_machine_that_has_attached_is_called_as_well(start, run, tmp_path, pos
     assert listener.end().object["source"] == url
     assert run("image", url, to=gateway, env=board).rc == 0
     assert len(gateway.posts()) == 1
+
+
+def test_listeners_of_two_machines_tell_each_job_once(start, tmp_path, postgres_server, gateway, work):
+    """Whichever machine is called, and though the one that has submitted asks as well, one of them passes a job on."""
+    board = {"SEEDVR_LEDGER_URL": postgres_server.database()}
+    gateway = gateway()
+    (tmp_path / "other").mkdir()
+    other = Bench(tmp_path / "other")
+    command = appending(work, "")
+    words = ("--exec", command, "--poll-interval", "0.1", "--json")
+    both = [listen(begin, gateway, *words, env=board) for begin in (start, other.start)]
+    submit(other.run, both[0], *urls(6), to=gateway, env=board)
+    for heard in gateway.posts():
+        for listener in both:
+            assert call(heard.headers[HOOK].replace(both[0].url, listener.url), told("x")) == 204
+    heard = [folder / "heard" for folder in (work, other.work)]
+    wait_for(lambda: sum(len(lines_of(path)) for path in heard) >= 6)
+    ended = [listener.end(signal.SIGTERM) for listener in both]
+    assert sum(len(lines_of(path)) for path in heard) == sum(len(done.objects) for done in ended) == 6
+    other.close()
+
+
+def test_an_event_is_told_once_however_often_it_is_tried(start, run, gateway, url):
+    """A delivery that is tried again is no event until it has failed for good."""
+    gateway = gateway(lambda heard: Reply(404) if heard.path.startswith("/media/") else None)
+    listener = listen(start, gateway, "--download", "--json", "--once", 1, "--poll-interval", "0.1")
+    submit(run, listener, url, to=gateway)
+    assert call(gateway.posts()[0].headers[HOOK], told("fake_1")) == 204
+    done = listener.end()
+    assert (done.rc, len(done.objects)) == (1, 1), done.stderr
+    assert "trying again" in done.stderr
+
+
+def test_an_unwritable_folder_ends_no_listener(start, run, gateway, work):
+    """What has no place fails, and what comes after it is delivered once the place is there."""
+    gateway = gateway()
+    (work / "out").touch()
+    listener = listen(start, gateway, "-o", "out/{request_id}{ext}", "--json", "--once", 2, "--poll-interval", "0.1")
+    submit(run, listener, *urls(2), to=gateway)
+    assert call(gateway.posts()[0].headers[HOOK], told("fake_1")) == 204
+    seen = b""
+    while b"trying again" not in seen:
+        seen += listener.process.stderr.readline()
+    (work / "out").unlink()
+    assert call(gateway.posts()[1].headers[HOOK], told("fake_2")) == 204
+    done = listener.end()
+    assert len(done.objects) == 2
+    assert "unforeseen" not in done.stderr
+
+
+def test_a_full_standard_output_ends_it(start, run, gateway, url):
+    """Where no event can be told any more the listener ends with 1, and the next one has them all."""
+    gateway = gateway()
+    with open("/dev/full", "wb") as full:
+        listener = listen(start, gateway, "--once", 1, "--poll-interval", "0.1", stdout=full)
+        submit(run, listener, url, to=gateway)
+        assert listener.process.wait(PATIENCE) == 1
+    assert listen(start, gateway, "--json", "--once", 1).end().object["request_id"] == "fake_1"

@@ -42,6 +42,11 @@ class MemoryBoard:
         self._ask("look")
         return {key: self.records[key] for key in keys if key in self.records}
 
+    async def find(self, gateway, request_id):
+        self._ask("find")
+        found = (one for one in self.records.values() if (one.gateway, one.request_id) == (gateway, request_id))
+        return next(found, None)
+
     async def post(self, record):
         self._ask("post")
         there = self.records.get(record.key)

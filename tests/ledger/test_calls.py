@@ -157,3 +157,63 @@ def test_a_late_word_of_loss_heals_nothing_back(tmp_path):
             assert board.records[KEY].state == "running"
 
     asyncio.run(work())
+
+
+def test_another_machines_job_heals_nothing(tmp_path):
+    """An id that is that of another key's job, known to the board alone, is known to be another's."""
+    board, mine = MemoryBoard(), called()
+
+    async def work():
+        async with SharedLedger(str(tmp_path / "a"), board) as a, SharedLedger(str(tmp_path / "b"), board) as b:
+            other = (await a.claim(draft("other"), ANYHOW)).job
+            await a.record(other, Answer("job_x", "COMPLETED"))
+            await a.lose((await a.claim(mine, ANYHOW)).job, "lost")
+            assert await b.calls.is_anothers(await b.calls.told("g", mine.claim, "job_x"))
+            assert await b.calls.is_anothers(await a.calls.told("g", mine.claim, "job_x"))
+            await b.calls.disbelieve(await b.calls.told("g", mine.claim, None))
+            assert not await b.calls.is_anothers(await b.calls.told("g", mine.claim, "job_y"))
+            assert not await b.calls.is_anothers(await b.calls.told("g", mine.claim, None))
+
+    asyncio.run(work())
+
+
+def test_an_earlier_attempt_is_heard_of_as_well(tmp_path):
+    """What was lost before --new may be paid for too: its callback makes it a job here, once, beside the new one."""
+    board, first, second = MemoryBoard(), called(), called()
+
+    async def work():
+        async with SharedLedger(str(tmp_path / "a"), board) as a, SharedLedger(str(tmp_path / "b"), board) as b:
+            await a.lose((await a.claim(first, ANYHOW)).job, "lost")
+            new = (await a.claim(second, Terms(again=True))).job
+            await a.record(new, Answer("job_2", "COMPLETED"))
+            for _ in range(2):
+                there = await b.calls.told("g", first.claim, "job_1")
+                assert (there.claim, there.told, there.state) == (first.claim, "job_1", "unknown")
+            assert len(await b.find_jobs("1")) == 1
+            await b.record(there, Answer("job_1", "COMPLETED"))
+            assert await b.calls.take(await b.calls.told("g", first.claim, None))
+            assert board.records[KEY].request_id == "job_2"
+
+    asyncio.run(work())
+
+
+def test_an_end_is_passed_on_by_one_machine(tmp_path):
+    """Of listeners on several machines one passes a job on; where that dies before it has, another one does."""
+    board, mine = MemoryBoard(), called()
+
+    async def work():
+        async with SharedLedger(str(tmp_path / "a"), board) as a, SharedLedger(str(tmp_path / "b"), board) as b:
+            job = await a.record((await a.claim(mine, ANYHOW)).job, Answer("job_1", "COMPLETED"))
+            there = await b.calls.told("g", mine.claim, "job_1")
+            assert await b.calls.take(there)
+            assert not await a.calls.take(job)
+            board.time += LEASE_SECONDS + 1
+            await board.beat(a.run)
+            assert await a.calls.take(job)
+            assert not await b.calls.take(there)
+            await a.calls.passed_on(job)
+            board.time += LEASE_SECONDS + 1
+            assert not await b.calls.take(there)
+            assert await b.calls.expected("g") == []
+
+    asyncio.run(work())
