@@ -15,11 +15,15 @@ from seedvr_cli.values.events import Notice
 
 
 class Interrupts:
-    """While it lasts the first one stops the run cleanly; the second one ends it at once, as the ledger stands that."""
+    """While it lasts the first one stops the run cleanly; the second one ends it at once, as the ledger stands that.
 
-    def __init__(self, reporter: Reporter, stop: Callable[[Interrupted], None]) -> None:
+    `leave` ends what would go on without the run.
+    """
+
+    def __init__(self, reporter: Reporter, stop: Callable[[Interrupted], None], leave: Callable[[], None]) -> None:
         self._reporter = reporter
         self._stop_run = stop
+        self._leave = leave
         self._loop = asyncio.get_running_loop()
         self._before: dict[int, Any] = {}
         self._is_second = False
@@ -38,6 +42,7 @@ class Interrupts:
         if self._is_second:
             with suppress(Exception):  # the terminal is given back as well as can be
                 self._reporter.close()
+            self._leave()
             print(f"seedvr: interrupted; go on with: {continuation()}", file=sys.stderr, flush=True)
             os._exit(reason.exit_code)
         self._is_second = True

@@ -110,6 +110,7 @@ def listen(
             is_end=listener.is_end,
             on_end=programs.take,
             beside=lambda: 1 if programs.failed else 0,
+            leave=programs.end,
         )
 
     return run_work(common, policy, result_form(common, policy), find_work)

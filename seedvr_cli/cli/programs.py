@@ -55,6 +55,11 @@ class Programs:
         finally:
             await self._close()
 
+    def end(self) -> None:
+        """Programs under way are asked to end."""
+        for process in self._running:
+            end_group(process.pid)
+
     async def _pass_on(self, outcome: Outcome) -> None:
         async with self._room:
             if self._words and not await self._run(outcome):
@@ -101,8 +106,7 @@ class Programs:
         await asyncio.wait(self._tasks, timeout=GRACE)
         for task in list(self._tasks):
             task.cancel()
-        for process in self._running:
-            end_group(process.pid)
+        self.end()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 

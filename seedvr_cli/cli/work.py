@@ -51,7 +51,7 @@ class Workload:
 
     `is_end` says whether an outcome is the last of its item; what is not is tried again, and told nowhere. `on_end` is
     told of each that was printed, and nothing more is done where none can be. `beside` gives the exit code of what went
-    on beside the run.
+    on beside the run, and `leave` ends that at once.
     """
 
     chunks: AsyncIterable[Sequence[Work]]
@@ -60,6 +60,7 @@ class Workload:
     is_end: Callable[[Outcome], bool] = lambda _: True
     on_end: Callable[[Outcome], None] | None = None
     beside: Callable[[], int] = lambda: 0
+    leave: Callable[[], None] = lambda: None
 
     @classmethod
     def of(cls, work: Sequence[Work]) -> "Workload":
@@ -113,7 +114,7 @@ class _Run:
                 if looks is not None:
                     looks.stop()
 
-            with Interrupts(reporter, stop):
+            with Interrupts(reporter, stop, work.leave):
                 try:
                     await self._follow(engine, work, reporter, looks)
                 except BrokenPipeError:

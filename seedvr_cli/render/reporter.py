@@ -108,6 +108,8 @@ class PlainReporter:
         self._began = self._last = now()
         self._pace = Pace(tally, total=total, max_cost=max_cost, began=self._began)
         self._states: dict[int, str] = {}
+        # How many had ended at the summary before.
+        self._ended = -1
 
     def handle(self, event: Event) -> None:
         """One event."""
@@ -141,6 +143,9 @@ class PlainReporter:
         now = self._now()
         if self._many and now - self._last >= SUMMARY_SECONDS:
             self._last = now
+            before, self._ended = self._ended, self._tally.total
+            if self._total is None and not self._states and self._ended == before:  # it waits for work
+                return
             of = f" of {self._total}" if self._total else ""
             words = ", ".join(filter(None, (*self._pace.speed(now), self._pace.cost())))
             self._talk.say(

@@ -239,3 +239,26 @@ def test_a_full_standard_output_ends_it(start, run, gateway, url):
         submit(run, listener, url, to=gateway)
         assert listener.process.wait(PATIENCE) == 1
     assert listen(start, gateway, "--json", "--once", 1).end().object["request_id"] == "fake_1"
+
+
+def test_the_second_signal_ends_programs_too(start, run, gateway, work, url):
+    """Who does not wait for programs leaves none behind."""
+    gateway = gateway()
+    command = appending(work, "open('pid', 'w').write(str(os.getpid())); time.sleep(600)")
+    listener = listen(start, gateway, "--exec", command)
+    submit(run, listener, url, to=gateway)
+    assert call(gateway.posts()[0].headers[HOOK], told("fake_1")) == 204
+    wait_for(lambda: (work / "pid").exists() and (work / "pid").read_text())
+    listener.process.send_signal(signal.SIGTERM)
+    seen = b""
+    while b"once more ends it" not in seen:
+        seen += listener.process.stderr.readline()
+    assert listener.end(signal.SIGTERM).rc == 143
+    wait_for(lambda: not is_alive(int((work / "pid").read_text())))
+
+
+def is_alive(process):
+    try:
+        return open(f"/proc/{process}/stat").read().split()[2] != "Z"
+    except FileNotFoundError:
+        return False

@@ -300,3 +300,42 @@ def test_who_says_nothing_makes_room(tmp_path):
         server.close()
 
     run(main())
+
+
+def test_who_sends_no_more_gets_its_answer():
+    """A client that closes its side behind the request still hears what becomes of it."""
+
+    async def main():
+        begun, go = asyncio.Event(), asyncio.Event()
+
+        async def answer():
+            begun.set()
+            await go.wait()
+            return Response(204)
+
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Connection(lambda _: answer(), set(), MANNERS), "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        writer.write_eof()
+        await begun.wait()
+        await asyncio.sleep(0)
+        go.set()
+        assert (await reader.read()).startswith(b"HTTP/1.1 204")
+        writer.close()
+        server.close()
+
+    run(main())
+
+
+def test_a_handshake_that_fails_leaves_nothing():
+    """A connection that never comes to be, as its TLS does not, waits for nothing."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        timers = []
+        loop.call_later = lambda *timer: timers.append(timer)
+        Connection(lambda _: Response(204), set(), MANNERS)
+        assert timers == []
+
+    run(main())
