@@ -1,6 +1,9 @@
 """Whether a download moves: behind the deadline of the waiting one that does not is ended, one that does goes on."""
 
+import asyncio
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 # Seconds in which bytes must come, behind the deadline: with a look's time less than waiting may overrun it (2 s).
 MOVING_SECONDS = 1.5
@@ -8,6 +11,16 @@ MOVING_SECONDS = 1.5
 MOVING_BYTES = 1 << 10
 # Seconds between two looks.
 LOOK_SECONDS = 0.25
+
+
+async def watch(work: "asyncio.Task[Any]", deadline: float, now: Callable[[], float], count: Callable[[], int]) -> bool:
+    """Wait until the work has ended; False where it is to be ended, as hardly a byte moves behind the deadline."""
+    movement = Movement(deadline)
+    while not work.done():
+        if movement.is_over(now(), count()):
+            return False
+        await asyncio.wait({work}, timeout=movement.pause(now()))
+    return True
 
 
 class Movement:

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from typing import Protocol
 
 from seedvr_cli.download.hooks import Hooks
-from seedvr_cli.download.movement import Movement
+from seedvr_cli.download.movement import watch
 from seedvr_cli.download.partial import Partial
 from seedvr_cli.download.pieces import Piece
 from seedvr_cli.values.answer import Stream
@@ -72,15 +72,12 @@ class Streams:
 
     async def _watch(self, bringing: asyncio.Task[None]) -> None:
         """Until it has ended; StillRunning where it is to be ended."""
-        now, movement = self._hooks.now, Movement(self._hooks.deadline)
-        while not bringing.done():
-            if movement.is_over(now(), self._came):
-                why = f" ({self._break.message})" if self._break else ""
-                raise StillRunning(
-                    f"waiting is over, and hardly a byte of its result comes any more{why}",
-                    hint="it is paid for: the same command again goes on",
-                )
-            await asyncio.wait({bringing}, timeout=movement.pause(now()))
+        if not await watch(bringing, self._hooks.deadline, self._hooks.now, lambda: self._came):
+            why = f" ({self._break.message})" if self._break else ""
+            raise StillRunning(
+                f"waiting is over, and hardly a byte of its result comes any more{why}",
+                hint="it is paid for: the same command again goes on",
+            )
 
     async def _bring_all(self) -> None:
         partial, hooks = self._partial, self._hooks

@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
 from secrets import token_hex
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -133,8 +134,9 @@ class ObjectStore:
 
         `watch` is told how many bytes were read of it, and may raise Stopped.
 
-        A file that goes in pieces is not made under a condition, which stores do not offer: there the look before has
-        to do. Nobody sees an object that is not whole.
+        A file that goes in pieces is not made under a condition, which the library does not offer there: an object
+        beside it, `NAME.part`, says who is at it, and before the last piece it is seen that the name is still free.
+        Nobody sees an object that is not whole.
         """
         import obstore
 
@@ -147,17 +149,34 @@ class ObjectStore:
             how: Any = {"mode": mode, "use_multipart": False}
             store = self._patient(size)
             return self._call(lambda: obstore.put(store, path, content, attributes=attributes, **how)) is not None
-        if not overwrite and self.facts(path) is not None:
+        if not overwrite and not self._reserve(f"{path}.part", attributes, label):
             return False
+
+        def look(done: int) -> None:
+            watch(done)
+            if done == size and not overwrite:
+                there: list[ObjectFacts | None] = []  # in this thread the library is at work
+                thread = Thread(target=lambda: there.append(self.facts(path)), daemon=True)
+                thread.start()
+                thread.join()
+                if there != [None]:
+                    raise _Taken
 
         def put() -> Any:
             with open(file, "rb") as stream:
                 how: Any = {"use_multipart": True, "chunk_size": piece_size(size), "max_concurrency": AT_ONCE}
-                watched: Any = Watched(stream, watch)
+                watched: Any = Watched(stream, look)
                 store = self._patient(AT_ONCE * piece_size(size))
                 return obstore.put(store, path, watched, attributes=attributes, **how)
 
-        return self._call(put) is not None
+        try:
+            is_free = overwrite or self.facts(path) is None
+            return is_free and self._call(put) is not None
+        except _Taken:
+            return False
+        finally:
+            if not overwrite:
+                self.delete(f"{path}.part")
 
     def put_named(self, path: str, file: str, *, media_type: str, watch: Callable[[int], None]) -> None:
         """Make an object whose name says what is in it: of a large file what S3 has of it already is not sent again.
@@ -189,6 +208,16 @@ class ObjectStore:
         import obstore
 
         return str(self._call(lambda: obstore.sign(self._store, "GET", path, timedelta(seconds=seconds))))
+
+    def _reserve(self, part: str, attributes: Any, label: str) -> bool:
+        """Whether a name is ours for now: another machine's, or that of another job's killed run, is not."""
+        import obstore
+
+        how: Any = {"mode": "create", "use_multipart": False}
+        if self._call(lambda: obstore.put(self._store, part, b"", attributes=attributes, **how)) is not None:
+            return True
+        facts = self.facts(part)
+        return facts is not None and facts.label == label
 
     def _place(self, path: str) -> "Place | None":
         """Where the object is to be, and with whose keys; None where they are not known here, or it is no S3.
@@ -288,6 +317,10 @@ class ObjectStore:
             raise explain(self._root, str(error)) from error
         except (ValueError, TypeError) as error:  # a path that it does not take
             raise explain(self._root, str(error), is_lasting=True) from error
+
+
+class _Taken(Stopped):
+    """Somebody has made an object of that name meanwhile."""
 
 
 def piece_size(size: int) -> int:

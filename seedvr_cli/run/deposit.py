@@ -7,21 +7,27 @@ fetched again.
 import asyncio
 import json
 import os
+import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 
 from seedvr_cli.download.destination import Destination
 from seedvr_cli.download.download import fetch_file, read_file
+from seedvr_cli.download.movement import watch
 from seedvr_cli.ledger.rows import Delivery
-from seedvr_cli.objects.store import ObjectFacts
+from seedvr_cli.objects.store import ObjectFacts, ObjectStore
 from seedvr_cli.run.deliver import Courier, Media
 from seedvr_cli.run.progress import Progress
-from seedvr_cli.values.errors import DeliveryError
+from seedvr_cli.values.errors import DeliveryError, StillRunning
 from seedvr_cli.values.job import File, Job
 from seedvr_cli.values.media import EXTENSIONS, named_type
 from seedvr_cli.values.naming import numbered
 from seedvr_cli.values.urls import is_object_url
+
+# Seconds after which a file in the spool is a dead run's.
+LEFT_SECONDS = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +106,26 @@ class ObjectCourier(Courier):
             paths += [base] if all(path != base for path in paths) else []
         for path in paths:
             base = self._name.shown(media.job, named_type(path) or "", media.position)
-            if self._name.accepts(path, base) and (there := await self._own(media, path)):
-                entry = next((entry for entry in recorded if entry.path == path and entry.done), None)
+            if self._name.accepts(path, base) and (there := await self._own_among(media, path)):
+                entry = next((entry for entry in recorded if entry.path == there[0].path and entry.done), None)
                 return there if self._serves(entry) else None
         return None
+
+    async def _own_among(self, media: Media, path: str) -> tuple[File, Label] | None:
+        """At that path; where another job's stands there, at the next numbers of it, up to the first that is free."""
+        seen, number = self._run.stores.seen, 1
+        while True:
+            numbered_path = numbered(path, number)
+            if numbered_path not in seen or number == 1:
+                facts = await self._run.stores.call(numbered_path, lambda store, name: store.facts(name))
+                if facts is None:
+                    return None
+                seen[numbered_path] = facts
+            if own := self._own_of(media, numbered_path, seen[numbered_path]):
+                return own
+            if self._name.is_exact:
+                return None
+            number += 1
 
     def _asked_types(self) -> set[str | None]:
         """What the format that was asked for is called; without one, what the gateway makes of it (reference)."""
@@ -112,8 +134,11 @@ class ObjectCourier(Courier):
 
     async def _own(self, media: Media, path: str) -> tuple[File, Label] | None:
         facts = await self._run.stores.call(path, lambda store, name: store.facts(name))
-        label = Label.read(facts) if facts else None
-        if facts is None or label is None:
+        return self._own_of(media, path, facts) if facts else None
+
+    def _own_of(self, media: Media, path: str, facts: ObjectFacts) -> tuple[File, Label] | None:
+        label = Label.read(facts)
+        if label is None:
             return None
         if (label.request_id, label.position) != (media.job.request_id, media.position):
             return None
@@ -123,6 +148,7 @@ class ObjectCourier(Courier):
     async def _fetch(self, media: Media, recorded: list[Delivery], deadline: float) -> File:
         """By way of the disk, where it is checked."""
         run = self._run
+        await asyncio.to_thread(_sweep, run.spool)
         passing = os.path.join(run.spool, uuid.uuid4().hex)
 
         async def place(_: str, __: str | None = None) -> Destination:
@@ -135,13 +161,13 @@ class ObjectCourier(Courier):
         copy = await asyncio.to_thread(self._copy_among, recorded)
         try:
             file, _ = await fetch_file(copy or media.url, read_file if copy else run.gateway.media.fetch, hooks)
-            return await self._put(media, file)
+            return await self._put(media, file, deadline)
         finally:
             for left in (passing, f"{passing}.part"):
                 with suppress(FileNotFoundError):
                     os.unlink(left)
 
-    async def _put(self, media: Media, file: File) -> File:
+    async def _put(self, media: Media, file: File, deadline: float) -> File:
         """Under the name that is asked for, or the next number of it."""
         job, stores = media.job, self._run.stores
         base = self._name.shown(job, file.media_type, media.position)
@@ -154,12 +180,7 @@ class ObjectCourier(Courier):
             is_free = number not in held or number == first
             if is_free and number > first and not overwrite:  # a look costs less than to send it all in vain
                 is_free = await stores.call(path, lambda store, name: store.facts(name)) is None
-            if is_free and await stores.call(
-                path,
-                lambda store, name: store.put(
-                    name, file.path, media_type=file.media_type, label=label.text(), overwrite=overwrite
-                ),
-            ):
+            if is_free and await self._make(path, file, label, deadline):
                 stores.numbers[base] = max(number, stores.numbers.get(base, 0))
                 return replace(file, path=path)
             if await self._own(media, path):
@@ -167,3 +188,37 @@ class ObjectCourier(Courier):
             if self._name.is_exact:
                 raise DeliveryError(f"{path} is in the way", hint="choose another name, or --overwrite")
             number = max(number, stores.numbers.get(base, 0)) + 1
+
+    async def _make(self, path: str, file: File, label: Label, deadline: float) -> bool:
+        """Whether the object was made; StillRunning where the store takes hardly a byte of it behind the deadline."""
+        sent, overwrite = 0, self._run.policy.overwrite
+
+        def tell(done: int) -> None:
+            nonlocal sent
+            sent = done
+
+        def put(store: ObjectStore, name: str) -> bool:
+            return store.put(
+                name, file.path, media_type=file.media_type, label=label.text(), overwrite=overwrite, watch=tell
+            )
+
+        making = asyncio.create_task(self._run.stores.call(path, put))
+        try:
+            if await watch(making, deadline, self._run.clock.monotonic, lambda: sent):
+                return making.result()
+        finally:
+            making.cancel()
+        raise StillRunning(
+            "waiting is over, and the store takes hardly a byte of its result",
+            hint="it is paid for: the same command again goes on",
+        )
+
+
+@cache
+def _sweep(spool: str) -> None:
+    """Once a run: what killed runs have left on the disk, as no run keeps a file there for so long."""
+    with suppress(OSError), os.scandir(spool) as entries:
+        for entry in entries:
+            if time.time() - entry.stat().st_mtime > LEFT_SECONDS:
+                with suppress(OSError):
+                    os.unlink(entry.path)

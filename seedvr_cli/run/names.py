@@ -34,8 +34,9 @@ async def check_place(output: Output, key: str | None, run: RunState, *, again: 
 
 async def _check_object(url: str, key: str | None, run: RunState, *, again: bool) -> None:
     from seedvr_cli.run.deposit import Label
+    from seedvr_cli.run.stores import UNPAID
 
-    facts = await run.stores.call(url, lambda store, name: store.facts(name))
+    facts = await run.stores.call(url, lambda store, name: store.facts(name), hint=UNPAID)
     label = Label.read(facts) if facts else None
     if facts is not None and (again or label is None or label.key != key):
         raise UsageError(

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from seedvr_cli.objects.store import ObjectStore, split_url
+from seedvr_cli.objects.store import ObjectFacts, ObjectStore, split_url
 from seedvr_cli.objects.threads import Threads
 from seedvr_cli.objects.trouble import StoreError
 from seedvr_cli.values.errors import DeliveryError, NoPlace
 
 # Requests at the same time.
 AT_ONCE = 32
+# What to do about a store that does not take a result; and about one that would take none, before there is one.
+PAID = "the job is paid for: 'seedvr download' brings it elsewhere"
+UNPAID = "name another place with -o: nothing was submitted"
 
 T = TypeVar("T")
 
@@ -24,8 +27,10 @@ class Stores:
         self._probes: dict[str, asyncio.Future[None]] = {}
         # By the name that was asked for, the last number that was taken for it.
         self.numbers: dict[str, int] = {}
+        # By URL, objects that were seen: each has a look once, however many results have names that are equal.
+        self.seen: dict[str, ObjectFacts] = {}
 
-    async def call(self, url: str, operation: Callable[[ObjectStore, str], T]) -> T:
+    async def call(self, url: str, operation: Callable[[ObjectStore, str], T], *, hint: str = PAID) -> T:
         """The answer of an operation on the store and path that a URL names. Raises UsageError for one that is none."""
         root, path = split_url(url)
         if root not in self._stores:
@@ -34,11 +39,10 @@ class Stores:
         try:
             return await self._threads.call(operation, store, path)
         except StoreError as error:
-            hint = "the job is paid for: 'seedvr download' brings it elsewhere"
             raise (NoPlace if error.is_lasting else DeliveryError)(str(error), hint=hint) from error
 
     async def prepare(self, folder: str) -> None:
         """NoPlace or DeliveryError where nothing can be made there; tried once."""
         if folder not in self._probes:
-            self._probes[folder] = asyncio.ensure_future(self.call(folder, ObjectStore.probe))
+            self._probes[folder] = asyncio.ensure_future(self.call(folder, ObjectStore.probe, hint=UNPAID))
         await asyncio.shield(self._probes[folder])

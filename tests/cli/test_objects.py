@@ -2,7 +2,10 @@
 
 import gzip
 import json
+import os
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fakes.gateway import CUT, Reply
@@ -10,6 +13,9 @@ from helpers.bucket import BUCKET, rclone
 from helpers.command import Bench
 from helpers.listening import listen
 from helpers.sources import new_url, urls
+from helpers.waiting import PATIENCE, wait_for
+
+from seedvr_cli.objects.store import ObjectStore
 
 pytestmark = pytest.mark.slow
 
@@ -198,6 +204,109 @@ def test_a_large_result_goes_in_pieces(run, gateway, objects, store, place, url,
     assert content.attributes["Content-Type"] == "image/png"
     assert len(gateway.downloads()) == 2
     assert list((home / "state" / "spool").iterdir()) == []
+
+
+LARGE = 40 << 20
+
+
+def large(gateway, heard):
+    """The result of a source, larger than what is made in one request; each source's own."""
+    return Reply(200, gateway.picture + (heard.source or "").encode().ljust(LARGE, b"\0"))
+
+
+def test_large_results_of_equal_names_leave_each_other_alone(run, start, away, gateway, objects, store, place):
+    """Of two machines that send large results under one name at the same time, each has an object of its own."""
+    gateway = gateway()
+    together = threading.Barrier(2)
+    sources = [f"https://example.com/{number}/photo.png" for number in range(2)]
+
+    def script(heard):
+        if not heard.path.startswith("/media/"):
+            return None
+        together.wait(PATIENCE)
+        return large(gateway, heard)
+
+    gateway.script = script
+    processes = [
+        begin("image", source, "-o", place, to=gateway, env=store)
+        for begin, source in zip((start, away.start), sources, strict=True)
+    ]
+    printed = []
+    for process in processes:
+        out, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, errors.decode()
+        printed += out.decode().split()
+    assert names(objects, place) == sorted(path.removeprefix(place) for path in printed)
+    contents = [bytes(head(objects, place, path.removeprefix(place)).bytes()) for path in printed]
+    assert [source.encode() in content for source, content in zip(sources, contents, strict=True)] == [True, True]
+
+
+def test_a_large_result_whose_machine_died_is_sent_again(run, start, gateway, objects, store, place, url):
+    """What a killed run has reserved is its job's own, and is gone when the result stands there."""
+    import obstore
+
+    gateway = gateway(lambda heard: large(gateway, heard) if heard.path.startswith("/media/") else None)
+    part = place.removeprefix(f"s3://{BUCKET}/") + "photo-upscaled.png.part"
+    process = start("image", url, "-o", place, to=gateway, env=store)
+    try:
+        wait_for(lambda: "photo-upscaled.png.part" in names(objects, place) or process.poll() is not None)
+        label = obstore.get(objects, part).attributes
+    finally:
+        process.kill()
+        process.wait()
+    obstore.put(objects, part, b"", attributes=label)  # as it stands where it was killed earlier
+    obstore.delete(objects, part.removesuffix(".part"))
+    assert run("image", url, "-o", place, to=gateway, env=store).rc == 0
+    assert names(objects, place) == ["photo-upscaled.png"]
+
+
+def test_numbered_results_are_known_on_other_machines(run, away, gateway, store, place, postgres_server):
+    """What stands there under the next number of a name is not fetched again either, whatever the order."""
+    gateway = gateway()
+    board = {**store, "SEEDVR_LEDGER_URL": postgres_server.database()}
+    sources = [f"https://example.com/{number}/photo.png" for number in range(3)]
+    assert len(run("image", *sources, "-j", "1", "-o", place, to=gateway, env=board).lines) == 3
+    before = len(gateway.downloads())
+    again = away.run("image", *reversed(sources), "-j", "1", "-o", place, to=gateway, env=board)
+    assert (again.rc, sorted(again.lines), len(gateway.downloads())) == (
+        0, sorted(f"{place}photo-upscaled{number}.png" for number in ("", "-2", "-3")), before,
+    )  # fmt: skip
+
+
+def test_a_silent_store_is_not_waited_for_beyond_the_timeout(run, sandbox, store, place, url, home):
+    """--timeout bounds what is sent there as well; the same command goes on, and nothing is left on the disk."""
+    silent = (
+        "import threading\nfrom seedvr_cli.objects.store import ObjectStore\n"
+        "ObjectStore.put = lambda *_, **__: threading.Event().wait()\n"
+    )
+    done = run("image", url, "-o", place, "--timeout", "1s", to=sandbox, env=store, inject=silent)
+    assert done.rc == 6, done.stderr
+    assert "the store takes hardly a byte" in done.stderr
+    assert list((home / "state" / "spool").iterdir()) == []
+    assert run("image", url, "-o", place, to=sandbox, env=store).rc == 0
+    assert sandbox.accepted(url) == 1
+
+
+def test_what_a_killed_run_left_on_the_disk_goes(run, sandbox, store, place, url, home):
+    """A result that was on its way when its run was killed is cleared away after a day, by whatever run comes then."""
+    spool = home / "state" / "spool"
+    spool.mkdir(parents=True)
+    for name in ("old", "new"):
+        (spool / name).touch()
+    os.utime(spool / "old", (0, 0))
+    assert run("image", url, "-o", place, to=sandbox, env=store).rc == 0
+    assert [path.name for path in spool.iterdir()] == ["new"]
+
+
+def test_machines_may_try_a_store_at_the_same_time(store, monkeypatch):
+    """That objects can be made in a folder is tried under a name of its own by each."""
+    for name, value in store.items():
+        monkeypatch.setenv(name, value)
+    objects = [ObjectStore(f"s3://{BUCKET}") for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(5):
+            assert list(threads.map(lambda one: one.probe("tried/together"), objects)) == [None] * 4
+    assert objects[0].names("tried/together") == []
 
 
 def test_a_killed_delivery_is_made_by_the_next(run, gateway, objects, store, place, url):
