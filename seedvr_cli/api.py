@@ -236,7 +236,12 @@ def upscale(
             outcomes = [outcome async for outcome in events]
         return [result_of(outcome) for outcome in sorted(outcomes, key=lambda outcome: outcome.item.index)]
 
-    return asyncio.run(run())
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(run())
+    raise UsageError("upscale() waits, and an event loop is at work here, as in a notebook",
+                     hint="async with Client() as client: async for result in client.upscale(...)")  # fmt: skip
 
 
 async def _chunks(

@@ -18,6 +18,7 @@ from seedvr_cli.api import CLIENT_OPTIONS, Client, Kind
 from seedvr_cli.values.errors import BadLine, Interrupted, SeedvrError, Unforeseen, UsageError
 from seedvr_cli.values.options import ITEM_OPTIONS, option_name
 from seedvr_cli.values.result import Result
+from seedvr_cli.values.urls import is_object_url
 from seedvr_cli.values.words import nearest
 
 # What each row gets, in this order, and a value of its type.
@@ -35,11 +36,16 @@ _EXAMPLES: Mapping[str, Any] = {
 ADDED = tuple(_EXAMPLES)
 # Put before the name of an added column as often as it takes, where the batch has a column of that name.
 PREFIX = "seedvr_"
+_ERROR_CODE = ADDED.index("error_code")
+# Errors that end a run's submissions, and may be over when the next batch comes.
+_PASSING = frozenset({"network", "gateway", "ledger"})
 # Seconds that the end of a worker waits for what is in the air to be recorded, with a shared ledger's own last seconds.
 LAST_SECONDS = 40.0
 
 _REFUSED = {
     "api_key": "a key does not travel with a program: each worker finds its own (SEEDVR_API_KEY, or its config file)",
+    "retry_failed": "a batch that is run again would submit again what ended FAILED and may be charged; a column 'key'"
+    " makes a new job of the same source",
     "new": "a batch that is run again would be paid for again; a column 'key' makes a new job of the same source",
 }
 
@@ -49,10 +55,11 @@ class Upscale:
 
     `source` is the column with the https URLs (or, with the sandbox, paths). `columns` are those whose values are that
     row's own options, named as in a list: `("scale", "key", "output")`; a missing value is none. All others are those
-    of `seedvr_cli.Client` and `Client.upscale`, but for `api_key` and `new`. `output` is a folder of the worker, best
-    one that all see. `jobs` are in flight at once in each worker, out of one batch: it should have as many rows.
-    `max_cost` is US dollars for a worker's life. What ends submissions (that, the balance, the key, a ledger or a disk
-    that is not to be had) ends them for as long: later rows say so, and the same again does the rest.
+    of `seedvr_cli.Client` and `Client.upscale`, but for `api_key`, `new` and `retry_failed`. `output` is a folder of
+    the worker, best one that all see, or of an object store. `jobs` are in flight at once in each worker, out of one
+    batch: it should have as many rows. `max_cost` is US dollars for a worker's life. What ends submissions (that, the
+    balance, the key, a disk that is not to be had) ends them for as long: later rows say so, and the same again does
+    the rest. A gateway or a ledger that is away ends them for the batch; with `max_cost`, for the worker's life.
 
     A call returns the batch (a dict of columns, a pandas DataFrame or a pyarrow Table), with the same rows in the same
     order, and the columns of `ADDED`. `media_url` and `files` (absolute paths) are lists. What there is nothing of is
@@ -97,6 +104,8 @@ class Upscale:
         try:
             rows = [self._submit(shift, values) for values in zip(*(columns[name] for name in wanted), strict=True)]
             cells = [_cells(row) for row in rows]
+            if self._of_call.get("max_cost") is None and any(row[_ERROR_CODE] in _PASSING for row in cells):
+                shift.close_if_idle()
         except BaseException:  # Ctrl-C in a notebook, say: the process lives on, and nobody wants these rows any more
             shift.close()
             raise
@@ -120,7 +129,7 @@ class Upscale:
         """The run under way; a new one where there is none, or it has ended."""
         with self._lock:
             shift = self._shift
-            if shift is None or shift.is_over:
+            if shift is None or shift.is_over or shift.process != os.getpid():  # of a fork, which has no threads
                 self._shift = shift = _Shift(self._of_client, self._of_call)
                 closer = weakref.finalize(self, shift.close)
                 # Earlier than `atexit`, which comes when no thread can be started, and a ledger cannot be closed.
@@ -153,6 +162,7 @@ class _Shift:
         self._taken: dict[int, Future[Result]] = {}
         self._open: set[Future[Result]] = set()
         self.is_over = False
+        self.process = os.getpid()
         self._thread = threading.Thread(target=self._live, name="seedvr", daemon=True)
         self._thread.start()
         self._begun.result()
@@ -169,11 +179,18 @@ class _Shift:
 
     def close(self) -> None:
         """Nothing more is submitted, what is in the air is recorded, and rows that have not ended are interrupted."""
+        if self.process != os.getpid():
+            return
         with self._lock:
             if not self.is_over:
                 self._loop.call_soon_threadsafe(self._cancel)
         if threading.current_thread() is not self._thread:  # the garbage is also looked through in there
             self._thread.join(LAST_SECONDS)
+
+    def close_if_idle(self) -> None:
+        """The same where no row is under way."""
+        if not self._open:
+            self.close()
 
     def _live(self) -> None:
         end: Exception = _stopped()
@@ -242,7 +259,7 @@ def _cells(row: "Future[Result]") -> tuple[Any, ...]:
         result.charge,
         result.price_usd,
         list(result.media_url) or None,
-        [os.path.abspath(file.path) for file in result.files] or None,
+        [file.path if is_object_url(file.path) else os.path.abspath(file.path) for file in result.files] or None,
         problem and problem.code,
         problem and problem.message,
         problem and problem.hint,

@@ -120,14 +120,25 @@ def _cluster_shard() -> tuple[int, int]:
         if count is None:
             raise UsageError(f"--shard auto: {index_name} is set, but {count_name} is not",
                              hint="set it to the number of shares in the job file")  # fmt: skip
-        base = int(os.environ.get("SLURM_ARRAY_TASK_MIN", "0")) if first is None else first
         with suppress(ValueError):
+            base = _slurm_base(int(count)) if first is None else first
             number, shares = int(index) - base, int(count)
             if 0 <= number < shares:
                 return number, shares
         raise UsageError(f"--shard auto: {index_name}={index} is not a share of {count_name}={count}")
     names = ", ".join(name for name, _, _ in CLUSTERS)
     raise UsageError(f"--shard auto: no cluster says which share this is ({names})", hint="give it as I/N")
+
+
+def _slurm_base(count: int) -> int:
+    """The index of the first share; UsageError for a part of an array, which does not say how many there are in all."""
+    first, step = (
+        int(os.environ.get(f"SLURM_ARRAY_TASK_{name}") or usual) for name, usual in (("MIN", 0), ("STEP", 1))
+    )
+    if count == 1 or step != 1:
+        raise UsageError("--shard auto: this is a part of a Slurm array, and does not say how many shares there are",
+                         hint='--shard "$((SLURM_ARRAY_TASK_ID + 1))/8", say')  # fmt: skip
+    return first
 
 
 def _share(prospects: Iterator[Prospect], shard: tuple[int, int]) -> Iterator[Prospect]:

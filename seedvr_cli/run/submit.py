@@ -29,6 +29,7 @@ from seedvr_cli.values.job import Draft, Job, failure
 from seedvr_cli.values.money import show_usd
 from seedvr_cli.values.naming import working_folder
 from seedvr_cli.values.request import Request
+from seedvr_cli.values.urls import is_object_url
 
 # Seconds between looks at the ledger while another run submits the same thing.
 LEDGER_INTERVAL = 0.2
@@ -173,7 +174,7 @@ class _Submission:
         try:
             await run.uploads.bring(self._request.source, self._purchase.key, tell)
         except UploadError as error:
-            if error.is_lasting:
+            if error.is_lasting and not is_object_url(self._purchase.source):  # which is that source's own trouble
                 run.halt(error)
             raise
 

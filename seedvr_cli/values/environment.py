@@ -38,5 +38,5 @@ CLUSTER_VARIABLES: Mapping[str, str] = {
     "SLURM_ARRAY_TASK_MIN": "Slurm: the number of the first.",
     "SLURM_ARRAY_TASK_COUNT": "Slurm: how many.",
     "AWS_BATCH_JOB_ARRAY_INDEX": "AWS Batch: which share, from 0.",
-    "AWS_BATCH_JOB_ARRAY_SIZE": "AWS Batch: how many; the job file sets it.",
+    "AWS_BATCH_JOB_ARRAY_SIZE": "AWS Batch: how many.",
 }

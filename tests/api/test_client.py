@@ -306,3 +306,16 @@ def test_a_client_is_used_within_its_block():
 
     with pytest.raises(RuntimeError, match="async with"):
         asyncio.run(run())
+
+
+def test_who_has_an_event_loop_is_told_what_to_use(gateway):
+    """In a notebook the blocking call is a usage error that names the other one, and nothing is sent."""
+    fake = gateway()
+
+    async def notebook():
+        upscale(URLS, base_url=fake.url, api_key=KEY)
+
+    with pytest.raises(UsageError, match="notebook") as caught:
+        asyncio.run(notebook())
+    assert "Client" in caught.value.hint
+    assert fake.heard == []

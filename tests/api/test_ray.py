@@ -205,6 +205,7 @@ def test_wrong_options_are_told_by_the_constructor(gateway, monkeypatch):
     for wrong, says in (
         ({"api_key": KEY}, "each worker finds its own"),
         ({"new": True}, "paid for again"),
+        ({"retry_failed": True}, "submit again what ended FAILED"),
         ({"sclae": 2}, "sclae"),
         ({"scale": 99}, "scale"),
         ({"jobs": 0}, "jobs"),
@@ -416,3 +417,30 @@ def test_nothing_of_ray_is_loaded():
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT).stdout
     foreign = ("ray", "numpy", "pandas", "pyarrow", "seedvr_cli.cli", "seedvr_cli.render")
     assert [name for name in loaded.split() if name in foreign or name.startswith("ray.")] == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are made in another way here")
+def test_a_fork_begins_a_run_of_its_own(gateway, worker):
+    """A process that was forked has no threads of the one before: a call there opens a run of its own."""
+    upscale = worker(gateway())
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, str(upscale({"source": [URLS[0]]})["charge"][0]).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader) as said:
+        assert said.read() == "listed"
+    os.waitpid(child, 0)
+    assert upscale({"source": [URLS[0]]})["charge"] == ["listed"]
+
+
+def test_a_gateway_that_is_back_is_asked_again(gateway, worker):
+    """A gateway that is away ends the submissions of a batch, and not those of the worker's life."""
+    fake = gateway(lambda heard: Reply(500) if heard.method == "POST" else None)
+    upscale = worker(fake)
+    assert upscale({"source": URLS[:1]})["error_code"] == ["gateway"]
+    fake.script = lambda _: None
+    assert upscale({"source": URLS[1:2]})["charge"] == ["listed"]

@@ -52,6 +52,24 @@ def test_shards_that_make_no_sense_are_refused(run, work):
     assert "I/N" in run("image", "--from", batch, "--shard", "auto", "--dry-run").stderr
 
 
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"SLURM_ARRAY_TASK_COUNT": "1", "SLURM_ARRAY_TASK_MIN": "3"},
+        {"SLURM_ARRAY_TASK_COUNT": "4", "SLURM_ARRAY_TASK_STEP": "2"},
+        {"SLURM_ARRAY_TASK_COUNT": "4", "SLURM_ARRAY_TASK_MIN": "first"},
+        {"SLURM_ARRAY_TASK_COUNT": ""},
+    ],
+)
+def test_a_part_of_an_array_is_no_array(run, work, environment):
+    """One task of it would be the whole list, and every other one would leave out shares: the number is asked for."""
+    (work / "urls.txt").write_text("https://example.com/a.png\n")
+    environment = {"SLURM_ARRAY_TASK_ID": "3", **environment}
+    done = run("image", "--from", "urls.txt", "--shard", "auto", "--dry-run", env=environment)
+    assert (done.rc, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert "--shard" in done.stderr
+
+
 def test_a_changed_list_moves_no_other_items(run, work):
     """Each item stays in its share when other lines come and go."""
     sources = urls(30)
