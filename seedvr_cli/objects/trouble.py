@@ -13,7 +13,8 @@ _CAUSES = {
     ),
     r"NoSuchBucket": "is not there (404): make it, or name another",
     r"/latest/(?:api/token|meta-data)": (
-        "is asked without keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+        "is asked without keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE to a profile that has"
+        " them ('aws configure export-credentials --format env' has those of others)"
     ),
     r"/computeMetadata/": (
         "is asked without keys: set GOOGLE_APPLICATION_CREDENTIALS, or run 'gcloud auth application-default login'"

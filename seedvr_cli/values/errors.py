@@ -13,6 +13,7 @@
     ├── StillRunning         6   --timeout ended the waiting
     ├── OutcomeUnknown       7   the answer to a submission was lost
     ├── NotSubmitted             because of what happened to another job, with that one's code
+    │   └── TakenOver            another machine has taken what waited to be sent again
     ├── BadLine              1   a line of a list on standard input
     ├── RequestRefused       1   the gateway answered 400 or 404
     ├── JobFailed            1   FAILED or ERROR
@@ -23,6 +24,7 @@
     │   ├── MediaGone        1   403, 404 or 410: its URL may have expired
     │   └── NoPlace          1   the disk is full, or the folder cannot be written to
     ├── LedgerError          1   the ledger cannot be read or written
+    │   └── LedgerAway       1   the one that machines share, which may be there again in a minute
     ├── OutputLost           1   standard output cannot be written to
     ├── Unforeseen           1   a bug, in one item
     └── Interrupted        130   Ctrl-C (143 for SIGTERM)
@@ -79,6 +81,8 @@ class SeedvrError(Exception):
             self.hint = hint
         if code is not None:
             self.code = code
+        if self.hint is not None:  # which Python shows below a traceback
+            self.add_note(self.hint)
 
 
 class UsageError(SeedvrError):
