@@ -218,7 +218,7 @@ def test_what_lets_somebody_in_is_in_no_list(bench):
     bench.configure(
         "[default]\n"
         'webhook = "https://a.example/hook?token=SECRET"\n'
-        'public-url = "https://me:SECRET@b.example"\n'
+        'body-webhook = "https://me:SECRET@b.example/hook"\n'
         'upload-command = "curl -d sig=1 https://c.example/?sig=SECRET"\n'
         'ledger-url = "postgresql://db/jobs?user=me&password=SECRET"\n'
     )
