@@ -40,7 +40,7 @@ async def fetch_file(
         if url.startswith("data:"):
             await partial.restart(hooks)
             await partial.take(0, decode_data_uri(url), hooks)
-            await partial.end(hooks)
+            partial.end()
             total: int | None = None
         else:
             total = await Streams(url, fetch, partial, hooks).bring()

@@ -15,8 +15,13 @@ from seedvr_cli.values.structure import Size
 class Place(Protocol):
     """Chooses a destination for a file of that media type, and records it before the `.part` is made."""
 
-    def __call__(self, media_type: str, lost: str | None = None, /) -> Awaitable[Destination]:
-        """Another than the path that was `lost`: somebody is at it, of whom our ledger does not know."""
+    def __call__(
+        self, media_type: str, lost: str | None = None, proof: tuple[int, str] | None = None, /
+    ) -> Awaitable[Destination]:
+        """Another than the path that was `lost`: somebody is at it, of whom our ledger does not know.
+
+        `proof` is size and SHA-256 of the whole file, where that has come already.
+        """
         ...
 
 

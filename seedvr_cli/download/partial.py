@@ -104,7 +104,7 @@ class Partial:
             self._kept += chunk
             self.pieces.add(at, at + len(chunk))
             if not self.media_type and len(self._kept) >= HEAD_BYTES:
-                await self._begin(hooks)
+                self._begin()
             if self.media_type and len(self._kept) > SHORT_BODY:
                 await self._write_kept(hooks)
             return
@@ -134,22 +134,24 @@ class Partial:
         self.is_in_pieces = True
         await self._record(self.destination.path, self.etag, hooks)
 
-    async def end(self, hooks: Hooks) -> None:
+    def end(self) -> None:
         """The body has ended; of a very short one it is not yet known what it is."""
         if self._kept and not self.media_type:
-            await self._begin(hooks)
+            self._begin()
 
     async def publish(self, total: int | None, hooks: Hooks) -> tuple[File, int]:
         """Check the file, flush it to disk and give it its name; the file, and its time of change in nanoseconds."""
         if self._digesting is not None:
             await self._digesting
-        if self.destination is None or self.done == 0:
+        if self.done == 0:
             raise DeliveryError("the media server sent an empty body")
         if total is not None and self.done != total:
             raise DeliveryError(f"the media server sent {self.done} of {total} bytes")
+        vouched = None
         if self._kept:
             self._digest.update(self._kept)
-            await self._write_kept(hooks)
+            proof = (self.done, self._digest.hexdigest()) if hooks.finish is None else None
+            vouched = await self._write_kept(hooks, proof)
             await hooks.disk.flush(self._descriptor())
             size = self._measure()
         else:
@@ -157,8 +159,9 @@ class Partial:
         if await self._finish(size, hooks):
             size = await asyncio.to_thread(self._take_anew)
         mtime_ns = os.fstat(self._descriptor()).st_mtime_ns
+        assert self.destination is not None
         while True:
-            if hooks.vouch is not None:
+            if hooks.vouch is not None and self.destination.path != vouched:
                 await hooks.vouch(self.destination.path, self.done, self._digest.hexdigest())
             try:
                 self.destination.publish()
@@ -197,34 +200,36 @@ class Partial:
         if self.etag is None and not self._is_published:
             self._remove()
 
-    async def _begin(self, hooks: Hooks) -> None:
+    def _begin(self) -> None:
         head = bytes(self._kept[:HEAD_BYTES])
         media_type = sniff(head)
         if media_type is None:
             raise DeliveryError(f"the media server sent no picture and no video: it begins with {_show(head)}")
-        if self.destination is None or not self.destination.path.endswith(EXTENSIONS[media_type]):
-            await self._place(media_type, hooks)
+        if self.destination is not None and not self.destination.path.endswith(EXTENSIONS[media_type]):
+            self.close()
+            self._remove()  # the `.part` of what was there before, and was something else
+            self.destination = None
         self.media_type = media_type
-
-    async def _place(self, media_type: str, hooks: Hooks) -> None:
-        """The destination for such a file; the `.part` of what was there before, and was something else, goes."""
-        self.close()
-        self._remove()
-        self.destination = await hooks.place(media_type)
 
     def _remove(self) -> None:
         if self.destination is not None:
             self.destination.remove()
 
-    async def _write_kept(self, hooks: Hooks) -> None:
-        assert self.destination is not None
+    async def _write_kept(self, hooks: Hooks, proof: tuple[int, str] | None = None) -> str | None:
+        """Have what is kept in the `.part`, which gets its name now; the path whose proof was recorded with it."""
+        lost: str | None = None
+        proven: str | None = None
         while self._file is None:
+            if self.destination is None:
+                self.destination = await hooks.place(self.media_type, lost, proof)
+                proven = self.destination.path if proof is not None else None
             try:
                 self._file = self.destination.create()
             except FileExistsError:  # another machine has begun a file of that name
-                self.destination = await hooks.place(self.media_type, self.destination.path)
+                lost, self.destination = self.destination.path, None
         kept, self._kept = self._kept, bytearray()
         self._write(0, kept)
+        return proven
 
     def _write(self, at: int, chunk: bytes | bytearray) -> None:
         """Before and behind them there may be holes."""

@@ -157,7 +157,7 @@ class Streams:
                 if total is None or partial.done < total:  # were this the end, a later run would need the ETag
                     await partial.note(stream.etag, hooks)
                 await self._call_others(stream, piece)
-        await partial.end(hooks)
+        partial.end()
         if piece.end is not None and piece.left:
             raise NetworkError(f"the media server sent {partial.done} of {total} bytes")
         return total is None or partial.done == total

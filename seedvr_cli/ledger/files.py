@@ -74,16 +74,17 @@ class Deliveries:
         entries = [delivery_of(row) for row in rows]
         return await asyncio.to_thread(lambda: any(not e.done or e.is_whole() for e in entries))
 
-    async def place(
+    async def place(  # noqa: PLR0913 - each is a fact of its own
         self, job: Job, position: int, base: str, *, first: int = 1, held: frozenset[int] = frozenset(),
         known: frozenset[Mark] = frozenset(), exact: bool = False, overwrite: bool = False, lost: str | None = None,
+        proof: tuple[int, str] | None = None,
     ) -> Place:  # fmt: skip
         """Choose and record the path of a file that is about to be written, before its `.part` exists.
 
         `base` is absolute; numbers count from `first`, passing over those `held` by other items. Taken where `exact`
         (an explicit name) is in the way; Elsewhere where another run delivers this very job now, or has begun or ended
         that since the caller saw the `known` records of it. The path that was `lost` was this job's, and another
-        machine was faster.
+        machine was faster. `proof` is what `vouch` records, where that is known already.
         """
         run = self._lock.take()
 
@@ -110,8 +111,9 @@ class Deliveries:
                 return Elsewhere()
             path = numbered(base, number)
             connection.execute(
-                "INSERT OR REPLACE INTO deliveries (job, position, path, run, replaces) VALUES (?, ?, ?, ?, ?)",
-                (job.id, position, path, run, int(overwrite and os.path.lexists(path))),
+                "INSERT OR REPLACE INTO deliveries (job, position, path, run, replaces, bytes, sha256)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (job.id, position, path, run, int(overwrite and os.path.lexists(path)), *(proof or (None, None))),
             )
             if number > 1:
                 self._last[base] = max(number, after)

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from seedvr_cli.download.destination import Destination
 from seedvr_cli.download.download import fetch_file, read_file
@@ -260,11 +261,14 @@ class FileCourier(Courier):
     def _file_hooks(self, media: Media, recorded: list[Delivery], deadline: float) -> Hooks:
         run = self._run
 
-        async def place(media_type: str, lost: str | None = None) -> Destination:
+        async def place(
+            media_type: str, lost: str | None = None, proof: tuple[int, str] | None = None
+        ) -> Destination:  # fmt: skip
             if self._is_stdout:
                 return Destination(os.path.join(run.spool, uuid.uuid4().hex))
             base = os.path.abspath(self._name.shown(media.job, media_type, media.position))
-            return Destination(await self._place(media, base, recorded, lost), run.policy.overwrite)
+            path = await self._place(media, base, recorded, lost=lost, proof=proof)
+            return Destination(path, run.policy.overwrite)
 
         async def note(path: str, etag: str | None, pieces: str | None = None) -> None:
             if not self._is_stdout:
@@ -276,7 +280,7 @@ class FileCourier(Courier):
 
         return self._hooks(media, place, note, deadline, vouch)
 
-    async def _place(self, media: Media, base: str, recorded: list[Delivery], lost: str | None) -> str:
+    async def _place(self, media: Media, base: str, recorded: list[Delivery], **how: Any) -> str:
         place = await self._deliveries.place(
             media.job,
             media.position,
@@ -286,7 +290,7 @@ class FileCourier(Courier):
             known=frozenset(entry.mark for entry in recorded),
             exact=self._name.is_exact,
             overwrite=self._run.policy.overwrite,
-            lost=lost,
+            **how,
         )
         match place:
             case Placed(path):

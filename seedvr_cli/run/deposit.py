@@ -151,7 +151,7 @@ class ObjectCourier(Courier):
         await asyncio.to_thread(_sweep, run.spool)
         passing = os.path.join(run.spool, uuid.uuid4().hex)
 
-        async def place(_: str, __: str | None = None) -> Destination:
+        async def place(*_: object) -> Destination:
             return Destination(passing)
 
         async def note(_: str, __: str | None, ___: str | None = None) -> None:

@@ -81,8 +81,6 @@ class SeedvrError(Exception):
             self.hint = hint
         if code is not None:
             self.code = code
-        if self.hint is not None:  # which Python shows below a traceback
-            self.add_note(self.hint)
 
 
 class UsageError(SeedvrError):

@@ -85,9 +85,9 @@ def test_the_name_is_recorded_before_the_part_is_made(owner, folder):
     seen = []
     place = owner.place
 
-    async def watching(media_type):
+    async def watching(media_type, *more):
         seen.append(files(folder))
-        return await place(media_type)
+        return await place(media_type, *more)
 
     async def run():
         await fetch_file(URL, Server(body(PNG)).fetch, replace(owner.hooks, place=watching))

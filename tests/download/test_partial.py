@@ -267,7 +267,7 @@ def test_overwrite_replaces_no_link_that_got_in_the_way(owner, folder, tmp_path)
     target = tmp_path / "elsewhere"
     target.write_bytes(b"mine")
 
-    async def place(media_type, _lost=None):
+    async def place(media_type, *_):
         if not owner.placed:
             await owner.place(media_type)
             (folder / "out.png").symlink_to(target)

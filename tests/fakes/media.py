@@ -59,7 +59,7 @@ class Owner:
             self.place, self.note, self.note_progress, self.pause, lambda: 1.0, Disk(), self.largest, beside, self.renew
         )  # fmt: skip
 
-    async def place(self, media_type, _lost=None):
+    async def place(self, media_type, _lost=None, _proof=None):
         number = 1
         while True:
             name = f"out{EXTENSIONS[media_type]}" if number == 1 else f"out-{number}{EXTENSIONS[media_type]}"

@@ -3,7 +3,6 @@
 import inspect
 import itertools
 import re
-import traceback
 
 import pytest
 from hypothesis import given, settings
@@ -161,10 +160,3 @@ def test_errors_of_the_gateway_keep_the_exit_code_of_their_parents():
 def test_what_a_user_wrote_is_quoted_without_what_lets_somebody_in(said, shown):
     """A usage error has no query of a web address, and no password."""
     assert UsageError(said).message == shown
-
-
-def test_a_traceback_has_the_hint():
-    """Who uses the package from Python sees what to do below the error."""
-    shown = "".join(traceback.format_exception_only(KeyMissing("no API key")))
-    assert "SEEDVR_API_KEY" in shown
-    assert traceback.format_exception_only(SeedvrError("plain")) == ["seedvr_cli.values.errors.SeedvrError: plain\n"]
