@@ -15,7 +15,7 @@ import pytest
 from fakes.gateway import STATUS_PATH, Reply
 from fakes.media import picture
 from fakes.odd import OddAnswers
-from helpers.bucket import BUCKET, STORES
+from helpers.bucket import BUCKET
 from helpers.command import KEY, Bench
 from helpers.postgres import name_of
 from helpers.sources import new_url, urls, write
@@ -38,13 +38,12 @@ def board(postgres_server):
     return {"SEEDVR_LEDGER_URL": postgres_server.database()}
 
 
-@pytest.fixture(params=["postgres", *STORES])
+@pytest.fixture(params=["postgres", "s3"])
 def any_board(request):
     """The environment of machines that share a ledger, of either kind."""
     if request.param == "postgres":
         return request.getfixturevalue("board")
-    url = f"{request.param}://{BUCKET}/{uuid.uuid4().hex}"
-    return {**request.getfixturevalue(STORES[request.param]), "SEEDVR_LEDGER_URL": url}
+    return {**request.getfixturevalue("store"), "SEEDVR_LEDGER_URL": f"s3://{BUCKET}/{uuid.uuid4().hex}"}
 
 
 @pytest.fixture
@@ -90,7 +89,7 @@ def test_machines_at_the_same_time_pay_once(machines, any_board, sandbox_server)
     assert server.accepted() == 40
 
 
-def test_machines_that_fill_one_folder_leave_each_other_alone(machines, any_board, gateway, tmp_path):
+def test_machines_that_fill_one_folder_leave_each_other_alone(machines, board, gateway, tmp_path):
     """Results of equal names, brought to one folder by machines with homes of their own, all arrive, each once."""
     sources = [f"https://example.com/{number}/photo.png" for number in range(24)]
     pictures = {source: picture(number) for number, source in enumerate(sources)}
@@ -108,7 +107,7 @@ def test_machines_that_fill_one_folder_leave_each_other_alone(machines, any_boar
     for number, bench in enumerate(machines, 1):
         lines = write(bench.work / "list.txt", sources)
         words = ("image", "--from", lines, "--shard", f"{number}/3", "-o", f"{tmp_path}/big/", "--json")
-        processes.append(bench.start(*words, to=fake, env=any_board))
+        processes.append(bench.start(*words, to=fake, env=board))
     found = []
     for process in processes:
         out, errors = process.communicate(timeout=PATIENCE)
@@ -379,7 +378,7 @@ def test_a_machine_that_was_stopped_past_its_lease_sends_nothing_more(machines, 
     assert (process.returncode, len(out.splitlines()), len(fake.posts())) == (0, 1, 2), errors.decode()
 
 
-def test_a_gateway_that_is_busy_leaves_nothing_out(machines, any_board, gateway):
+def test_a_gateway_that_is_busy_leaves_nothing_out(machines, board, gateway):
     """What waits to be sent again may be taken by another machine: it is attached to, and each machine has it all."""
     fake = gateway()
     dice = random.Random(7)
@@ -387,7 +386,7 @@ def test_a_gateway_that_is_busy_leaves_nothing_out(machines, any_board, gateway)
     fake.script = lambda heard: busy if heard.method == "POST" and dice.random() < 0.4 else None
     lists = [write(bench.work / "list.txt", urls(12)) for bench in machines]
     processes = [
-        bench.start("image", "--from", lines, "-o", "out/", "-j", "4", to=fake, env=any_board)
+        bench.start("image", "--from", lines, "-o", "out/", "-j", "4", to=fake, env=board)
         for bench, lines in zip(machines, lists, strict=True)
     ]
     for process in processes:
