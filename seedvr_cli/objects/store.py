@@ -176,7 +176,8 @@ class ObjectStore:
             return False
         finally:
             if not overwrite:
-                self.delete(f"{path}.part")
+                with suppress(StoreError):  # who may make objects need not be one who may delete them
+                    self.delete(f"{path}.part")
 
     def put_named(self, path: str, file: str, *, media_type: str, watch: Callable[[int], None]) -> None:
         """Make an object whose name says what is in it: of a large file what S3 has of it already is not sent again.

@@ -16,6 +16,7 @@ from helpers.sources import new_url, urls
 from helpers.waiting import PATIENCE, wait_for
 
 from seedvr_cli.objects.store import ObjectStore
+from seedvr_cli.objects.trouble import StoreError
 
 pytestmark = pytest.mark.slow
 
@@ -258,6 +259,21 @@ def test_a_large_result_whose_machine_died_is_sent_again(run, start, gateway, ob
     obstore.delete(objects, part.removesuffix(".part"))
     assert run("image", url, "-o", place, to=gateway, env=store).rc == 0
     assert names(objects, place) == ["photo-upscaled.png"]
+
+
+def test_who_may_not_delete_delivers_large_results_too(store, monkeypatch, tmp_path):
+    """A store that lets objects be made and not be deleted has the result, and it counts as made."""
+
+    def refuse(*_):
+        raise StoreError("refuses access (403)")
+
+    for name, value in store.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(ObjectStore, "delete", refuse)
+    (tmp_path / "large").write_bytes(bytes(LARGE))
+    objects, path = ObjectStore(f"s3://{BUCKET}"), f"{uuid.uuid4().hex}/large.png"
+    assert objects.put(path, str(tmp_path / "large"), media_type="image/png", label="mine", overwrite=False)
+    assert objects.facts(path).size == LARGE
 
 
 def test_numbered_results_are_known_on_other_machines(run, away, gateway, store, place, postgres_server):
