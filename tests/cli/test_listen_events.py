@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 from fakes.gateway import CUT, STATUS_PATH, Reply
@@ -259,6 +260,6 @@ def test_the_second_signal_ends_programs_too(start, run, gateway, work, url):
 
 def is_alive(process):
     try:
-        return open(f"/proc/{process}/stat").read().split()[2] != "Z"
-    except FileNotFoundError:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
