@@ -1,87 +1,69 @@
-"""A board in an object store, for those who have a bucket and no database: one object a record, its ETag the revision.
-
-It stands on two conditions: an object is made only where there is none, and written over only where its ETag still is
-the one that was seen. A store that ignores them would let everybody win, so each is tried before it is trusted.
-"""
+"""A board in an object store, for who has a bucket and no database: each record an object, its ETag the revision."""
 
 import asyncio
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from secrets import token_hex
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import quote, unquote
 
-import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
-
-from seedvr_cli.ledger.board import BEAT_SECONDS, ENDS, LEASE_SECONDS, NO_CAP, Record, is_ours
-from seedvr_cli.objects.store import open_store
-from seedvr_cli.objects.threads import Threads
-from seedvr_cli.objects.trouble import explain
+from seedvr_cli.ledger.board import ENDS, LEASE_SECONDS, NO_CAP, Record, is_ours
+from seedvr_cli.ledger.bucket_objects import Mark, Objects
 from seedvr_cli.values.caps import Period
 from seedvr_cli.values.checkup import Check, clock_check
-from seedvr_cli.values.errors import LedgerAway, LedgerError
+from seedvr_cli.values.errors import LedgerError, UsageError
 from seedvr_cli.values.redaction import redact
 
 VERSION = 1
-# Requests at the same time: the library's own asynchronous calls may end the interpreter with a crash.
-AT_ONCE = 32
-
-T = TypeVar("T")
-# What tells one content of an object from another: its ETag, or in Google's store its generation.
-Mark = Mapping[str, str]
 
 
 class BucketBoard:
     """See `Board`. `url` is `s3://BUCKET/PREFIX`, `gs://...` or `az://...`; keys are where those worlds keep them."""
 
     def __init__(self, url: str) -> None:
+        if "?" in url or "#" in url:  # which the library would drop
+            raise UsageError(
+                f"{redact(url)}: the prefix of a ledger has no ? and no #",
+                hint="region, endpoint and keys stand in the environment (AWS_REGION, AWS_ENDPOINT_URL, ...)",
+            )
         self.name = f"the shared ledger {redact(url)}"
         self.id = self.secret = ""
-        self._store = open_store(url)
-        self._threads = Threads(AT_ONCE, "board")
-        self._own = uuid.uuid4().hex
-        # What the store's clock said, and when by ours.
-        self._clock: tuple[datetime, float] | None = None
+        self._objects = Objects(url, self.name)
         # By today's path, what the days of the month before it have cost.
         self._before: dict[str, int] = {}
         # By key, the revision that was seen last, and its mark.
         self._seen: dict[str, tuple[int, Mark]] = {}
 
     async def __aenter__(self) -> Self:
-        await self._probe()
+        await self._objects.probe()
         made = json.dumps({"version": VERSION, "id": uuid.uuid4().hex, "secret": token_hex(32)})
-        await self._create("meta", made)
-        there = await self._get("meta")
-        meta = json.loads(there[0]) if there else {}
+        await self._objects.create("meta", made)
+        meta = await self._meta()
         if meta.get("version", 0) > VERSION:
             raise LedgerError(f"{self.name} was made by a newer seedvr", hint="update seedvr")
         self.id, self.secret = str(meta.get("id")), str(meta.get("secret"))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Nothing is open; the clock was this run's alone."""
-        if self._clock is not None:
-            with suppress(LedgerError, FileNotFoundError):
-                await self._call(lambda: obstore.delete(self._store, f"clocks/{self._own}"))
+        with suppress(LedgerError):
+            await self._objects.stop_clock()
 
     async def examine(self) -> Sequence[Check]:
         """See `Board`."""
-        await self._probe()
-        theirs = await self._now()
+        await self._objects.probe()
+        theirs = await self._objects.now()
         ours = datetime.now(UTC)
-        await self._call(lambda: obstore.delete(self._store, f"clocks/{self._own}"))
-        there = await self._get("meta")
-        meta = json.loads(there[0]) if there else {}
+        await self._objects.stop_clock()
+        meta = await self._meta()
         self.id = str(meta.get("id", ""))
         clock = clock_check("shared-clock", "the store's", theirs, ours, "the day of max-cost-per-day is its own")
         if meta.get("version", 0) > VERSION:
             return [Check("shared", "problem", f"{self.name} was made by a newer seedvr", "update seedvr"), clock]
-        new = "" if there else "; nothing is in it yet"
+        new = "" if meta else "; nothing is in it yet"
         return [Check("shared", "ok", f"{self.name} keeps conditions on writes{new}"), clock]
 
     async def look(self, keys: Sequence[str]) -> Mapping[str, Record]:
@@ -104,7 +86,7 @@ class BucketBoard:
         posted = replace(record, rev=record.rev + 1)
         text, path = json.dumps(asdict(posted)), _path(record.key)
         if record.rev == 0:
-            mark = await self._create(path, text)
+            mark = await self._objects.create(path, text)
         else:
             rev, seen = self._seen.get(record.key, (0, {}))
             if rev != record.rev:
@@ -112,7 +94,7 @@ class BucketBoard:
                 if there is None or there.rev != record.rev:
                     return posted if is_ours(record, there) else None
                 seen = self._seen[record.key][1]
-            mark = await self._replace(path, text, seen)
+            mark = await self._objects.replace(path, text, seen)
         if mark is None:  # somebody was faster; or it was we, and the answer was lost on the way
             return posted if is_ours(record, await self._record(record.key)) else None
         if posted.state in ENDS:  # it is hardly ever written again, and a run may have a million of them
@@ -123,23 +105,20 @@ class BucketBoard:
 
     async def beat(self, run: str) -> None:
         """See `Board`."""
-        await self._call(lambda: obstore.put(self._store, f"runs/{run}", b"{}"))
+        await self._objects.touch(f"runs/{run}")
 
     async def rest(self, run: str) -> None:
         """See `Board`."""
-        await self._call(lambda: obstore.delete(self._store, f"runs/{run}"))
+        await self._objects.delete(f"runs/{run}")
 
     async def is_alive(self, run: str) -> bool:
         """See `Board`: its last beat, by the store's clock, and what that clock says now."""
-        try:
-            beat = (await self._call(lambda: obstore.head(self._store, f"runs/{run}")))["last_modified"]
-        except FileNotFoundError:
-            return False
-        return (await self._now() - beat).total_seconds() <= LEASE_SECONDS
+        beat = await self._objects.touched(f"runs/{run}")
+        return beat is not None and (await self._objects.now() - beat).total_seconds() <= LEASE_SECONDS
 
     async def draw(self, gateway: str, amount: int, cap: int, month_cap: int = NO_CAP) -> datetime | None:
         """See `Board`."""
-        now = await self._now()
+        now = await self._objects.now()
         path = _day(gateway, now)
         if month_cap != NO_CAP:
             cap = min(cap, month_cap - await self._spent_before(path))
@@ -155,8 +134,8 @@ class BucketBoard:
 
     async def spent(self, gateway: str, period: Period | None, tag: str | None) -> int:
         """See `Board`."""
-        path = _tag(gateway, tag) if tag is not None else _day(gateway, await self._now())
-        there = await self._get(path)
+        path = _tag(gateway, tag) if tag is not None else _day(gateway, await self._objects.now())
+        there = await self._objects.get(path)
         before = await self._spent_before(path) if period == "month" else 0
         return before + (int(json.loads(there[0])["spent"]) if there else 0)
 
@@ -164,19 +143,16 @@ class BucketBoard:
         """See `Board`."""
         path = f"rates/{quote(gateway, safe='')}"
         while True:
-            there, now = await self._get(path), (await self._now()).timestamp()
+            there, now = await self._objects.get(path), (await self._objects.now()).timestamp()
             first = max(now, json.loads(there[0])["free"] if there else 0.0)
             text = json.dumps({"free": first + count / rate, "by": uuid.uuid4().hex})
-            if await (self._replace(path, text, there[1]) if there else self._create(path, text)) is not None:
+            if await self._objects.put(path, text, there):
                 return float(first - now)
 
     async def page(self, after: str) -> Sequence[Record]:
         """See `Board`."""
-        offset = _path(after) if after else None
-        paths = await self._call(
-            lambda: [one["path"] for one in next(iter(obstore.list(self._store, "board", offset=offset)), [])]
-        )
-        found = await self.look([unquote(path.rpartition("/")[2]) for path in sorted(paths)])
+        paths = await self._objects.page("board", _path(after) if after else None)
+        found = await self.look([unquote(path.rpartition("/")[2]) for path in paths])
         return sorted(found.values(), key=lambda record: record.key)
 
     async def count(self) -> Mapping[str, int]:
@@ -195,14 +171,14 @@ class BucketBoard:
         """On the days of that day's month before it, which do not grow any more: they are read once."""
         if path not in self._before:
             month, day = path[: -len("-00")], int(path[-len("00") :])
-            found = await asyncio.gather(*(self._get(f"{month}-{number:02}") for number in range(1, day)))
+            found = await asyncio.gather(*(self._objects.get(f"{month}-{number:02}") for number in range(1, day)))
             self._before[path] = sum(int(json.loads(there[0])["spent"]) for there in found if there)
         return self._before[path]
 
     async def _draw(self, path: str, amount: int, cap: int) -> bool:
         by = uuid.uuid4().hex  # an attempt of ours whose answer was lost is known by it
         while True:
-            there = await self._get(path)
+            there = await self._objects.get(path)
             found: dict[str, Any] = json.loads(there[0]) if there else {"spent": 0, "by": None}
             if found["by"] == by:
                 return True
@@ -210,107 +186,40 @@ class BucketBoard:
             if spent > cap:
                 return False
             text = json.dumps({"spent": max(0, spent), "by": by})
-            if await (self._replace(path, text, there[1]) if there else self._create(path, text)) is not None:
+            if await self._objects.put(path, text, there):
                 return True
 
+    async def _meta(self) -> dict[str, Any]:
+        """What the board says of itself; nothing where there is none yet."""
+        there = await self._objects.get("meta")
+        return self._parse("meta", there[0]) if there else {}
+
     async def _record(self, key: str) -> Record | None:
-        there = await self._get(_path(key))
+        there = await self._objects.get(_path(key))
         if there is None:
             return None
-        record = Record(**json.loads(there[0]))
+        try:
+            record = Record(**self._parse(_path(key), there[0]))
+        except TypeError as error:
+            raise self._strange(_path(key)) from error
         self._seen[key] = record.rev, there[1]
         return record
 
-    async def _get(self, path: str) -> tuple[str, Mark] | None:
-        """An object's text and its mark."""
-
-        def get() -> tuple[str, Mark]:
-            found = obstore.get(self._store, path)
-            return bytes(found.bytes()).decode(), _mark(found.meta)
-
+    def _parse(self, path: str, text: str) -> dict[str, Any]:
+        """What an object says; LedgerError where it is none of ours."""
         try:
-            return await self._call(get)
-        except FileNotFoundError:
-            return None
+            found = json.loads(text)
+        except ValueError as error:
+            raise self._strange(path) from error
+        if not isinstance(found, dict):
+            raise self._strange(path)
+        return found
 
-    async def _create(self, path: str, text: str) -> Mark | None:
-        """The mark of a new object; None where there is one already."""
-        try:
-            return _mark(await self._call(lambda: obstore.put(self._store, path, text.encode(), mode="create")))
-        except (AlreadyExistsError, PreconditionError):
-            return None
-        except FileNotFoundError as error:
-            raise self._missing(error) from error
-
-    async def _replace(self, path: str, text: str, seen: Mark) -> Mark | None:
-        """The new mark of an object; None where it no longer has the one that was seen."""
-        mode: Any = dict(seen)
-        try:
-            return _mark(await self._call(lambda: obstore.put(self._store, path, text.encode(), mode=mode)))
-        except (AlreadyExistsError, PreconditionError, FileNotFoundError):
-            return None
-
-    async def _now(self) -> datetime:
-        """What the store's clock says, which it is asked now and then: between that, ours goes as fast."""
-        loop = asyncio.get_running_loop()
-        if self._clock is None or loop.time() - self._clock[1] > BEAT_SECONDS:
-            path, asked = f"clocks/{self._own}", loop.time()
-            try:
-                await self._call(lambda: obstore.put(self._store, path, b"{}"))
-            except FileNotFoundError as error:
-                raise self._missing(error) from error
-            told: datetime = (await self._call(lambda: obstore.head(self._store, path)))["last_modified"]
-            self._clock = told, asked
-        return self._clock[0] + timedelta(seconds=loop.time() - self._clock[1])
-
-    async def _probe(self) -> None:
-        """LedgerError where the store does not keep the two conditions."""
-        path = f"probes/{uuid.uuid4().hex}"
-        broken = await self._broken_condition(path)
-        with suppress(FileNotFoundError):
-            await self._call(lambda: obstore.delete(self._store, path))
-        if broken:
-            raise self._unfit(broken)
-
-    async def _broken_condition(self, path: str) -> str | None:
-        first = await self._tried(path, "1", await self._create(path, "1"))
-        if first is None or await self._create(path, "2") is not None:
-            return "makes an object that is there already"
-        second = await self._tried(path, "3", await self._replace(path, "3", first))
-        if second is None or await self._replace(path, "4", first) is not None:
-            return "writes over an object that has changed"
-        return None
-
-    async def _tried(self, path: str, text: str, mark: Mark | None) -> Mark | None:
-        """The mark of what was written; where it seems that it was not, the answer of an attempt may have been lost."""
-        there = await self._get(path) if mark is None else None
-        return there[1] if there is not None and there[0] == text else mark
-
-    def _missing(self, error: Exception) -> LedgerError:
-        """The store says of what is written that it is not there."""
-        return LedgerError(f"{self.name} cannot be used: {explain('the store', f'NoSuchBucket {error}')}")
-
-    def _unfit(self, what: str) -> LedgerError:
+    def _strange(self, path: str) -> LedgerError:
         return LedgerError(
-            f"{self.name} cannot be used: the store {what}, so that two machines would both pay",
-            hint="S3, Google Cloud Storage, Azure and R2 keep conditions; or share a PostgreSQL",
+            f"{self.name} cannot be used: its object {path} was not written by seedvr",
+            hint="a prefix is for one ledger alone: move what others have put there",
         )
-
-    async def _call(self, call: Callable[[], T]) -> T:
-        try:
-            return await self._threads.call(call)
-        except (AlreadyExistsError, PreconditionError, FileNotFoundError):
-            raise
-        except (BaseError, OSError) as error:
-            why = explain("the store", str(error))
-            message = f"{self.name} cannot be used: {why}"
-            if why.is_lasting:
-                raise LedgerError(message) from error
-            raise LedgerAway(message, hint="the same command goes on when it is there again") from error
-
-
-def _mark(facts: Any) -> Mark:
-    return {name: facts[name] for name in ("e_tag", "version") if facts.get(name) is not None}
 
 
 def _path(key: str) -> str:

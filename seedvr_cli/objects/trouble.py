@@ -4,6 +4,7 @@ import re
 
 from seedvr_cli.values.redaction import redact
 
+NO_BUCKET = "is not there (404): make it, or name another"
 # What a store, the library or the network say, and what that means; the first one that is found counts.
 _CAUSES = {
     r"RequestTimeTooSkewed": "refuses access: this machine's clock is wrong by minutes; set it",
@@ -11,7 +12,7 @@ _CAUSES = {
     r"HeaderMalformed.*(?:region|expecting)|PermanentRedirect|IllegalLocationConstraint|redirect without LOCATION": (
         "is in another region{region}: set AWS_REGION, or upload-region for uploads"
     ),
-    r"NoSuchBucket": "is not there (404): make it, or name another",
+    r"NoSuchBucket": NO_BUCKET,
     r"/latest/(?:api/token|meta-data)": (
         "is asked without keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE to a profile that has"
         " them ('aws configure export-credentials --format env' has those of others)"
@@ -28,6 +29,9 @@ _CAUSES = {
     ),
     r"InvalidCertificate\(\s*(?:UnknownIssuer|CaUsedAsEndEntity)|unable to get (?:local )?issuer|self.signed": (
         "has a certificate that nobody known here has signed: name a file with its CA in SSL_CERT_FILE"
+    ),
+    r"performing HEAD \S+ in .*400 Bad Request": (  # to a look a store may say no more than that
+        "refuses access (400) without a reason: look at AWS_REGION, which is the bucket's, and at the age of the keys"
     ),
     r"ETag Header missing|Unable to extract metadata|40[45] (?:Not Found|Method Not Allowed)|501 Not Implemented": (
         "does not answer as an object store does: look at upload-endpoint, or AWS_ENDPOINT_URL"

@@ -9,8 +9,8 @@ import obstore
 import pytest
 from helpers.boards import over, record
 from helpers.bucket import BUCKET, rclone
+from obstore.exceptions import AlreadyExistsError
 
-from seedvr_cli.ledger import bucket as module
 from seedvr_cli.ledger.boards import find_board
 from seedvr_cli.ledger.bucket import BucketBoard
 from seedvr_cli.objects import store as objects
@@ -37,7 +37,7 @@ def test_an_answer_that_was_lost_is_known_by_its_claim(url, monkeypatch):
             made = real(*args, **how)
             if args[1].startswith("board/") and len(lost) < 2:
                 lost.append(args)
-                raise module.AlreadyExistsError("as the library's own second attempt finds it")
+                raise AlreadyExistsError("as the library's own second attempt finds it")
             return made
 
         monkeypatch.setattr(obstore, "put", losing)
@@ -60,7 +60,7 @@ def test_money_whose_answer_was_lost_moves_once(url, monkeypatch):
             if args[1].startswith("days/"):
                 lost.append(args)
                 if len(lost) % 2:
-                    raise module.AlreadyExistsError("as the library's own second attempt finds it")
+                    raise AlreadyExistsError("as the library's own second attempt finds it")
             return made
 
         monkeypatch.setattr(obstore, "put", losing)
@@ -93,11 +93,34 @@ def test_a_board_of_a_newer_seedvr_is_refused(url):
     """What a newer version has made is left alone."""
 
     async def age(board):
-        await board._call(lambda: obstore.put(board._store, "meta", b'{"version": 99, "id": "x"}'))
+        await board._objects.put("meta", '{"version": 99, "id": "x"}', await board._objects.get("meta"))
 
     over(url, age)
     with pytest.raises(LedgerError, match="newer seedvr"):
         over(url, age)
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [("board/photo.jpg", b"\xff\xd8"), ("board/list", b"[1]"), ("board/facts", b'{"a": 1}'), ("meta", b"ours")],
+)
+def test_what_others_have_put_below_its_prefix_is_named(url, path, content):
+    """It is told in one line, with its path and what to do; nothing is taken for a record."""
+
+    async def count(board):
+        return await board.count()
+
+    obstore.put(BucketBoard(url)._objects._store, path, content)
+    with pytest.raises(LedgerError, match=f"its object {path} was not written by seedvr") as caught:
+        over(url, count)
+    assert "for one ledger alone" in caught.value.hint
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/x?region=eu-west-1", "s3://bucket/x#y"])
+def test_a_prefix_is_taken_as_it_is_written_or_not_at_all(url):
+    """What the library would take for a query or a fragment, and drop, is refused: two ledgers would be one."""
+    with pytest.raises(UsageError, match=r"has no \? and no #"):
+        find_board(url)
 
 
 def test_a_store_that_is_away_is_told_in_one_line(monkeypatch):
@@ -128,7 +151,7 @@ def test_a_look_makes_nothing(url):
     board, checks = look()
     assert ([check.state for check in checks.values()], board.id) == (["ok", "ok"], "")
     assert "nothing is in it yet" in checks["shared"].message
-    assert [one["path"] for page in obstore.list(board._store) for one in page] == []
+    assert [one["path"] for page in obstore.list(board._objects._store) for one in page] == []
 
     async def nothing(made):
         return made.id
@@ -136,7 +159,7 @@ def test_a_look_makes_nothing(url):
     made = over(url, nothing)
     board, checks = look()
     assert ([check.state for check in checks.values()], board.id) == (["ok", "ok"], made)
-    obstore.put(board._store, "meta", b'{"version": 99, "id": "new"}')
+    obstore.put(board._objects._store, "meta", b'{"version": 99, "id": "new"}')
     _, checks = look()
     assert (checks["shared"].state, "newer seedvr" in checks["shared"].message) == ("problem", True)
 
@@ -151,7 +174,8 @@ def test_another_machine_is_not_asked_in_the_clear(monkeypatch):
 def test_without_its_library_there_is_no_board(monkeypatch):
     """Where obstore is missing, the line has the command that installs it."""
     monkeypatch.setitem(sys.modules, "obstore", None)
-    monkeypatch.delitem(sys.modules, "seedvr_cli.ledger.bucket")
+    for name in ("bucket", "bucket_objects"):
+        monkeypatch.delitem(sys.modules, f"seedvr_cli.ledger.{name}", raising=False)
     with pytest.raises(UsageError) as caught:
         find_board("s3://bucket/x")
     assert "pip install 'seedvr-cli[bucket]'" in caught.value.hint

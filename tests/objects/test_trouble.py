@@ -57,6 +57,16 @@ def test_what_a_store_says_is_one_line(says, status, body, part):
         assert told.is_lasting == (status != 418)
 
 
+def test_a_look_that_is_refused_without_a_reason_says_where_to_look(says):
+    """HTTP has no text in the answer to HEAD, so that a wrong region and expired keys are a bare 400."""
+    says(400, error("AuthorizationHeaderMalformed", "expecting 'eu-west-1'"))
+    store = ObjectStore("s3://bucket")
+    for look in (store.facts, store.read):
+        with pytest.raises(StoreError, match=r"\(400\) without a reason: look at AWS_REGION") as told:
+            look("x")
+        assert told.value.is_lasting
+
+
 def test_what_is_no_answer_of_a_store_is_said_to_be_none(says):
     """A page where an object store should be is one line."""
     says(200, "<html>welcome</html>")
