@@ -384,9 +384,11 @@ def test_a_gateway_that_is_busy_leaves_nothing_out(machines, board, gateway):
     dice = random.Random(7)
     busy = Reply(503, b"", {"Retry-After": "0"})
     fake.script = lambda heard: busy if heard.method == "POST" and dice.random() < 0.4 else None
-    lists = [write(bench.work / "list.txt", urls(12)) for bench in machines]
+    hasty = "import seedvr_cli.run.pace as p\np.SLOWEST = 5.0\n"
+    sources = urls(12)
+    lists = [write(bench.work / "list.txt", sources) for bench in machines]
     processes = [
-        bench.start("image", "--from", lines, "-o", "out/", "-j", "4", to=fake, env=board)
+        bench.start("image", "--from", lines, "-o", "out/", "-j", "4", to=fake, env=board, inject=hasty)
         for bench, lines in zip(machines, lists, strict=True)
     ]
     for process in processes:
