@@ -5,14 +5,13 @@ import os
 import shlex
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 from fakes.gateway import CUT, STATUS_PATH, Reply
 from helpers.command import Bench
 from helpers.listening import HOOK, call, listen, submit, told
 from helpers.sources import urls, write
-from helpers.waiting import PATIENCE, wait_for
+from helpers.waiting import PATIENCE, wait_for, wait_for_end
 
 pytestmark = pytest.mark.slow
 
@@ -255,11 +254,4 @@ def test_the_second_signal_ends_programs_too(start, run, gateway, work, url):
     while b"once more ends it" not in seen:
         seen += listener.process.stderr.readline()
     assert listener.end(signal.SIGTERM).rc == 143
-    wait_for(lambda: not is_alive(int((work / "pid").read_text())))
-
-
-def is_alive(process):
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    wait_for_end(int((work / "pid").read_text()))

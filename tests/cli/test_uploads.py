@@ -12,7 +12,7 @@ from fakes.gateway import STATUS_PATH, Reply
 from fakes.sink import sink
 from helpers.bucket import BUCKET, moto, rclone
 from helpers.command import Bench
-from helpers.waiting import PATIENCE, wait_for
+from helpers.waiting import PATIENCE, wait_for, wait_for_end
 from PIL import Image
 
 pytestmark = pytest.mark.slow
@@ -415,8 +415,7 @@ def test_ctrl_c_waits_for_no_upload(start, gateway, home, work):
     wait_for(lambda: (work / "pid").exists() and (work / "pid").read_text().strip())
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 130
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((work / "pid").read_text()), 0)
+    wait_for_end(int((work / "pid").read_text()))
 
 
 def test_a_signature_is_in_no_line(run, gateway, store, place, work):

@@ -5,6 +5,7 @@ import os
 from itertools import pairwise
 
 import pytest
+from helpers.waiting import wait_for_end
 
 from seedvr_cli.tracks import carry
 from seedvr_cli.tracks.carry import Carried
@@ -476,6 +477,5 @@ def test_who_does_not_wait_ends_the_process(films, monkeypatch):
         return int(number)
 
     number = asyncio.run(run())
-    with pytest.raises(ProcessLookupError):
-        os.kill(number, 0)
+    wait_for_end(number)
     assert result.read_bytes() == content
