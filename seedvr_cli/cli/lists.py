@@ -14,7 +14,7 @@ from seedvr_cli.cli.dry_run import print_requests, write_plan
 from seedvr_cli.cli.failed_file import Failures
 from seedvr_cli.cli.groups import MoneyOptions, SourceOptions
 from seedvr_cli.cli.question import ask_before
-from seedvr_cli.objects.store import check_url, split_url
+from seedvr_cli.objects.opening import check_url, split_url
 from seedvr_cli.plan.lists import List, open_list
 from seedvr_cli.plan.planner import Planner, Prospect, check_output_folder
 from seedvr_cli.plan.wishes import Wishes

@@ -15,7 +15,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
 from seedvr_cli.ledger.board import BEAT_SECONDS
-from seedvr_cli.objects.store import open_store
+from seedvr_cli.objects.opening import open_store
 from seedvr_cli.objects.threads import Threads
 from seedvr_cli.objects.trouble import NO_BUCKET, explain
 from seedvr_cli.values.errors import LedgerAway, LedgerError

@@ -79,7 +79,8 @@ def text_of(binary: IO[bytes]) -> IO[str]:
 
 def _open(path: str) -> IO[bytes]:
     if is_object_url(path):
-        from seedvr_cli.objects.store import ObjectStore, split_url
+        from seedvr_cli.objects.opening import split_url
+        from seedvr_cli.objects.store import ObjectStore
         from seedvr_cli.objects.trouble import StoreError
 
         root, name = split_url(path)

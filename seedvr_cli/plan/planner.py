@@ -244,7 +244,7 @@ def plan(words: Iterable[str], wishes: Wishes, gateway: str = "") -> list[Prospe
 def check_output_folder(output: Output) -> None:
     """UsageError where results could not be written, before anything is paid; a run asks a store of objects itself."""
     if output.is_object:
-        from seedvr_cli.objects.store import check_url
+        from seedvr_cli.objects.opening import check_url
 
         check_url(output.folder)
     elif output.kind != "stdout":

@@ -74,7 +74,7 @@ def _url_source(word: str, endpoint: Endpoint) -> Source:
 
 def _object_source(url: str, wishes: Wishes) -> Source:
     """An object of the user's, which the gateway gets a signed address of."""
-    from seedvr_cli.objects.store import check_url, split_url
+    from seedvr_cli.objects.opening import check_url, split_url
 
     check_url(url)
     if not split_url(url)[1] or url.endswith("/"):
@@ -210,7 +210,7 @@ def _check_there(path: str) -> None:
 def check_way(target: Target) -> None:
     """UsageError where files of this machine cannot be brought there, as far as that is known without a network."""
     if target.url is not None:
-        from seedvr_cli.objects.store import open_store
+        from seedvr_cli.objects.opening import open_store
 
         open_store(target.url, endpoint=target.endpoint, region=target.region)
 

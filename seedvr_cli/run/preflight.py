@@ -128,7 +128,8 @@ def _see_file(path: str) -> Sight:
 
 async def _see_object(url: str, gateway: Gateway, wanted: Container[str]) -> Sight:
     """By an address that is signed for this look, as the gateway gets one."""
-    from seedvr_cli.objects.store import ObjectStore, split_url
+    from seedvr_cli.objects.opening import split_url
+    from seedvr_cli.objects.store import ObjectStore
     from seedvr_cli.objects.trouble import StoreError
 
     def sign() -> str:

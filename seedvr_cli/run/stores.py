@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from seedvr_cli.objects.store import ObjectFacts, ObjectStore, split_url
+from seedvr_cli.objects.opening import split_url
+from seedvr_cli.objects.store import ObjectFacts, ObjectStore
 from seedvr_cli.objects.threads import Threads
 from seedvr_cli.objects.trouble import StoreError
 from seedvr_cli.values.errors import DeliveryError, NoPlace

@@ -21,7 +21,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from seedvr_cli.objects.store import ObjectStore, split_url
+from seedvr_cli.objects.opening import split_url
+from seedvr_cli.objects.store import ObjectStore
 from seedvr_cli.objects.threads import Threads
 from seedvr_cli.objects.trouble import Stopped, StoreError
 from seedvr_cli.uploads.marks import Mark, Marks

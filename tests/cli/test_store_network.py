@@ -12,7 +12,7 @@ from PIL import Image
 
 pytestmark = pytest.mark.slow
 
-FAST = "import seedvr_cli.objects.store as store\nstore._RETRIES = {'max_retries': 0}\n"
+FAST = "import seedvr_cli.objects.opening as opening\nopening._RETRIES = {'max_retries': 0}\n"
 
 
 @pytest.fixture(scope="module")

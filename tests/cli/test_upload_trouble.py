@@ -19,7 +19,7 @@ from PIL import Image
 pytestmark = pytest.mark.slow
 
 # A store that refuses is asked once.
-FAST = "import seedvr_cli.objects.store as store\nstore._RETRIES = {'max_retries': 0}\n"
+FAST = "import seedvr_cli.objects.opening as opening\nopening._RETRIES = {'max_retries': 0}\n"
 
 
 def picture(path, size=(40, 30)):

@@ -224,7 +224,7 @@ def test_a_store_that_refuses_costs_nothing(run, gateway, tmp_path, home, work, 
     picture(work / "a.png")
     (home / "config").mkdir()
     (home / "config" / "config.toml").write_text(f'[default]\nupload = "s3://{BUCKET}/x"\n')
-    fast = "import seedvr_cli.objects.store as store\nstore._RETRIES = {'max_retries': 0}\n"
+    fast = "import seedvr_cli.objects.opening as opening\nopening._RETRIES = {'max_retries': 0}\n"
     with rclone(tmp_path / "rclone") as environment:
         done = run("image", "a.png", to=gateway, env={**environment, **more}, inject=fast)
     assert (done.rc, gateway.posts()) == (1, []), done.stderr

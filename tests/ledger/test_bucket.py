@@ -13,7 +13,7 @@ from obstore.exceptions import AlreadyExistsError
 
 from seedvr_cli.ledger.boards import find_board
 from seedvr_cli.ledger.bucket import BucketBoard
-from seedvr_cli.objects import store as objects
+from seedvr_cli.objects import opening
 from seedvr_cli.values.errors import LedgerError, UsageError
 
 pytestmark = pytest.mark.slow
@@ -128,7 +128,7 @@ def test_a_store_that_is_away_is_told_in_one_line(monkeypatch):
     for name, value in {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "me",
                         "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_REGION": "us-east-1"}.items():  # fmt: skip
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(objects, "_RETRIES", {"max_retries": 0})
+    monkeypatch.setattr(opening, "_RETRIES", {"max_retries": 0})
 
     async def nothing(_):
         pytest.fail("nobody is there")

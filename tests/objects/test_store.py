@@ -17,9 +17,9 @@ from seedvr_cli.objects.trouble import StoreError
 )
 def test_what_is_large_has_the_time_of_a_slow_line(size, overwrite, tmp_path, monkeypatch):
     """An object is made however long its bytes take, while a store that does not answer at all is given up."""
-    monkeypatch.setattr("seedvr_cli.objects.store.SECONDS", 0.1)
-    monkeypatch.setattr("seedvr_cli.objects.store.SLOWEST", 1_000)
-    monkeypatch.setattr("seedvr_cli.objects.store._RETRIES", {"max_retries": 0})
+    monkeypatch.setattr("seedvr_cli.objects.opening.SECONDS", 0.1)
+    monkeypatch.setattr("seedvr_cli.objects.opening.SLOWEST", 1_000)
+    monkeypatch.setattr("seedvr_cli.objects.opening._RETRIES", {"max_retries": 0})
     file = tmp_path / "large.png"
     with file.open("wb") as stream:
         stream.truncate(size)

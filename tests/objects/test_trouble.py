@@ -18,7 +18,7 @@ def says(monkeypatch):
         for name, value in {"ENDPOINT_URL": server.url, "ACCESS_KEY_ID": "AKID", "SECRET_ACCESS_KEY": "hidden",
                             "REGION": "us-east-1"}.items():  # fmt: skip
             monkeypatch.setenv(f"AWS_{name}", value)
-        monkeypatch.setattr("seedvr_cli.objects.store._RETRIES", {"max_retries": 0})
+        monkeypatch.setattr("seedvr_cli.objects.opening._RETRIES", {"max_retries": 0})
         monkeypatch.setattr("seedvr_cli.objects.requests.PAUSE", 0.0)
 
         def say(status, body):
