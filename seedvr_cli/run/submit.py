@@ -31,8 +31,10 @@ from seedvr_cli.values.naming import working_folder
 from seedvr_cli.values.request import Request
 from seedvr_cli.values.urls import is_object_url
 
-# Seconds between looks at the ledger while another run submits the same thing.
-LEDGER_INTERVAL = 0.2
+# Between looks at the ledger while another run submits the same thing: a share of what was waited, and the least and
+# the most in seconds. A look may be a request that somebody pays for.
+LOOK_SHARE = 0.1
+SHORTEST_LOOK, LONGEST_LOOK = 0.2, 2.0
 # What to do about a job that was left to who has it.
 TO_ATTACH = "without --skip-claimed the same command waits for it too"
 
@@ -187,6 +189,7 @@ class _Submission:
     async def _settled(self, question: Callable[[Draft, Terms], Awaitable[Verdict]]) -> Verdict:
         """The verdict that comes once no other run is at the same thing."""
         clock, deadline, was_held = self._run.clock, self._run.deadline(), False
+        began = clock.monotonic()
         while True:
             if self._run.is_stopping:
                 raise Interrupted("stopped")
@@ -205,7 +208,8 @@ class _Submission:
                     f"{self._run.policy.timeout:g} seconds",
                     hint="the same command again asks again",
                 )
-            await self._run.pause(min(LEDGER_INTERVAL, left))
+            usual = min(max(SHORTEST_LOOK, LOOK_SHARE * (clock.monotonic() - began)), LONGEST_LOOK)
+            await self._run.pause(min(usual, left))
 
     async def _is_anothers(self, job: Job) -> bool:
         try:

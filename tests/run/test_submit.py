@@ -7,7 +7,7 @@ from fakes.scripted import ScriptedGateway, completed, processing, queued
 
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.runs import RunLock
-from seedvr_cli.ledger.verdicts import Claimed, Terms
+from seedvr_cli.ledger.verdicts import Claimed, Held, Terms
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.caps import Caps
 from seedvr_cli.values.catalog import ENDPOINTS
@@ -51,6 +51,26 @@ def test_new_submits_again(house, go):
     (outcome,) = go(gateway, new=True, overwrite=True)
     assert len(gateway.submitted) == 1
     assert not outcome.resumed
+
+
+def test_who_waits_for_another_run_looks_less_often_the_longer_it_takes(house, monkeypatch):
+    """A minute of waiting is some fifty looks at the ledger, and the end of it is seen within two seconds."""
+    (item,) = house.purchases()
+    gateway, looks, seen = ScriptedGateway(), [], []
+    claim = Ledger.claim
+
+    async def held(ledger, draft, terms):
+        looks.append(house.clock.clock.monotonic())
+        if looks[-1] - looks[0] < 60.0:
+            return Held(None)
+        seen.append(looks[-1] - looks[0] - 60.0)
+        return await claim(ledger, draft, terms)
+
+    monkeypatch.setattr(Ledger, "claim", held)
+    (outcome,) = house.go(gateway, [item])
+    assert (outcome.error, len(gateway.submitted)) == (None, 1)
+    assert 40 < len(looks) < 60
+    assert seen[0] <= 2.0
 
 
 def test_two_items_of_a_run_that_ask_for_the_same_are_one_job(house, go):
