@@ -165,7 +165,7 @@ class Client:
             async for outcome in outcomes:
                 yield result_of(outcome)
 
-    async def _run(self, work: AsyncIterable[Sequence[Work]], policy: Policy) -> AsyncGenerator[Outcome, None]:
+    async def _run(self, work: AsyncGenerator[Sequence[Work], None], policy: Policy) -> AsyncGenerator[Outcome, None]:
         engine = self._open_session().engine(policy)
         self._engines.add(engine)
         try:
@@ -246,7 +246,7 @@ def upscale(
 
 async def _chunks(
     planner: Planner, sources: Source | Iterable[Source] | AsyncIterable[Source]
-) -> AsyncIterator[Sequence[Prospect]]:
+) -> AsyncGenerator[Sequence[Prospect], None]:
     """The prospects of all sources: those of an asynchronous iterable as they come, the others some at a time."""
     number = 0
     if isinstance(sources, AsyncIterable):

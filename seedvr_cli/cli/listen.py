@@ -58,14 +58,18 @@ def listen(
     from seedvr_cli.run.listen import Listener
     from seedvr_cli.run.policy import make_policy
     from seedvr_cli.values.errors import UsageError
+    from seedvr_cli.values.naming import check_output
 
     common = options.resolve()
     if common.sandbox:
         raise UsageError("listen: the sandbox of another command is gone when that ends",
                          hint="run 'seedvr sandbox', and point --base-url of both commands at it")  # fmt: skip
-    if output.output == "-":
-        raise UsageError("-o -: results go into files here", hint="give a folder or a template")
     place = common.choose("output", output.output)
+    is_delivering = download or output.output is not None
+    if is_delivering and place == "-":
+        raise UsageError("-o -: results go into files here", hint="-o FOLDER/, or a template")
+    if is_delivering and place is not None:
+        check_output(place)
     if output.sidecar:
         from seedvr_cli.cli.sidecar import check_sidecars
 
@@ -80,7 +84,7 @@ def listen(
         jobs=jobs,
         overwrite=output.overwrite,
         max_filesize=output.max_filesize,
-        download=download or output.output is not None,
+        download=is_delivering,
         sidecar=output.sidecar,
         summary=output.summary,
         keep_metadata=output.keep_metadata,
@@ -93,7 +97,7 @@ def listen(
         listener = Listener(
             session,
             address,
-            output=place,
+            output=place if is_delivering else None,
             interval=common.choose("poll-interval", poll_interval, "listen"),
             most=once,
             say=lambda text: common.talk.say(f"seedvr: {text}"),

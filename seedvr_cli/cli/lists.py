@@ -4,7 +4,7 @@ import os
 import queue
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -195,7 +195,7 @@ def _right(prospects: Iterator[Prospect], common: Common) -> Iterator[Prospect]:
         raise UsageError(f"{lines} wrong, and nothing was submitted")
 
 
-async def chunks(prospects: Iterator[Prospect], *, is_stream: bool = False) -> AsyncIterator[Sequence[Prospect]]:
+async def chunks(prospects: Iterator[Prospect], *, is_stream: bool = False) -> AsyncGenerator[Sequence[Prospect], None]:
     """The prospects in chunks; those of a stream as they come, without waiting for a chunk to be full."""
     if not is_stream:
         chunk: list[Prospect] = []

@@ -5,7 +5,7 @@ import gc
 import os
 import shlex
 import sys
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -54,7 +54,7 @@ class Workload:
     on beside the run, and `leave` ends that at once.
     """
 
-    chunks: AsyncIterable[Sequence[Work]]
+    chunks: AsyncGenerator[Sequence[Work], None]
     total: int | None
     checked: Sequence[Work] = ()
     is_end: Callable[[Outcome], bool] = lambda _: True

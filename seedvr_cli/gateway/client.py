@@ -34,6 +34,7 @@ from seedvr_cli.values.errors import (
     GatewayError,
     KeyRefused,
     NetworkError,
+    NotFound,
     NotSent,
     OutcomeUnknown,
     RequestRefused,
@@ -163,7 +164,7 @@ class Gateway:
     async def poll(self, request_id: str, *, seconds: float | None = None) -> Answer:
         """One GET of a job's status, its whole answer within that many seconds (None: as long as is usual).
 
-        Raises NetworkError, Busy, GatewayError, KeyRefused or RequestRefused (404).
+        Raises NetworkError, Busy, GatewayError, KeyRefused, NotFound or RequestRefused.
         """
         url = self._base_url + STATUS_PATH + quote(request_id.encode("utf-8", "replace"), safe="")
         limit = POLL_SECONDS if seconds is None else min(seconds, POLL_SECONDS)
@@ -213,6 +214,8 @@ class Gateway:
             raise KeyRefused(message)
         if status == 402:
             raise BalanceError(message)
+        if status == 404:
+            raise NotFound(message)
         if status in REFUSALS:
             raise RequestRefused(message)
 

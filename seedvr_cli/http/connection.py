@@ -120,6 +120,9 @@ class Connection(asyncio.Protocol):
         if len(self._connections) >= self._manners.connections:  # who says nothing makes room for who may
             idle = [one for one in self._connections if one._idle_since is not None]
             oldest = min(idle, key=lambda one: one._idle_since or 0.0, default=self)
+            self._connections.discard(
+                oldest
+            )  # it is lost a turn of the loop later, and the next one needs another's room
             oldest.close()
         transport.set_write_buffer_limits(high=CHUNK)
         self._connections.add(self)
@@ -148,8 +151,9 @@ class Connection(asyncio.Protocol):
             self._http.receive_data(b"")
             if self._task is None:
                 self._advance()
-        # What is being answered is answered still: who sends no more may well listen.
-        return self._task is not None or self._http.our_state is h11.SEND_BODY
+        # What is being answered is answered still: who sends no more may well listen, but over TLS, which ends as one.
+        is_plain = self._transport.get_extra_info("sslcontext") is None
+        return is_plain and (self._task is not None or self._http.our_state is h11.SEND_BODY)
 
     def pause_writing(self) -> None:
         self._full = True
@@ -299,7 +303,8 @@ class Connection(asyncio.Protocol):
         if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             headers = {"Content-Type": "text/plain; charset=utf-8", "Connection": "close"}
             body = message.encode()
-            self._send(self._head(Response(status, headers, body)), h11.Data(data=body))
+            shown = b"" if self._request and self._request.method == b"HEAD" else body
+            self._send(self._head(Response(status, headers, body)), h11.Data(data=shown))
         self._deaf = True
         if self._transport.can_write_eof():
             self._transport.write_eof()

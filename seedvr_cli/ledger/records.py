@@ -75,8 +75,8 @@ def bring_home(connection: sqlite3.Connection, known: Record, draft: Draft) -> J
         "state": job.state, "status": job.status, "request_id": job.request_id, "error": job.error,
         "created_at": stamp(job.created_at), "completed_at": stamp(job.completed_at),
     }  # fmt: skip
-    query = f"SELECT id, claim FROM jobs WHERE {_IS_COPY} ORDER BY id DESC LIMIT 1"  # noqa: S608 - our own text
-    copy = connection.execute(query, (known.key, known.gateway)).fetchone()
+    query = f"SELECT id, claim FROM jobs WHERE {_IS_COPY} AND (claim IS NULL OR claim = ?) ORDER BY id DESC LIMIT 1"  # noqa: S608 - our own text
+    copy = connection.execute(query, (known.key, known.gateway, known.claim)).fetchone()
     if copy is not None:
         facts["claim"] = known.claim if known.claim in {draft.claim, copy["claim"]} else None
         return update_job(connection, copy["id"], price=known.price, **facts)

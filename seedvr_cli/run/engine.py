@@ -4,8 +4,8 @@ Asynchronous and silent: `run` yields events, the last of each item being its ou
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing, suppress
 
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.ledger.jobs import Ledger
@@ -62,7 +62,7 @@ class Engine:
             except DeliveryError as error:
                 raise UsageError(f"-o {item.output.text}: {error.message}") from error
 
-    async def run(self, work: AsyncIterable[Sequence[Work]]) -> AsyncGenerator[Event, None]:
+    async def run(self, work: AsyncGenerator[Sequence[Work], None]) -> AsyncGenerator[Event, None]:
         """Do all of the work, which comes in chunks; yields what happens.
 
         Closing the iterator, or `stop`, ends the run cleanly.
@@ -87,16 +87,17 @@ class Engine:
         """End the run now, as `stop` does; what is under way gets a moment to be recorded."""
         await self._close()
 
-    async def _feed(self, work: AsyncIterable[Sequence[Work]]) -> None:
+    async def _feed(self, work: AsyncGenerator[Sequence[Work], None]) -> None:
         try:
-            async for planned in work:
-                chunk = await follow(planned, self._state.gateway)
-                left = await self._skim(chunk) if self._policy.skim and not self._policy.looks_again else chunk
-                for one in await self._refuse(left) if self._state.is_closed else left:
-                    await self._room.acquire()
-                    self._start(one)
-            while self._tasks:
-                await asyncio.wait(set(self._tasks))
+            async with aclosing(work):  # what goes on beside it has its end here
+                async for planned in work:
+                    chunk = await follow(planned, self._state.gateway)
+                    left = await self._skim(chunk) if self._policy.skim and not self._policy.looks_again else chunk
+                    for one in await self._refuse(left) if self._state.is_closed else left:
+                        await self._room.acquire()
+                        self._start(one)
+                while self._tasks:
+                    await asyncio.wait(set(self._tasks))
             await let_go_of_ended(self._ledger)
         except Exception as error:  # noqa: BLE001 - a bug, or a list that cannot be read: `run` raises it
             self._events.put_nowait(error)

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from seedvr_cli.gateway.answers import parse_answer
 from seedvr_cli.gateway.certificates import pair_problem
@@ -25,6 +25,8 @@ RECORD_SECONDS = 4.0
 BACKLOG = 1024
 # What a caller gets while the ledger is not to be had.
 LATER = Response(503, {"Retry-After": "5"})
+LAST_PORT = 65535
+_BIND = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%\w]+)\]|(?P<name>[^\[\]/?#@:\s]+)):(?P<port>[0-9]{1,5})")
 PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
 
 
@@ -40,14 +42,10 @@ class Address:
     @classmethod
     def read(cls, bind: str, certificate: str | None, key: str | None) -> "Address":
         """UsageError where that is no HOST:PORT, or there is a key without a certificate."""
-        try:
-            parts = urlsplit(f"//{bind}")
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host = port = None
-        rest = "".join(parts[2:]) + ("" if parts.username is None else "@")
-        if host is None or port is None or rest:
-            raise UsageError(f"--bind: {bind} is not HOST:PORT", hint="--bind 127.0.0.1:8788")
+        match = _BIND.fullmatch(bind)
+        if match is None or int(match["port"]) > LAST_PORT:
+            raise UsageError(f"--bind: {bind} is not HOST:PORT", hint="--bind 127.0.0.1:8788, or [::1]:8788")
+        host, port = match["name"] or match["six"], int(match["port"])
         if key is not None and certificate is None:
             raise UsageError("--tls-key needs --tls-cert")
         return cls(host, port, certificate, key)
@@ -97,6 +95,7 @@ class _Hook:
         self._calls = calls
         self._secrets = secrets
         self._wake = wake
+        self._taking: set[asyncio.Task[Answer]] = set()
 
     def answer(self, request: Request) -> Answer | Coroutine[Any, Any, Answer]:
         """204 for a callback of ours; 404 for all that does not show that it is one."""
@@ -105,7 +104,10 @@ class _Hook:
             return Response(404, PLAIN, b"not found\n")
         if request.method != "POST":
             return Response(405, {**PLAIN, "Allow": "POST"}, b"the gateway calls with POST\n")
-        return self._take(claim, request.body)
+        taking = asyncio.ensure_future(self._take(claim, request.body))
+        self._taking.add(taking)
+        taking.add_done_callback(self._taking.discard)
+        return _shielded(taking)
 
     async def _take(self, claim: str, body: bytes) -> Answer:
         try:
@@ -116,6 +118,11 @@ class _Hook:
         if job is not None and not job.is_heard:
             self._wake(job)
         return Response(204)
+
+
+async def _shielded(taking: "asyncio.Task[Answer]") -> Answer:
+    """What a caller has said whole is taken, also where it does not wait for the answer."""
+    return await asyncio.shield(taking)
 
 
 def _told_id(body: bytes) -> str | None:

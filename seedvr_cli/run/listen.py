@@ -27,17 +27,19 @@ from seedvr_cli.values.errors import (
     KeyRefused,
     LedgerError,
     NetworkError,
-    RequestRefused,
+    NotFound,
     SeedvrError,
+    UsageError,
 )
-from seedvr_cli.values.items import Outcome
+from seedvr_cli.values.items import Attachment, Outcome
 from seedvr_cli.values.job import Job
 from seedvr_cli.values.schedule import backoff
 
 # Seconds until a job is looked at again whose submission is still under way.
 SOON = 1.0
-# Answers of 404 in a row before what a callback said of a job's id is not believed any more.
-MISSING_ANSWERS = 3
+# Answers of 404 in a row before what a callback said of a job's id is not believed any more: minutes, as it is said
+# once, and a gateway that is being mended may know nobody for a while.
+MISSING_ANSWERS = 12
 # Deliveries that fail before that is what is passed on.
 DELIVERIES = 3
 # Seconds between two looks at what nobody has called about, at the most.
@@ -128,7 +130,7 @@ class Listener:
                         return
                 self._left -= 1
                 self._count += 1
-                yield [replace(attach(self._count, job, self._output), is_fresh=True)]
+                yield [replace(self._attached(job), is_fresh=True)]
         finally:
             tasks = [rounds, *self._tasks]
             for task in tasks:
@@ -176,6 +178,14 @@ class Listener:
             watched.due = self._clock.monotonic() + self._interval * 2 ** max(0, watched.tries - 1)
         self._left += 1
         self._has_left.set()
+
+    def _attached(self, job: Job) -> Attachment:
+        """Where the name that is asked for here does not fit the job, its result goes where its command meant it to."""
+        try:
+            return attach(self._count, job, self._output)
+        except UsageError as error:
+            self._say(f"{job.name}: {error.message}; it goes where it was submitted to go")
+            return attach(self._count, job, None)
 
     async def _expected(self) -> list[Job]:
         return await self._session.ledger.calls.expected(self._session.access.name)
@@ -271,7 +281,7 @@ class Listener:
             raise _Untrue("that is another machine's job")
         try:
             answer = await gateway.poll(job.told)
-        except RequestRefused as error:
+        except NotFound as error:
             watched.missing += 1
             if watched.missing < MISSING_ANSWERS:  # it may be too new to be seen
                 raise

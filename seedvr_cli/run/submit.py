@@ -222,6 +222,9 @@ class _Submission:
         self._progress.is_attached = True
         if not set(job.tags).issuperset(self._purchase.tags):
             self._progress.job = await self._ledger.label(job, self._purchase.tags)
+        if self._run.policy.callback and job.claim is None and job.state == "running":
+            what = f"{self._purchase.source.partition('?')[0]}: paid for before, without this callback"
+            self._run.emit(Notice(f"{what}: 'seedvr download {job.request_id}' waits for it"))
 
 
 def _folder_of(source: str) -> str | None:

@@ -15,7 +15,8 @@
     ├── NotSubmitted             because of what happened to another job, with that one's code
     │   └── TakenOver            another machine has taken what waited to be sent again
     ├── BadLine              1   a line of a list on standard input
-    ├── RequestRefused       1   the gateway answered 400 or 404
+    ├── RequestRefused       1   the gateway answered 400 or such
+    │   └── NotFound             404
     ├── JobFailed            1   FAILED or ERROR
     ├── SourceRefused        1   a look at the source shows that nothing can come of it
     ├── UploadError          1   a file of this machine cannot be brought where the gateway reads it
@@ -165,6 +166,10 @@ class OutcomeUnknown(SeedvrError):
 class RequestRefused(SeedvrError):
     code = "refused"
     exit_code = 1
+
+
+class NotFound(RequestRefused):
+    """404: the gateway knows no job of that id, or nothing at that address."""
 
 
 class JobFailed(SeedvrError):

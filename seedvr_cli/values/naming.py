@@ -137,6 +137,11 @@ def parse_output(text: str | None, params: Mapping[str, Any], *, is_tree: bool =
     return Output("template", template, text)
 
 
+def check_output(text: str) -> None:
+    """UsageError where -o can be meant for no job, whatever its parameters."""
+    parse_output(text, dict.fromkeys(_PARAMETER_FIELDS.values(), ""))
+
+
 def _literal(text: str) -> str:
     """The template that stands for the text as it is."""
     return text.replace("{", "{{").replace("}", "}}")
@@ -252,6 +257,7 @@ def safe_name(text: str, *, fallback: str = "_") -> str:
     if len(ext.encode("utf-8", "surrogateescape")) > 16:
         stem, ext = name, ""
     room = LONGEST_PART - len(ext.encode("utf-8", "surrogateescape"))
+    stem = stem[:room]
     while len(stem.encode("utf-8", "surrogateescape")) > room:
         stem = stem[:-1]
     return (stem + ext).rstrip(". ") or fallback

@@ -247,6 +247,43 @@ def test_curl_calls_over_tls(start, run, gateway, requires, tmp_path, url):
     assert listener.end().object["request_id"] == "fake_1"
 
 
+def test_a_name_that_fits_not_every_job_ends_no_listener(start, run, gateway, work, url):
+    """Where -o asks for what a job does not have, its result goes where its command meant it to, and the rest go on."""
+    gateway = gateway()
+    listener = listen(start, gateway, "-o", "big/{stem}-{scale}x{ext}", "--once", 2, "--poll-interval", "0.1")
+    submit(run, listener, url, to=gateway)
+    assert call(gateway.posts()[0].headers[HOOK], told("fake_1")) == 204
+    other = new_url()
+    words = ("--no-wait", "--callback", "--public-url", listener.url, "-q", "-x", "2")
+    assert run("image", other, *words, to=gateway).rc == 0
+    assert call(gateway.posts()[1].headers[HOOK], told("fake_2")) == 204
+    done = listener.end()
+    assert done.rc == 0, done.stderr
+    assert "{scale} is empty" in done.stderr
+    assert sorted(os.path.dirname(line) for line in done.lines) == ["", "big"]
+
+
+def test_standard_output_as_the_usual_place_loses_no_result(start, run, gateway, url):
+    """With `output = "-"` in the config nothing can be delivered here, which is said; the events alone can be had."""
+    gateway = gateway()
+    assert run("config", "set", "output", "-").rc == 0
+    done = run("listen", "--download", to=gateway)
+    assert (done.rc, "results go into files here" in done.stderr) == (2, True)
+    listener = listen(start, gateway, "--json", "--once", 1, "--poll-interval", "0.1")
+    submit(run, listener, url, to=gateway)
+    assert listener.end().object["files"] == []
+
+
+def test_what_was_paid_for_without_a_callback_is_said(start, run, gateway, url):
+    """A job that there was already calls nobody for this command: it says so, and what brings the result."""
+    gateway = gateway(lambda heard: gateway.view(heard, "PROCESSING") if STATUS_PATH in heard.path else None)
+    listener = listen(start, gateway)
+    assert run("image", url, "--no-wait", to=gateway).rc == 0
+    words = ("--no-wait", "--callback", "--public-url", listener.url)
+    assert "without this callback: 'seedvr download fake_1' waits" in run("image", url, *words, to=gateway).stderr
+    listener.end(signal.SIGTERM)
+
+
 def test_another_machine_heals_a_lost_submission(start, run, tmp_path, postgres_server, sandbox_server, url):
     """Where machines share a ledger, one may listen for what another has submitted, and all know of it then."""
     board = {"SEEDVR_LEDGER_URL": postgres_server.database()}
@@ -269,7 +306,13 @@ def test_wrong_words(run, gateway, tmp_path):
     taken = gateway.url.removeprefix("http://")
     for words, part in [
         (("listen", "--bind", "8788"), "--bind: 8788 is not HOST:PORT"),
+        (("listen", "--bind", "[::1"), "--bind: [::1 is not HOST:PORT"),
+        (("listen", "--bind", "[]:1"), "--bind: []:1 is not HOST:PORT"),
+        (("listen", "--bind", "[::1]x:1"), "--bind: [::1]x:1 is not HOST:PORT"),
+        (("listen", "--bind", "a:b@c:1"), "is not HOST:PORT"),
+        (("listen", "--bind", "127.0.0.1:65536"), "is not HOST:PORT"),
         (("listen", "--bind", taken), f"cannot listen on {taken}"),
+        (("listen", "-o", "{nope}.png"), "{nope} is not a field of a template"),
         (("listen", "--tls-key", "x"), "--tls-key needs --tls-cert"),
         (("listen", "--tls-cert", tmp_path / "none"), "--tls-cert"),
         (("listen", "--public-url", "http://example.com"), "is not an https URL"),

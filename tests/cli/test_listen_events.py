@@ -4,7 +4,10 @@ import json
 import os
 import shlex
 import signal
+import socket
 import sys
+import threading
+from urllib.parse import urlsplit
 
 import pytest
 from fakes.gateway import CUT, STATUS_PATH, Reply
@@ -125,6 +128,17 @@ def test_only_404s_in_a_row_are_disbelieved(start, run, gateway, url):
     assert listener.end().object["status"] == "COMPLETED"
 
 
+@pytest.mark.parametrize("status", [302, 405])
+def test_what_a_portal_says_is_not_about_the_job(start, run, gateway, url, status):
+    """Only 404 says that there is no such job; whatever else refuses is asked again."""
+    gateway = gateway()
+    lost(gateway, url, [Reply(status, b"")] * 15)
+    listener = listen(start, gateway, "--poll-interval", "0.05", "--json", "--once", 1)
+    assert submit(run, listener, url, to=gateway).rc == 7
+    assert call(gateway.posts()[0].headers[HOOK], told("fake_1")) == 204
+    assert listener.end().object["status"] == "COMPLETED"
+
+
 def test_a_true_call_behind_a_false_one_counts(start, run, gateway, url):
     """A true id that comes while a false one is looked into is looked into as well."""
     gateway = gateway()
@@ -201,6 +215,56 @@ def test_listeners_of_two_machines_tell_each_job_once(start, tmp_path, postgres_
     ended = [listener.end(signal.SIGTERM) for listener in both]
     assert sum(len(lines_of(path)) for path in heard) == sum(len(done.objects) for done in ended) == 6
     other.close()
+
+
+def test_an_attempt_that_was_replaced_is_told_beside_the_new_one(start, run, tmp_path, postgres_server, gateway, url):
+    """Another machine's listener hears of a lost attempt and of the one that replaced it: two jobs, each told once."""
+    board = {"SEEDVR_LEDGER_URL": postgres_server.database()}
+    gateway = gateway()
+    lost(gateway, url, [])
+    (tmp_path / "other").mkdir()
+    other = Bench(tmp_path / "other")
+    listener = listen(start, gateway, "--poll-interval", "0.1", "--json", "--once", 2, env=board)
+    assert submit(other.run, listener, url, to=gateway, env=board).rc == 7
+    gateway.script = lambda _: None
+    words = ("--no-wait", "--callback", "--public-url", listener.url, "--new")
+    assert other.run("image", url, *words, to=gateway, env=board).rc == 0
+    for number, heard in enumerate(gateway.posts(), start=1):
+        assert call(heard.headers[HOOK], told(f"fake_{number}")) == 204
+    assert sorted(one["request_id"] for one in listener.end().objects) == ["fake_1", "fake_2"]
+    other.close()
+
+
+def test_programs_get_their_time_though_the_run_is_full(start, run, gateway, work):
+    """A signal lets the program under way end, also where more jobs have ended than a run takes in."""
+    held = threading.Event()
+
+    def script(heard):
+        is_held = heard.path.startswith("/media/") and "/fake_1/" not in heard.path
+        return Reply(200, gateway.picture, held=held) if is_held else None
+
+    gateway = gateway(script)
+    more = "open('begun', 'w')\nwhile not os.path.exists('go'): time.sleep(0.01)\nopen('ended', 'w')"
+    listener = listen(start, gateway, "--download", "--exec", appending(work, more), "-j", 1, "--poll-interval", "0.1")
+    submit(run, listener, *urls(24), to=gateway)
+    wait_for(lambda: (work / "begun").exists() and len(gateway.downloads()) > 8 and len(gateway.polls()) >= 24)
+    listener.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: is_deaf(listener))
+    (work / "go").touch()
+    assert listener.end().rc == 143
+    held.set()
+    assert (work / "ended").exists()
+    listen(start, gateway, "--exec", appending(work), "--once", 1, "--poll-interval", "0.1").end()
+    assert len({json.loads(line)["request_id"] for line in lines_of(work / "heard")}) == 2
+
+
+def is_deaf(listener):
+    address = urlsplit(listener.url)
+    try:
+        socket.create_connection((address.hostname, address.port)).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_an_event_is_told_once_however_often_it_is_tried(start, run, gateway, url):

@@ -9,6 +9,7 @@ import socket
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from helpers.sandbox_client import EXAMPLE, SUBMIT, finished, media_url, picture, raw, run, sandbox, submit
@@ -115,6 +116,8 @@ def test_pipelining(tmp_path):
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100_000, b"431"),
         (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (MANNERS.largest_body + 1), b"413"),
+        (b"HEAD / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (MANNERS.largest_body + 1), b"413"),
+        (b"HEAD / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", b"400"),
     ],
 )
 def test_requests_that_cannot_be_read(tmp_path, content, status):
@@ -125,6 +128,7 @@ def test_requests_that_cannot_be_read(tmp_path, content, status):
             answer = await raw(client, content)
             assert answer.startswith(b"HTTP/1.1 " + status)
             assert b"Connection: close" in answer
+            assert answer.endswith(b"\r\n\r\n") == content.startswith(b"HEAD")
 
     run(main())
 
@@ -298,6 +302,22 @@ def test_who_says_nothing_makes_room(tmp_path):
         for _, other in (*silent, (reader, writer)):
             other.close()
         server.close()
+
+    run(main())
+
+
+def test_many_at_once_who_say_nothing_make_room_as_well():
+    """However many come before the loop turns, no more stay than may be open."""
+
+    async def main():
+        connections, few = set(), replace(MANNERS, connections=3)
+        made = [Connection(lambda _: Response(204), connections, few) for _ in range(10)]
+        for one in made:
+            one.connection_made(Mock(spec=asyncio.Transport))
+        assert connections == set(made[-3:])
+        for one in made:
+            assert one._transport.abort.called == (one in made[:-3])
+            one._watch.cancel()
 
     run(main())
 
