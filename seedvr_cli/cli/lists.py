@@ -95,7 +95,8 @@ def upscale_lists(
         await prepare_claims(common, session, policy)
         if "-" not in lists:
             ask_before(common, prospects(only_files=True), policy, yes=money.yes)
-        return Workload(chunks(prospects(), is_stream=bool(streams)), None if streams else total)
+        is_slow = bool(streams) or any(map(is_object_url, lists))
+        return Workload(chunks(prospects(), is_stream=is_slow), None if streams else total)
 
     return run_work(common, policy, form, find_work, failures)
 
@@ -196,7 +197,7 @@ def _right(prospects: Iterator[Prospect], common: Common) -> Iterator[Prospect]:
 
 
 async def chunks(prospects: Iterator[Prospect], *, is_stream: bool = False) -> AsyncGenerator[Sequence[Prospect], None]:
-    """The prospects in chunks; those of a stream as they come, without waiting for a chunk to be full."""
+    """The prospects in chunks; those of a stream, or of a store, as they come: others do not wait meanwhile."""
     if not is_stream:
         chunk: list[Prospect] = []
         for prospect in prospects:

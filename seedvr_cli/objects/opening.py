@@ -1,6 +1,7 @@
 """A store is found by its URL, with the credentials of the environment, and opened."""
 
 import os
+import unicodedata
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
@@ -26,6 +27,8 @@ _ENDPOINTS = (
 # How variables begin that the library reads; what stands in them goes into headers.
 _READ = ("AWS_", "AZURE_", "AZURITE_", "GOOGLE_")
 _RETRIES = {"max_retries": 5, "retry_timeout": timedelta(seconds=PATIENCE)}
+# Control characters, and what UTF-8 does not have.
+_NOT_IN_KEYS = frozenset({"Cc", "Cs"})
 _FORMS = "s3://BUCKET/PREFIX, gs://... or az://..."
 
 
@@ -37,7 +40,7 @@ def split_url(url: str) -> tuple[str, str]:
         raise UsageError(f"{redact(url)} names no bucket", hint=_FORMS)
     parts = path.split("/")
     has_gap = any(part in {"", ".", ".."} for part in parts[:-1]) or parts[-1] in {".", ".."}
-    if (path and has_gap) or not path.isprintable():
+    if (path and has_gap) or any(unicodedata.category(character) in _NOT_IN_KEYS for character in path):
         raise UsageError(f"{redact(url)[:200]!r}: a part of its path is none that every store takes", hint=_FORMS)
     return f"{scheme}://{bucket}", path
 

@@ -80,6 +80,7 @@ class ObjectStore:
         Nobody sees an object that is not whole.
         """
         import obstore
+        from obstore.exceptions import BaseError
 
         attributes: Any = {"Content-Type": media_type, **({LABEL: label} if label else {})}
         size = os.path.getsize(file)
@@ -93,22 +94,26 @@ class ObjectStore:
         if not overwrite and not self._reserve(f"{path}.part", attributes, label):
             return False
 
+        stopped: list[Exception] = []  # of which the library tells no more than the name
+
         def look(done: int) -> None:
-            watch(done)
-            if done == size and not overwrite:
-                there: list[ObjectFacts | None] = []  # in this thread the library is at work
-                thread = Thread(target=lambda: there.append(self.facts(path)), daemon=True)
-                thread.start()
-                thread.join()
-                if there != [None]:
-                    raise _Taken
+            try:
+                watch(done)
+                if done == size and not overwrite:
+                    self._see_that_free(path)
+            except (OSError, StoreError) as error:
+                stopped.append(error)
+                raise
 
         def put() -> Any:
             with open(file, "rb") as stream:
                 how: Any = {"use_multipart": True, "chunk_size": piece_size(size), "max_concurrency": AT_ONCE}
                 watched: Any = Watched(stream, look)
                 store = self._patient(AT_ONCE * piece_size(size))
-                return obstore.put(store, path, watched, attributes=attributes, **how)
+                try:
+                    return obstore.put(store, path, watched, attributes=attributes, **how)
+                except (BaseError, OSError) as error:
+                    raise (stopped or [error])[0] from None
 
         try:
             is_free = overwrite or self.facts(path) is None
@@ -160,6 +165,24 @@ class ObjectStore:
             return True
         facts = self.facts(part)
         return facts is not None and facts.label == label
+
+    def _see_that_free(self, path: str) -> None:
+        """_Taken where somebody has made an object there meanwhile; StoreError where that cannot be seen."""
+        seen: list[ObjectFacts | StoreError | None] = []
+
+        def see() -> None:
+            try:
+                seen.append(self.facts(path))
+            except StoreError as error:
+                seen.append(error)
+
+        thread = Thread(target=see, daemon=True)  # in this one the library is at work
+        thread.start()
+        thread.join()
+        if isinstance(seen[0], StoreError):
+            raise seen[0]
+        if seen[0] is not None:
+            raise _Taken
 
     def _place(self, path: str) -> "Place | None":
         """Where the object is to be, and with whose keys; None where they are not known here, or it is no S3.
@@ -218,6 +241,13 @@ class ObjectStore:
         again = self._call(lambda: obstore.put(self._store, path, b"", mode="create", use_multipart=False))
         with suppress(StoreError):  # who may make objects need not be one who may delete them
             self.delete(path)
+        try:
+            self.facts(f"{path}-none")
+        except StoreError as error:
+            if "(403)" not in str(error):
+                raise
+            words = "does not say what is not there (403): the keys need s3:ListBucket and s3:GetObject as well"
+            raise StoreError(f"{self._root} {words}", is_lasting=True) from error
         if again is not None:
             words = "makes objects where there are some already: results would go over what is there"
             raise StoreError(f"{self._root} cannot be used: the store {words}", is_lasting=True)

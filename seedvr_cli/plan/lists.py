@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any, Literal
 
-from seedvr_cli.values.errors import UsageError
+from seedvr_cli.values.errors import NetworkError, UsageError
 from seedvr_cli.values.urls import is_object_url
 
 Form = Literal["lines", "jsonl", "csv"]
@@ -62,6 +62,9 @@ def open_list(path: str) -> Iterator[List]:
         text = text_of(binary)
         yield _recognise(path, text)
     except UNREADABLE as error:
+        if is_object_url(path) and isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+            hint = "the same command again reads on; what is paid for is in the ledger"
+            raise NetworkError(f"--from {path}: {error}", hint=hint) from error
         raise UsageError(f"--from {path}: {error}") from error
     finally:
         binary.close()

@@ -48,6 +48,11 @@ class Media:
     position: int
     url: str
 
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Which job's, and which of its files."""
+        return self.job.id, self.position
+
 
 class Courier(ABC):
     """Of one item."""

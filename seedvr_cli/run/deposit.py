@@ -67,7 +67,7 @@ class ObjectCourier(Courier):
         files: list[File] = []
         count = max(1, len(job.media_url))
         while len(files) < count:
-            media = Media(job, len(files), job.media_url[len(files)] if job.media_url else "")
+            media = Media(job, len(files), "".join(job.media_url[len(files) : len(files) + 1]))
             there = await self._standing(media, recorded)
             if there is None:
                 return False
@@ -94,7 +94,7 @@ class ObjectCourier(Courier):
         return await self._record(media, file, 0, self._made), file
 
     async def _standing(self, media: Media, recorded: list[Delivery]) -> tuple[File, Label] | None:
-        """This very file, where it was recorded or is likely to be, and its label."""
+        """This very file, where it was recorded or is likely to be, and its label; nothing takes its name."""
         paths = [entry.path for entry in recorded if entry.position == media.position and is_object_url(entry.path)]
         likely = {
             media.job.media_type,
@@ -108,7 +108,10 @@ class ObjectCourier(Courier):
             base = self._name.shown(media.job, named_type(path) or "", media.position)
             if self._name.accepts(path, base) and (there := await self._own_among(media, path)):
                 entry = next((entry for entry in recorded if entry.path == there[0].path and entry.done), None)
-                return there if self._serves(entry) else None
+                if not self._serves(entry):
+                    return None
+                self._run.stores.taken.setdefault(there[0].path, media.identity)
+                return there
         return None
 
     async def _own_among(self, media: Media, path: str) -> tuple[File, Label] | None:
@@ -178,6 +181,7 @@ class ObjectCourier(Courier):
         while True:
             path = numbered(base, number)
             is_free = number not in held or number == first
+            is_free = is_free and stores.taken.setdefault(path, media.identity) == media.identity
             if is_free and number > first and not overwrite:  # a look costs less than to send it all in vain
                 is_free = await stores.call(path, lambda store, name: store.facts(name)) is None
             if is_free and await self._make(path, file, label, deadline):

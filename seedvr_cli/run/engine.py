@@ -99,7 +99,11 @@ class Engine:
                 while self._tasks:
                     await asyncio.wait(set(self._tasks))
             await let_go_of_ended(self._ledger)
-        except Exception as error:  # noqa: BLE001 - a bug, or a list that cannot be read: `run` raises it
+        except SeedvrError as error:  # a list that cannot be read on: what is under way is paid for, and goes on
+            while self._tasks:
+                await asyncio.wait(set(self._tasks))
+            self._events.put_nowait(error)
+        except Exception as error:  # noqa: BLE001 - a bug: `run` raises it
             self._events.put_nowait(error)
         self._events.put_nowait(None)
 

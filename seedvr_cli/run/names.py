@@ -36,12 +36,13 @@ async def _check_object(url: str, key: str | None, run: RunState, *, again: bool
     from seedvr_cli.run.deposit import Label
     from seedvr_cli.run.stores import UNPAID
 
-    facts = await run.stores.call(url, lambda store, name: store.facts(name), hint=UNPAID)
-    label = Label.read(facts) if facts else None
-    if facts is not None and (again or label is None or label.key != key):
-        raise UsageError(
-            f"-o {url}: it is in the way, and not this job's own", hint="choose another name, or --overwrite"
-        )
+    for path in (url, f"{url}.part"):  # by which a large result keeps its name
+        facts = await run.stores.call(path, lambda store, name: store.facts(name), hint=UNPAID)
+        label = Label.read(facts) if facts else None
+        if facts is not None and (again or label is None or label.key != key):
+            raise UsageError(
+                f"-o {url}: {path} is in the way, and not this job's own", hint="choose another name, or --overwrite"
+            )
 
 
 async def _check_file(

@@ -28,6 +28,9 @@ class Stores:
         self._probes: dict[str, asyncio.Future[None]] = {}
         # By the name that was asked for, the last number that was taken for it.
         self.numbers: dict[str, int] = {}
+        # By URL, which job's file this run has put or found there, or is about to put there: its number, and which of
+        # its files. With --overwrite nothing else would keep two results of a run apart.
+        self.taken: dict[str, tuple[int, int]] = {}
         # By URL, objects that were seen: each has a look once, however many results have names that are equal.
         self.seen: dict[str, ObjectFacts] = {}
 
@@ -43,7 +46,15 @@ class Stores:
             raise (NoPlace if error.is_lasting else DeliveryError)(str(error), hint=hint) from error
 
     async def prepare(self, folder: str) -> None:
-        """NoPlace or DeliveryError where nothing can be made there; tried once."""
+        """NoPlace or DeliveryError where nothing can be made there; tried once, or until the store answers."""
         if folder not in self._probes:
             self._probes[folder] = asyncio.ensure_future(self.call(folder, ObjectStore.probe, hint=UNPAID))
-        await asyncio.shield(self._probes[folder])
+        probe = self._probes[folder]
+        try:
+            await asyncio.shield(probe)
+        except NoPlace:
+            raise
+        except DeliveryError:  # which may be over by the time that the next item asks
+            if self._probes.get(folder) is probe:
+                del self._probes[folder]
+            raise

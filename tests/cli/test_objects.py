@@ -6,9 +6,10 @@ import os
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import unquote
 
 import pytest
-from fakes.gateway import CUT, Reply
+from fakes.gateway import CUT, STATUS_PATH, Reply
 from helpers.bucket import BUCKET, rclone
 from helpers.command import Bench
 from helpers.listening import listen
@@ -138,6 +139,82 @@ def test_names_that_are_equal_get_numbers(run, sandbox, objects, store, place):
         done = run("image", *sources, "-o", place, to=sandbox, env=store)
         assert (done.rc, len(set(done.lines))) == (0, 6), done.stderr
     assert len(names(objects, place)) == 6
+
+
+def test_a_list_that_a_store_stops_giving_ends_after_what_is_under_way(run, gateway, objects, store, place):
+    """What was submitted is waited for, delivered and told; then the store's words are the error, and code 5."""
+    import obstore
+
+    gateway = gateway()
+    padding = "# a line that says nothing\n" * 400_000
+    name = f"{place.removeprefix(f's3://{BUCKET}/')}list.txt"
+    obstore.put(objects, name, ("\n".join(urls(3)) + "\n" + padding + "".join(urls(1))).encode())
+    broken = (
+        "from seedvr_cli.objects.streams import Reader\n"
+        "from seedvr_cli.run.engine import Engine\n"
+        "real, start, begun = Reader.readinto, Engine._start, []\n"
+        "def begin(self, one):\n    begun.append(one)\n    return start(self, one)\n"
+        "Engine._start = begin\n"
+        "def readinto(self, buffer):\n"
+        "    if begun: raise OSError('s3://bucket: 503 Slow Down')\n"
+        "    return real(self, buffer)\n"
+        "Reader.readinto = readinto\n"
+    )
+    done = run("image", "--from", f"{place}list.txt", "-o", "out/", "-j", "2", to=gateway, env=store, inject=broken)
+    assert (done.rc, len(done.lines), len(gateway.posts())) == (5, 3, 3), done.stderr
+    assert "503 Slow Down" in done.stderr
+
+
+def test_results_of_a_run_leave_each_other_alone_under_overwrite(run, gateway, objects, store, place, tmp_path):
+    """--overwrite replaces what was there before the run, and no other result of it, be it made or found."""
+    gateway = gateway()
+    key = uuid.uuid4().hex
+    sources = [f"https://example.com/{number}/{key}/same.jpg" for number in range(24)]
+    words = ("-o", place, "--overwrite", "--json", "-j", "2")
+    done = run("image", *sources[:8], *words, to=gateway, env=store)
+    assert (done.rc, len(names(objects, place))) == (0, 8)
+    done = run("image", *sources, *words, to=gateway, env=store)
+    assert done.rc == 0, done.stderr
+    paths = [file["path"] for one in done.objects for file in one["files"]]
+    assert len(paths) == len(set(paths)) == len(names(objects, place)) == len(gateway.posts()) == 24
+
+
+@pytest.mark.parametrize("name", ["10.00.00%E2%80%AFAM.png", "a%C2%A0b.png", "a%E3%80%80b.png", "a%EF%A3%BFb.png"])
+def test_names_of_every_script_and_space_are_taken(run, sandbox, objects, store, place, name):
+    """What is a name on a disk is one in a store, such as that of a picture of macOS's screen."""
+    done = run("image", f"https://example.com/{uuid.uuid4().hex}/{name}", "-o", place, to=sandbox, env=store)
+    assert done.rc == 0, done.stderr
+    assert names(objects, place) == [f"{unquote(name).removesuffix('.png')}-upscaled.png"]
+
+
+def test_a_name_that_anothers_upload_has_costs_nothing(run, gateway, objects, store, place):
+    """An explicit name whose NAME.part a killed run of another job has left is refused before anything is paid."""
+    import obstore
+
+    gateway = gateway()
+    obstore.put(objects, f"{place.removeprefix(f's3://{BUCKET}/')}clip.png.part", b"")
+    done = run("image", new_url(), "-o", f"{place}clip.png", to=gateway, env=store)
+    assert (done.rc, gateway.posts()) == (2, [])
+    assert "clip.png.part is in the way" in done.stderr
+
+
+def test_a_job_that_names_fewer_media_later_has_them_still(run, gateway, store, place, url):
+    """A later answer with fewer URLs takes no delivered file away."""
+    two = [True]
+
+    def script(heard):
+        if STATUS_PATH in heard.path and two[0]:
+            media = f"{gateway.url}/media/{heard.request_id}/output.png"
+            return gateway.view(heard, output={"media_url": [media, f"{media}?2"], "media_type": "image/png"})
+        return None
+
+    gateway = gateway(script)
+    words = ("image", url, "-o", place)
+    assert len(run(*words, to=gateway, env=store).lines) == 2
+    two[0] = False
+    assert run("status", "fake_1", to=gateway, env=store).rc == 0
+    done = run(*words, to=gateway, env=store)
+    assert (done.rc, "unforeseen" in done.stderr, len(gateway.posts())) == (0, False, 1), done.stderr
 
 
 def test_a_bucket_that_cannot_be_used_costs_nothing(run, sandbox, store, place, url):

@@ -512,3 +512,8 @@ def test_an_object_has_a_name_of_unicode():
     name = os.fsdecode(b"caf\xe9.png")
     assert render_name(parse_output("out/", {}), name=name, **facts) == os.fsdecode(b"out/caf\xe9-upscaled.png")
     assert render_name(parse_output("s3://out/", {}), name=name, **facts) == "s3://out/caf_-upscaled.png"
+
+
+def test_a_name_of_millions_of_characters_is_cut_at_once():
+    """A line that holds a whole picture, as a data URL does, is as quickly too long as any other."""
+    assert safe_name("\u00e9" * 3_000_000 + ".png") == safe_name("\u00e9" * 300 + ".png")
