@@ -27,7 +27,7 @@ from seedvr_cli.run.engine import Engine, in_one_chunk
 from seedvr_cli.run.policy import Policy
 from seedvr_cli.run.session import Session
 from seedvr_cli.run.skim import Work
-from seedvr_cli.values.errors import DeliveryError, Interrupted, SeedvrError, worst_exit_code
+from seedvr_cli.values.errors import DeliveryError, Interrupted, LedgerError, SeedvrError, worst_exit_code
 from seedvr_cli.values.events import Changed, Crashed, Event, Finished, Notice, Skipped
 from seedvr_cli.values.items import Outcome
 from seedvr_cli.values.money import show_usd
@@ -99,33 +99,45 @@ class _Run:
     async def go(self, find_work: FindWork) -> int:
         """All of it; the exit code."""
         _make_ready()
-        async with open_session(self._common) as session:
-            work = await find_work(session)
-            self.totals.total = work.total
-            engine = session.engine(self._policy)
-            await engine.check_outputs(work.checked)
-            reporter = _reporter(self._common, self._policy, self._tally, work.total)
-            if self._common.sandbox:
-                reporter.handle(Notice("sandbox: enlarged on this machine, not by SeedVR2; nothing is charged"))
-            looks = _looks(self._common, self._policy, session, reporter)
-
-            def stop(reason: Interrupted) -> None:
-                engine.stop(reason)
-                if looks is not None:
-                    looks.stop()
-
-            with Interrupts(reporter, stop, work.leave):
-                try:
-                    await self._follow(engine, work, reporter, looks)
-                except BrokenPipeError:
-                    forget_stdout()
-                    if self._tally.underway()[0]:
-                        words = f"nobody reads on; {_underway(self._tally)}go on with: {continuation()}"
-                        self._common.talk.say(f"seedvr: {words}")
-                    return PIPE_CLOSED
-            self._sum_up(engine)
-            self._codes.add(work.beside())
+        is_done = False
+        try:
+            async with open_session(self._common) as session:
+                await self._do(session, await find_work(session))
+                is_done = True
+        except LedgerError as error:
+            if not is_done:
+                raise
+            self._common.talk.error(error_line(error))  # of the end, when others were to be told
+            self._codes.add(error.exit_code)
         return PIPE_CLOSED if PIPE_CLOSED in self._codes else worst_exit_code(self._codes)
+
+    async def _do(self, session: Session, work: Workload) -> None:
+        """The work of a session that is open."""
+        self.totals.total = work.total
+        engine = session.engine(self._policy)
+        await engine.check_outputs(work.checked)
+        reporter = _reporter(self._common, self._policy, self._tally, work.total)
+        if self._common.sandbox:
+            reporter.handle(Notice("sandbox: enlarged on this machine, not by SeedVR2; nothing is charged"))
+        looks = _looks(self._common, self._policy, session, reporter)
+
+        def stop(reason: Interrupted) -> None:
+            engine.stop(reason)
+            if looks is not None:
+                looks.stop()
+
+        with Interrupts(reporter, stop, work.leave):
+            try:
+                await self._follow(engine, work, reporter, looks)
+            except BrokenPipeError:
+                forget_stdout()
+                if self._tally.underway()[0]:
+                    words = f"nobody reads on; {_underway(self._tally)}go on with: {continuation()}"
+                    self._common.talk.say(f"seedvr: {words}")
+                self._codes.add(PIPE_CLOSED)
+                return
+        self._sum_up(engine)
+        self._codes.add(work.beside())
 
     async def _follow(self, engine: Engine, work: Workload, reporter: Reporter, looks: "Looks | None") -> None:
         """Each event as it comes, to the end of the run; BrokenPipeError where nobody reads results any more."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seedvr_cli.ledger.board import ANSWERS, ENDS, Board, Record
-from seedvr_cli.ledger.place import boards_path, debts_path, owe
+from seedvr_cli.ledger.place import boards_path, debts_path, known_boards, owe
 from seedvr_cli.ledger.records import facts_of, in_state, record_of
 from seedvr_cli.ledger.runs import live_runs
 from seedvr_cli.values.errors import LedgerError
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 # Jobs that are told of at a time, and which are: the one that counts for a key, if it may have cost something.
 PAGE = 500
 COUNTS = (
-    "state IN ('running', 'completed', 'failed', 'unknown') AND gateway != 'sandbox' AND NOT EXISTS (SELECT 1"
-    " FROM jobs later WHERE later.key = jobs.key AND later.id > jobs.id AND later.state NOT IN ('error', 'forgotten'))"
+    "state IN ('running', 'completed', 'failed', 'unknown') AND gateway != 'sandbox' AND key NOT LIKE 'request:%'"
+    " AND NOT EXISTS (SELECT 1 FROM jobs later WHERE later.key = jobs.key AND later.id > jobs.id"
+    " AND later.state NOT IN ('error', 'forgotten'))"
 )
 # And what one stands in front of, which counts again where nothing comes of that; before a failure only a result does.
 EARLIER = (
@@ -46,7 +47,7 @@ class Backlog:
                     hint="run 'seedvr ledger push' once",
                 )
             await self.push()
-        elif has_debts(self._ledger.path):
+        elif has_debts(self._ledger.path, self._board.id):
             await self.push()
 
     async def push(self) -> int:
@@ -59,11 +60,12 @@ class Backlog:
         while jobs := await self._ledger.find_jobs(f"id > ? AND {COUNTS} ORDER BY id LIMIT {PAGE}", last):
             last = jobs[-1].id
             pushed += sum(await asyncio.gather(*map(self.tell, jobs)))
-        with open(boards_path(self._ledger.path), "a", encoding="utf-8") as file:
-            file.write(f"{self._board.id}\n")
+        if not is_known(self._ledger.path, self._board.id):
+            with open(boards_path(self._ledger.path), "a", encoding="utf-8") as file:
+                file.write(f"{self._board.id}\n")
         if not live_runs(self._ledger.runs_folder):  # one without the board may still pay for something
             with suppress(FileNotFoundError):
-                os.unlink(debts_path(self._ledger.path))
+                os.unlink(debts_path(self._ledger.path, self._board.id))
         return pushed
 
     async def tell(self, job: Job) -> bool:
@@ -77,7 +79,11 @@ class Backlog:
             return await self._board.post(in_state(record_of(job, run, state, known), state)) is not None
         is_same_job = known.request_id is not None and known.request_id == job.request_id
         is_ours = known.run == run or is_same_job or known.claim == job.claim
-        if known.state in ENDS or known.state == state or not is_ours:
+        is_free = known.state in {"free", "error"}
+        if is_free and not is_ours and await self._ledger.owner(job) is not None:  # of which nothing came
+            return await self._board.post(in_state(record_of(job, run, state, known), state)) is not None
+        is_settled = known.state == "free" and state == "unknown"  # by the user, on another machine
+        if known.state in ENDS or known.state == state or not is_ours or is_settled:
             return False
         told = replace(known, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
         return await self._board.post(in_state(told, state)) is not None
@@ -92,7 +98,7 @@ class Backlog:
 
     def owe(self, count: int) -> LedgerError:
         """The board was not told what became of so many jobs: the next run does; what is said of it."""
-        owe(self._ledger.path)
+        owe(self._ledger.path, self._board.id)
         jobs = "1 job" if count == 1 else f"{count} jobs"
         return LedgerError(
             f"{self._board.name} was not told what became of {jobs}; this machine's ledger has it",
@@ -102,13 +108,9 @@ class Backlog:
 
 def is_known(path: str, board: str) -> bool:
     """Whether the board of that id knows what the ledger at that path has."""
-    try:
-        with open(boards_path(path), encoding="utf-8") as file:
-            return board in file.read().split()
-    except FileNotFoundError:
-        return False
+    return board in known_boards(path)
 
 
-def has_debts(path: str) -> bool:
-    """Whether an earlier run could not tell the board what became of all jobs."""
-    return os.path.exists(debts_path(path))
+def has_debts(path: str, board: str) -> bool:
+    """Whether earlier runs did not tell that board, or could not, what became of all jobs."""
+    return os.path.exists(debts_path(path, board))

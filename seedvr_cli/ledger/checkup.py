@@ -81,7 +81,7 @@ def check_backlog(folder: str, board: str) -> Check:
             if connection.execute(f"SELECT 1 FROM jobs WHERE {COUNTS} LIMIT 1").fetchone():  # noqa: S608 - our own text
                 return Check("backlog", "warning", "the shared ledger does not know yet what this machine has paid for",
                              "run 'seedvr ledger push' once; until then nothing is submitted here")  # fmt: skip
-    elif has_debts(path):
+    elif has_debts(path, board):
         return Check("backlog", "warning", "the shared ledger was not told what became of some jobs",
                      "the next run tells it, or 'seedvr ledger push'")  # fmt: skip
     return Check("backlog", "ok", "the shared ledger knows what this machine has paid for")

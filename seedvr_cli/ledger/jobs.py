@@ -20,7 +20,7 @@ from seedvr_cli.ledger.database import Database
 from seedvr_cli.ledger.delivered import IS_DELIVERED
 from seedvr_cli.ledger.files import Deliveries
 from seedvr_cli.ledger.migrations import migrate
-from seedvr_cli.ledger.place import boards_path, ledger_path, owe
+from seedvr_cli.ledger.place import known_boards, ledger_path, owe
 from seedvr_cli.ledger.rows import as_seen, insert_job, job_of, now, read_job, stamp, update_job
 from seedvr_cli.ledger.runs import RunLock
 from seedvr_cli.ledger.settling import settle
@@ -82,9 +82,9 @@ class Ledger:
         """Before anything is claimed: see that it can be. LedgerError, where what machines share is not to be had."""
 
     def _begin_claiming(self) -> None:
-        """What is paid for now no board hears of: where one knows this ledger, it is to be told later."""
-        if os.path.exists(boards_path(self.path)):
-            owe(self.path)
+        """What is paid for now no board hears of: those that know this ledger are to be told later."""
+        for board in known_boards(self.path):
+            owe(self.path, board)
 
     # What a job costs: before the POST, after it, at its end.
 

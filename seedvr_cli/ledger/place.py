@@ -23,14 +23,23 @@ def boards_path(path: str) -> str:
     return f"{path}.boards"
 
 
-def debts_path(path: str) -> str:
-    """An empty file: a board is to be told more of what this ledger has."""
-    return f"{path}.owed"
+def known_boards(path: str) -> set[str]:
+    """Those ids."""
+    try:
+        with open(boards_path(path), encoding="utf-8") as file:
+            return set(file.read().split())
+    except FileNotFoundError:
+        return set()
 
 
-def owe(path: str) -> None:
-    """A board is to be told more."""
-    os.close(os.open(debts_path(path), os.O_WRONLY | os.O_CREAT, 0o600))
+def debts_path(path: str, board: str) -> str:
+    """An empty file: the board of that id is to be told more of what this ledger has."""
+    return f"{path}.owed-{board}"
+
+
+def owe(path: str, board: str) -> None:
+    """That board is to be told more."""
+    os.close(os.open(debts_path(path, board), os.O_WRONLY | os.O_CREAT, 0o600))
 
 
 def is_there(folder: str) -> bool:

@@ -60,9 +60,9 @@ class PostgresBoard:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._server is not None:
-            await asyncio.wait({self._server}, timeout=LAST_SECONDS)
-            self._server.cancel()
+        if (server := self._server) is not None:  # which forgets itself when it has ended
+            await asyncio.wait({server}, timeout=LAST_SECONDS)
+            server.cancel()
         await self._link.drop()
 
     async def examine(self) -> Sequence[Check]:
@@ -237,12 +237,15 @@ class PostgresBoard:
                 (sql.INSERT, [record for record in left if not record.rev]),
                 (sql.UPDATE, [record for record in left if record.rev]),
             )
-            async with connection.pipeline():  # one trip for both
-                answers = [
-                    await connection.execute(query, _columns(sorted(group, key=lambda record: record.key)))
-                    for query, group in groups
-                    if group
-                ]
+            try:
+                async with connection.pipeline():  # one trip for both
+                    answers = [
+                        await connection.execute(query, _columns(sorted(group, key=lambda record: record.key)))
+                        for query, group in groups
+                        if group
+                    ]
+            except IndexError as error:  # the library's, where an error comes with the end of the transaction
+                raise psycopg.OperationalError("the server broke off a transaction") from error
             for answer in answers:
                 won |= {row[0] for row in await answer.fetchall()}
             return won

@@ -144,6 +144,7 @@ def checked(url: str) -> tuple[str, str]:
             facts["sslmode"] = "require"
     facts.setdefault("connect_timeout", CONNECT_SECONDS)
     facts.setdefault("application_name", "seedvr")
+    facts["client_encoding"] = "UTF8"  # by another, which a database may have, no text is known again
     place = f"{hosts[0] or 'localhost'}/{facts.get('dbname') or around.get('dbname', '')}"
     return make_conninfo("", **facts), f"the shared ledger {place}"
 

@@ -1,5 +1,6 @@
 """The money of days and of tags, which machines share: drawn in portions, so that not every claim asks for some."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -36,17 +37,20 @@ class Purse:
         self._board = board
         self._now = now
         self._money: dict[Pot, int] = {}
+        self._filling = asyncio.Lock()
         # Seconds by which the board's clock is ahead of ours, as its latest answer told.
         self._ahead: float | None = None
 
     async def take(self, draft: Draft, caps: Caps) -> Payment | OverCap:
         """Money for a claim, from each pot or from none; the cap that has not so much left. Raises LedgerError."""
-        price, pots = draft.price or 0, self._pots(draft)
-        while lacking := [pot for pot in pots if self._money.get(pot, 0) < price]:
-            over = await self._fill(lacking[0], price, caps)
-            if over is not None:
-                return over
-            pots = self._pots(draft)  # the day may have turned
+        price = draft.price or 0
+        async with self._filling:  # who waits behind that takes of the same portion
+            pots = self._pots(draft)
+            while lacking := [pot for pot in pots if self._money.get(pot, 0) < price]:
+                over = await self._fill(lacking[0], price, caps)
+                if over is not None:
+                    return over
+                pots = self._pots(draft)  # the day may have turned
         payment = Payment(price, pots if price else ())
         for pot in payment.pots:
             self._money[pot] -= price

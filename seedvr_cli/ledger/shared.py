@@ -15,6 +15,7 @@ from seedvr_cli.ledger.board import ANSWERS, BEAT_SECONDS, ENDS, Board, BoardSta
 from seedvr_cli.ledger.calls import SharedCalls
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.judge import Judge
+from seedvr_cli.ledger.place import known_boards, owe
 from seedvr_cli.ledger.purse import Payment, Purse
 from seedvr_cli.ledger.records import bring_home, facts_of, forget_copies, in_state, record_of
 from seedvr_cli.ledger.rows import update_job
@@ -83,7 +84,9 @@ class SharedLedger(Ledger):
             self._is_ready = True
 
     def _begin_claiming(self) -> None:
-        """The board hears of it."""
+        """The board hears of it; others that know this ledger do not."""
+        for board in known_boards(self.path) - {self.board.id}:
+            owe(self.path, board)
 
     async def ask(self, draft: Draft, terms: Terms) -> Verdict:
         """Whether `draft` might be submitted now; what other machines have of it is brought home."""
@@ -121,12 +124,14 @@ class SharedLedger(Ledger):
             if not isinstance(verdict, Free):
                 return verdict
         try:
-            verdict = await super().claim(draft, replace(terms, again=True, caps=NO_CAPS))
+            verdict = await super().claim(draft, replace(terms, caps=NO_CAPS))
         except LedgerError:
             await self._teller.tell(in_state(posted, "free"))
             raise
-        assert isinstance(verdict, Claimed)
-        self._records[verdict.job.id] = posted
+        if isinstance(verdict, Claimed):
+            self._records[verdict.job.id] = posted
+        else:  # a run of this machine that asks no board was faster
+            await self._teller.tell(in_state(posted, "free"))
         return verdict
 
     async def paid_keys(self, keys: Sequence[str], *, after_failure: bool) -> set[str]:
@@ -184,8 +189,9 @@ class SharedLedger(Ledger):
                     self._refund(job.id)  # which is not charged
             if state in ENDS:
                 self._let_go(job.id)
-        elif recorded.state != job.state and self._is_ready:
+        elif recorded.state != job.state:
             with suppress(LedgerError):  # of another run, or another machine
+                await self.prepare()
                 await self._backlog.tell(recorded)
         return recorded
 
@@ -302,9 +308,10 @@ class SharedLedger(Ledger):
 
     async def _begin_beating(self) -> None:
         """The first claim needs a lease that holds; from then on it is renewed."""
-        if self._beating is None:
-            await self.board.beat(self._lock.take())
-            self._beating = asyncio.create_task(self._beat())
+        async with self._opening:
+            if self._beating is None:
+                await self.board.beat(self._lock.take())
+                self._beating = asyncio.create_task(self._beat())
 
     async def _beat(self) -> None:
         while True:

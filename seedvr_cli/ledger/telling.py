@@ -55,7 +55,10 @@ class Teller:
                     return posted
                 known = (await self._board.look([record.key])).get(record.key)
                 is_known_better = known is not None and record.state == "unknown" and known.state == "running"
-                if known is None or known.claim != record.claim or known.state in ENDS or is_known_better:
+                is_final = known is not None and known.state in ENDS
+                if is_final and record.state == "completed":  # nothing hides that
+                    is_final = known is not None and known.state == "completed"
+                if known is None or known.claim != record.claim or is_final or is_known_better:
                     self._owed.pop(record.key, None)
                     return known or record
                 record = replace(record, rev=known.rev)  # our lease was over, and it was taken for lost

@@ -152,7 +152,8 @@ class _Watch:
             self._run.emit(Changed(self._item, NO_ANSWER, self._request_id))
         if self._failing_since is None:
             self._failing_since = now
-        if self._status in TERMINAL:
+        job = self._progress.job
+        if self._status in TERMINAL and (self._status != COMPLETED or (job is not None and job.media_url)):
             self._needs_answer = False  # its URLs are known, and may still be good
         elif now - self._failing_since > POLL_PATIENCE:
             raise self._ended()

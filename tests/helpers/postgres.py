@@ -55,10 +55,10 @@ class Server:
             process.terminate()
             process.wait(PATIENCE)
 
-    def database(self) -> str:
-        """The URL of an empty one."""
+    def database(self, how: str = "") -> str:
+        """The URL of an empty one, made with these words."""
         name = f"test_{next(_numbers)}"
-        self.do(f"CREATE DATABASE {name}")
+        self.do(f"CREATE DATABASE {name} {how}")
         return self.url.replace("/postgres?", f"/{name}?")
 
     def do(self, query: str, url: str | None = None) -> list[tuple]:

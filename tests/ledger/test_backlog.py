@@ -3,11 +3,13 @@
 import asyncio
 
 import pytest
+from fakes.board import MemoryBoard
 from helpers.jobs import draft, nothing, run
 from helpers.machines import ANYHOW, answer, killed
 
 from seedvr_cli.ledger.boards import set_free
 from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.ledger.shared import SharedLedger
 from seedvr_cli.ledger.verdicts import Claimed, Free, Paid, Terms, Unanswered
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.errors import LedgerError
@@ -160,3 +162,93 @@ def test_what_was_paid_for_without_the_board_is_told_later(machine, board, tmp_p
     board.records.pop("alone")
     run(tmp_path / "a", without)
     asyncio.run(work("second", Paid))
+
+
+@pytest.mark.parametrize("end", ["ERROR", "refused"])
+def test_what_came_to_nothing_elsewhere_hides_nothing_that_was_paid_for_here(machine, board, tmp_path, end):
+    """Over an ERROR or a refusal of another machine's the board learns what this one has paid for without it."""
+
+    async def before(ledger):
+        claimed = await ledger.claim(draft(), ANYHOW)
+        await ledger.record(claimed.job, answer())
+
+    async def work():
+        async with machine("b") as b:
+            claimed = await b.claim(draft(), ANYHOW)
+            if end == "refused":
+                await b.release(claimed.job)
+            else:
+                await b.record(claimed.job, answer(end, "job_0"))
+        async with machine("a") as a:
+            assert await a.push() == 1
+        async with machine("c") as c:
+            verdict = await c.claim(draft(), ANYHOW)
+            assert (type(verdict), verdict.job.request_id) == (Paid, "job_1")
+
+    run(tmp_path / "a", before)
+    asyncio.run(work())
+
+
+def test_what_the_user_has_settled_elsewhere_stays_settled(machine, board):
+    """A lost submission that was settled on another machine does not become unknown again with a push."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            lost = await a.claim(draft(), ANYHOW)
+            await a.lose(lost.job, "no answer")
+            await set_free(board, ["key"])
+            await a.push()
+            assert board.records["key"].state == "free"
+            assert isinstance(await b.claim(draft(), ANYHOW), Claimed)
+
+    asyncio.run(work())
+
+
+def test_a_push_takes_no_result_back(machine, board):
+    """What another machine knows of a job's end stands, though this one has only heard that it runs."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            claimed = await a.claim(draft(), ANYHOW)
+            await a.record(claimed.job, answer())
+            other = await b.claim(draft(), ANYHOW)
+            await b.record(other.job, answer("COMPLETED"))
+            await a.push()
+            assert board.records["key"].state == "completed"
+
+    asyncio.run(work())
+
+
+def test_each_of_two_boards_hears_what_was_paid_for_on_the_other(tmp_path):
+    """A machine that uses two boards in turn has both of them know all that it has paid for."""
+    boards = MemoryBoard(), MemoryBoard()
+    boards[1].id = "board-2"
+
+    def machine(name, board):
+        return SharedLedger(str(tmp_path / name), board)
+
+    async def work():
+        for board in boards:
+            async with machine("a", board) as a:
+                await a.push()
+        async with machine("a", boards[0]) as a:
+            claimed = await a.claim(draft(), ANYHOW)
+            await a.record(claimed.job, answer())
+        async with machine("a", boards[1]) as a:
+            await a.prepare()
+        async with machine("b", boards[1]) as b:
+            assert isinstance(await b.claim(draft(), ANYHOW), Paid)
+
+    asyncio.run(work())
+
+
+def test_an_id_that_was_fetched_here_is_nothing_to_push(machine, board, tmp_path):
+    """What another machine has paid for, and this one fetched by its id, keeps nobody from the board."""
+    run(tmp_path / "a", lambda ledger: ledger.adopt("job_9", "g", "default"))
+
+    async def work():
+        async with machine("a") as a:
+            await a.prepare()
+            assert await a.push() == 0
+
+    asyncio.run(work())

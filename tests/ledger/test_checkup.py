@@ -197,6 +197,6 @@ def test_the_backlog_is_what_the_board_has_never_heard_of(tmp_path):
     (tmp_path / "ledger.sqlite3.boards").write_text("board-1\n")
     assert check_backlog(str(tmp_path), "board-1").state == "ok"
     assert check_backlog(str(tmp_path), "board-2").state == "warning"
-    (tmp_path / "ledger.sqlite3.owed").touch()
+    (tmp_path / "ledger.sqlite3.owed-board-1").touch()
     check = check_backlog(str(tmp_path), "board-1")
     assert (check.state, "was not told" in check.message) == ("warning", True)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import psycopg
@@ -507,3 +508,37 @@ def test_a_wrong_password_is_tried_once(database, monkeypatch):
         over(database, None)
     assert (len(tries), type(caught.value)) == (1, LedgerError)
     assert "PGPASSWORD" in caught.value.hint
+
+
+def test_a_database_of_another_encoding_is_told_in_utf_8(postgres_server, monkeypatch):
+    """Texts come back as they were, whatever encoding the database and the environment have."""
+    url = postgres_server.database("ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    monkeypatch.setenv("PGCLIENTENCODING", "SQL_ASCII")
+
+    async def work(board):
+        posted = await board.post(record("k\u00e9y"))
+        assert (await board.look(["k\u00e9y"])) == {"k\u00e9y": posted}
+
+    over(url, work)
+
+
+def test_an_error_at_the_end_of_a_transaction_is_tried_again(database, monkeypatch):
+    """Where the library loses itself over an error that comes with COMMIT, another connection is asked."""
+    real, failed = psycopg.AsyncConnection.pipeline, []
+
+    @asynccontextmanager
+    async def pipeline(self):
+        async with real(self) as made:
+            yield made
+        if not failed:
+            failed.append(True)
+            raise IndexError("pop from an empty deque")
+
+    monkeypatch.setattr(link, "PAUSE", 0.0)
+    monkeypatch.setattr(psycopg.AsyncConnection, "pipeline", pipeline)
+
+    async def work(board):
+        assert (await board.post(record())).rev == 1
+        assert failed
+
+    over(database, work)

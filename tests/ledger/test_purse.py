@@ -211,3 +211,22 @@ def test_a_day_may_turn_while_money_is_drawn(timely, board, monkeypatch):
             assert board.pots == {("g", yesterday): 1_000, ("g", board.today): 1_000}
 
     asyncio.run(work())
+
+
+def test_claims_at_the_same_time_take_of_one_portion(machine, board):
+    """Many first claims draw as often as one after the other would: a cap is spent to its last cent."""
+    caps, draw = Caps(day=200_000), board.draw
+
+    async def takes_its_time(*how):
+        await asyncio.sleep(0)
+        return await draw(*how)
+
+    board.draw = takes_its_time
+
+    async def work():
+        async with machine("a") as a:
+            claims = (a.claim(draft(f"key-{number}"), Terms(caps=caps)) for number in range(220))
+            verdicts = await asyncio.gather(*claims)
+            assert sum(isinstance(verdict, Claimed) for verdict in verdicts) == 200
+
+    asyncio.run(work())

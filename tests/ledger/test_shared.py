@@ -641,3 +641,92 @@ def test_a_failure_hides_no_result(machine, board):
             assert (type(there), there.job.request_id) == (Paid, "job_1")
 
     asyncio.run(work())
+
+
+def test_a_run_of_this_machine_without_the_board_is_not_paid_beside(machine, board, tmp_path):
+    """A run that asks no board and claims between the two steps of a claim has the job; the claim is given up."""
+
+    async def work():
+        async with Ledger(str(tmp_path / "a")) as alone, machine("a") as a:
+            post = board.post
+
+            async def slow(record):
+                posted = await post(record)
+                if not board.asked.count("meanwhile"):
+                    board.asked.append("meanwhile")
+                    claimed = await alone.claim(draft(), ANYHOW)
+                    await alone.record(claimed.job, answer())
+                return posted
+
+            await a.prepare()
+            board.post = slow
+            assert isinstance(await a.claim(draft(), ANYHOW), Paid)
+            assert board.records["key"].state in {"free", "running"}
+
+    asyncio.run(work())
+
+
+def test_a_result_goes_over_what_another_machine_was_told(machine, board):
+    """COMPLETED is final on the board too: a FAILED or an ERROR that another machine heard first does not hide it."""
+
+    async def work():
+        for status in ("FAILED", "ERROR"):
+            async with machine("a") as a, machine("b") as b:
+                claimed = await a.claim(draft(status), ANYHOW)
+                await a.record(claimed.job, answer(request_id=status))
+                other = await b.claim(draft(status), ANYHOW)
+                await b.record(other.job, answer(status, status))
+                await a.record(claimed.job, answer("COMPLETED", status))
+            assert board.records[status].state == "completed"
+
+    asyncio.run(work())
+
+
+def test_what_was_to_be_told_is_dropped_for_what_came_later(machine, board):
+    """A hold that the board was not told of is not told over the POST that came after it."""
+
+    async def work():
+        async with machine("a") as a, machine("b") as b:
+            claimed = await a.claim(draft(), ANYHOW)
+            board.is_away = True
+            await a.hold(claimed.job)
+            board.is_away = False
+            await a.resume(claimed.job)
+            await a._teller.pay_debts()
+            assert board.records["key"].state == "submitting"
+            assert isinstance(await b.claim(draft(), ANYHOW), Held)
+
+    asyncio.run(work())
+
+
+def test_what_only_looks_tells_the_board_what_it_learns(machine, board):
+    """A run that submits nothing (download, status) has the board know how a job has ended that it asked after."""
+
+    async def work():
+        async with killed(machine("a")) as a:
+            claimed = await a.claim(draft(), ANYHOW)
+            job = await a.record(claimed.job, answer())
+        async with machine("a") as a:
+            await a.record(job, answer("ERROR"))
+        async with machine("b") as b:
+            assert isinstance(await b.claim(draft(), ANYHOW), Claimed)
+
+    asyncio.run(work())
+
+
+def test_many_first_claims_begin_one_lease(machine, board):
+    """However many claims come at once, one of them begins to renew the lease."""
+    beat = board.beat
+
+    async def takes_its_time(run):
+        await asyncio.sleep(0)
+        await beat(run)
+
+    board.beat = takes_its_time
+
+    async def work():
+        async with machine("a") as a:
+            await asyncio.gather(*(a.claim(draft(str(number)), ANYHOW) for number in range(20)))
+        assert board.asked.count("beat") == 1
+
+    asyncio.run(work())

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from fakes.scripted import ScriptedGateway, completed, processing, queued
-from helpers.house import House
+from helpers.house import GATEWAY, House
 
 from seedvr_cli.run.watch import LAST_LOOK_SECONDS, LAST_TURN_SECONDS, MISSING_ANSWERS, POLL_PATIENCE
 from seedvr_cli.values.answer import Answer
@@ -208,6 +208,20 @@ def test_a_completed_job_is_delivered_though_the_gateway_is_away(house, go):
         assert len(gateway.polled) <= 1
         for path in (house.folder / "out").iterdir():
             path.unlink()
+
+
+def test_a_completed_job_without_its_urls_is_asked_about_until_they_come(house, go):
+    """What another machine said of its end has no URLs: one failed look at the gateway is no reason to do without."""
+    go(ScriptedGateway(), wait=False)
+
+    async def ended():
+        async with house.ledger() as ledger:
+            job = await ledger.find("job-1", GATEWAY)
+            await ledger.record(job, Answer("job-1", "COMPLETED"))
+
+    asyncio.run(ended())
+    (outcome,) = go(ScriptedGateway(polls=[GatewayError("HTTP 502"), completed()]))
+    assert outcome.error is None
 
 
 def test_the_time_that_jobs_took_sets_the_first_look(house, go):
