@@ -7,7 +7,7 @@ import pytest
 from helpers.jobs import draft
 from helpers.machines import ANYHOW, answer
 
-from seedvr_cli.ledger.purse import PORTION
+from seedvr_cli.ledger.purse import PORTION, Payment, Purse
 from seedvr_cli.ledger.shared import SharedLedger
 from seedvr_cli.ledger.verdicts import Claimed, OverCap, Terms
 from seedvr_cli.values.caps import Caps
@@ -213,8 +213,8 @@ def test_a_day_may_turn_while_money_is_drawn(timely, board, monkeypatch):
     asyncio.run(work())
 
 
-def test_claims_at_the_same_time_take_of_one_portion(machine, board):
-    """Many first claims draw as often as one after the other would: a cap is spent to its last cent."""
+def test_claims_at_the_same_time_take_of_one_portion(board):
+    """Many claims at once draw as often as one after the other would: a cap is spent to its last cent."""
     caps, draw = Caps(day=200_000), board.draw
 
     async def takes_its_time(*how):
@@ -224,9 +224,8 @@ def test_claims_at_the_same_time_take_of_one_portion(machine, board):
     board.draw = takes_its_time
 
     async def work():
-        async with machine("a") as a:
-            claims = (a.claim(draft(f"key-{number}"), Terms(caps=caps)) for number in range(220))
-            verdicts = await asyncio.gather(*claims)
-            assert sum(isinstance(verdict, Claimed) for verdict in verdicts) == 200
+        purse = Purse(board, lambda: board.time)
+        taken = await asyncio.gather(*(purse.take(draft(str(number)), caps) for number in range(220)))
+        assert sum(isinstance(one, Payment) for one in taken) == 200
 
     asyncio.run(work())
