@@ -16,6 +16,8 @@ from seedvr_cli.values.job import Job
 if TYPE_CHECKING:
     from seedvr_cli.ledger.shared import SharedLedger
 
+# Seconds that the end of a run waits for a board which it has had no need of.
+HEARD_SECONDS = 5.0
 # Jobs that are told of at a time, and which are: the one that counts for a key, if it may have cost something.
 PAGE = 500
 COUNTS = (
@@ -36,6 +38,8 @@ class Backlog:
     def __init__(self, ledger: "SharedLedger", board: Board) -> None:
         self._ledger = ledger
         self._board = board
+        # What became of jobs of other runs, before this one had any need of the board.
+        self._heard: list[Job] = []
 
     async def check(self) -> None:
         """LedgerError where this machine has paid for what the board has never heard of: others would pay again."""
@@ -87,6 +91,23 @@ class Backlog:
             return False
         told = replace(known, request_id=job.request_id, facts={**known.facts, **facts_of(job)})
         return await self._board.post(in_state(told, state)) is not None
+
+    def hear(self, job: Job) -> None:
+        """What became of a job is for the board, once all else is done."""
+        self._heard.append(job)
+
+    async def tell_heard(self) -> None:
+        """At the end of a run; where that cannot be, the next one tells it."""
+        if not self._heard:
+            return
+        try:
+            async with asyncio.timeout(HEARD_SECONDS):
+                await self._ledger.prepare()
+                for job in self._heard:
+                    await self.tell(job)
+        except (LedgerError, TimeoutError):
+            for board in known_boards(self._ledger.path):
+                owe(self._ledger.path, board)
 
     async def _record(self, job: Job) -> Record:
         """A job and what it stands in front of, as the board would have them had it been told of each."""

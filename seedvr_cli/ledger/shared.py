@@ -64,6 +64,7 @@ class SharedLedger(Ledger):
 
     async def __aexit__(self, *how: object) -> None:
         try:
+            await self._backlog.tell_heard()
             if self._beating is not None:
                 self._beating.cancel()
                 await self._settle_board()
@@ -189,10 +190,11 @@ class SharedLedger(Ledger):
                     self._refund(job.id)  # which is not charged
             if state in ENDS:
                 self._let_go(job.id)
-        elif recorded.state != job.state:
-            with suppress(LedgerError):  # of another run, or another machine
-                await self.prepare()
-                await self._backlog.tell(recorded)
+        elif recorded.state != job.state:  # of another run, or another machine
+            if self._is_ready:
+                await self.tell_of(recorded)
+            else:
+                self._backlog.hear(recorded)
         return recorded
 
     async def slots(self, gateway: str, count: int, rate: float) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from fakes.gateway import CUT as LOST
 from fakes.gateway import STATUS_PATH, Reply
 from fakes.media import picture
 from fakes.odd import OddAnswers
@@ -298,7 +299,7 @@ def test_without_its_package_a_shared_ledger_says_what_to_install(run, board, sa
 def test_a_server_that_is_away_pays_nothing(run, sandbox, url):
     """Where the shared ledger is not to be had, nothing is sent, and the local one does not stand in for it."""
     env = {"SEEDVR_LEDGER_URL": "postgresql://me:secret@127.0.0.1:1/none"}
-    impatient = "import seedvr_cli.ledger.postgres as p\np.PATIENCE = 0.1\n"
+    impatient = "import seedvr_cli.ledger.postgres_link as p\np.PATIENCE = 0.1\n"
     done = run("image", url, to=sandbox, env=env, inject=impatient)
     assert (done.rc, done.stdout, sandbox.accepted(url)) == (1, "", 0)
     assert "the shared ledger 127.0.0.1/none cannot be used" in done.stderr
@@ -328,7 +329,8 @@ def test_what_is_paid_for_is_delivered_without_the_server(run, board, sandbox, u
     """`download` needs no shared ledger: what this machine has paid for it fetches while that is away."""
     submitted = run("image", url, "--no-wait", to=sandbox, env=board)
     assert submitted.rc == 0, submitted.stderr
-    done = run("download", to=sandbox, env={"SEEDVR_LEDGER_URL": "postgresql://127.0.0.1:1/none"})
+    impatient = "import seedvr_cli.ledger.postgres_link as p\np.PATIENCE = 0.1\n"
+    done = run("download", to=sandbox, env={"SEEDVR_LEDGER_URL": "postgresql://127.0.0.1:1/none"}, inject=impatient)
     assert (done.rc, done.lines) == (0, ["photo-upscaled.png"]), done.stderr
 
 
@@ -345,7 +347,7 @@ def test_a_server_that_goes_away_under_a_run(run, postgres_server, board, gatewa
             )
 
     fake.script = script
-    impatient = "import seedvr_cli.ledger.postgres as p\np.PATIENCE = 0.2\np.PAUSE = 0.05\n"
+    impatient = "import seedvr_cli.ledger.postgres_link as p\np.PATIENCE = 0.2\np.PAUSE = 0.05\n"
     command = ("image", "--from", write(work / "list", sources), "-j", "1")
     done = run(*command, to=fake, env=board, inject=impatient)
     assert (done.rc, done.lines) == (1, ["picture-0-upscaled.png"]), done.stderr
@@ -376,6 +378,23 @@ def test_a_machine_that_was_stopped_past_its_lease_sends_nothing_more(machines, 
     out, errors = process.communicate(timeout=PATIENCE)
     assert "another machine has the job now" in errors.decode()
     assert (process.returncode, len(out.splitlines()), len(fake.posts())) == (0, 1, 2), errors.decode()
+
+
+def test_a_board_that_is_away_at_the_end_hides_no_outcome(run, board, gateway, postgres_server, url):
+    """That the board was not told is said, and the code is still that of the submission whose answer was lost."""
+    name = name_of(board["SEEDVR_LEDGER_URL"])
+
+    def script(heard):
+        if heard.method == "POST":
+            postgres_server.do(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            postgres_server.do(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+            return LOST
+        return None
+
+    impatient = "import seedvr_cli.ledger.postgres_link as p\np.PATIENCE = 0.2\np.PAUSE = 0.05\n"
+    done = run("image", url, to=gateway(script), env=board, inject=impatient)
+    assert done.rc == 7, done.stderr
+    assert "was not told what became of 1 job" in done.stderr
 
 
 def test_a_gateway_that_is_busy_leaves_nothing_out(machines, board, gateway):
