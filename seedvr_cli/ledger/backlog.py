@@ -1,15 +1,18 @@
 """What this machine has paid for and the board does not know: from before there was one, or for want of an answer."""
 
 import asyncio
+import json
 import os
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from seedvr_cli.ledger.board import ANSWERS, ENDS, Board, Record
 from seedvr_cli.ledger.place import boards_path, debts_path, known_boards, owe
 from seedvr_cli.ledger.records import facts_of, in_state, record_of
 from seedvr_cli.ledger.runs import live_runs
+from seedvr_cli.ledger.telling import Teller
 from seedvr_cli.values.errors import LedgerError
 from seedvr_cli.values.job import Job
 
@@ -60,6 +63,7 @@ class Backlog:
             raise LedgerError("another seedvr is at work with this machine's ledger, and does not tell the shared one",
                               hint="wait for that to end, then run the same command again")  # fmt: skip
         await self._ledger.settle_dead()
+        await self._pay_debts()
         last = pushed = 0
         while jobs := await self._ledger.find_jobs(f"id > ? AND {COUNTS} ORDER BY id LIMIT {PAGE}", last):
             last = jobs[-1].id
@@ -117,14 +121,23 @@ class Backlog:
         before = await self._record(earlier[0]) if earlier else None
         return in_state(record_of(job, run, state, before), state)
 
-    def owe(self, count: int) -> LedgerError:
-        """The board was not told what became of so many jobs: the next run does; what is said of it."""
-        owe(self._ledger.path, self._board.id)
-        jobs = "1 job" if count == 1 else f"{count} jobs"
+    def owe(self, records: Sequence[Record]) -> LedgerError:
+        """The board was not told what became of these: the next run does; what is said of it."""
+        owe(self._ledger.path, self._board.id, "".join(f"{json.dumps(asdict(record))}\n" for record in records))
+        jobs = "1 job" if len(records) == 1 else f"{len(records)} jobs"
         return LedgerError(
-            f"{self._board.name} was not told what became of {jobs}; this machine's ledger has it",
+            f"{self._board.name} was not told what became of {jobs}; this machine has it",
             hint="the next run tells it, or 'seedvr ledger push'",
         )
+
+    async def _pay_debts(self) -> None:
+        """Tell what an earlier run could not, of jobs as well that no ledger has, as nothing came of them."""
+        teller = Teller(self._board)
+        with suppress(FileNotFoundError), open(debts_path(self._ledger.path, self._board.id), encoding="utf-8") as file:
+            for line in file:
+                await teller.tell(Record(**json.loads(line)))
+        if teller.owed:
+            raise self.owe(teller.owed)
 
 
 def is_known(path: str, board: str) -> bool:

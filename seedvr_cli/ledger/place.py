@@ -33,13 +33,20 @@ def known_boards(path: str) -> set[str]:
 
 
 def debts_path(path: str, board: str) -> str:
-    """An empty file: the board of that id is to be told more of what this ledger has."""
+    """That it is there says that the board of that id is to be told more of what this ledger has.
+
+    What this ledger has not, as nothing came of it, stands in it: a record a line.
+    """
     return f"{path}.owed-{board}"
 
 
-def owe(path: str, board: str) -> None:
+def owe(path: str, board: str, records: str = "") -> None:
     """That board is to be told more."""
-    os.close(os.open(debts_path(path, board), os.O_WRONLY | os.O_CREAT, 0o600))
+    file = os.open(debts_path(path, board), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(file, records.encode())
+    finally:
+        os.close(file)
 
 
 def is_there(folder: str) -> bool:

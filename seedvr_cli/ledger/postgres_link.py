@@ -85,13 +85,18 @@ class Link:
                     raise
 
     async def connect(self) -> Connection:
-        """A new connection. Raises psycopg.Error, and UsageError where others could listen."""
+        """A new connection. Raises psycopg.Error, and UsageError where others could listen, or names have no room."""
         connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=None)
         host, address = connection.info.host, connection.info.hostaddr
         if not connection.pgconn.ssl_in_use and not _is_near(address or host):  # a service file may name it
             await connection.close()
             raise UsageError(f"{self.name}: {host} would be told all in the clear",
                              hint="put sslmode=verify-full, or require, into the URL")  # fmt: skip
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding not in {"UTF8", "SQL_ASCII", None}:  # a pooler may not say
+            await connection.close()
+            raise UsageError(f"{self.name}: its encoding, {encoding}, has no room for most names",
+                             hint="CREATE DATABASE seedvr ENCODING 'UTF8' TEMPLATE template0")  # fmt: skip
         self._connection = connection
         return connection
 

@@ -1,6 +1,7 @@
 """What the board is told of jobs of ours: in order, and again until it was."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 from seedvr_cli.ledger.board import ENDS, Board, Record
@@ -20,9 +21,9 @@ class Teller:
         self._turns = [asyncio.Lock() for _ in range(LOCKS)]
 
     @property
-    def owed(self) -> int:
-        """How many records the board was not told yet."""
-        return len(self._owed)
+    def owed(self) -> Sequence[Record]:
+        """What the board was not told yet."""
+        return list(self._owed.values())
 
     def owe(self, record: Record) -> None:
         """Have it told with the next debts."""

@@ -23,12 +23,13 @@ from seedvr_cli.run.names import ResultName
 from seedvr_cli.run.progress import Progress
 from seedvr_cli.run.state import RunState
 from seedvr_cli.values.catalog import ENDPOINTS
-from seedvr_cli.values.errors import DeliveryError, SeedvrError, StillRunning
+from seedvr_cli.values.errors import DeliveryError, MediaGone, SeedvrError, StillRunning
 from seedvr_cli.values.events import Changed, Received
 from seedvr_cli.values.items import Item
 from seedvr_cli.values.job import File, Job
 from seedvr_cli.values.media import EXTENSIONS
 from seedvr_cli.values.structure import Size
+from seedvr_cli.values.urls import is_object_url
 
 # Seconds between two events about the bytes of one download.
 PROGRESS_SECONDS = 0.1
@@ -92,8 +93,19 @@ class Courier(ABC):
         self._run.emit(Changed(self._item, "downloading", job.request_id))
         for position, url in enumerate(job.media_url):
             media = Media(progress.known_job, position, url)
-            progress.job, file = await self._bring(media, deadline, is_new=not progress.is_attached)
+            try:
+                progress.job, file = await self._bring(media, deadline, is_new=not progress.is_attached)
+            except MediaGone as error:
+                await self._tell_where(media, error)
+                raise
             progress.files.append(file)
+
+    async def _tell_where(self, media: Media, error: MediaGone) -> None:
+        """Where else the result was put, so that nobody pays for it again."""
+        recorded = await self._deliveries.of(media.job)
+        there = [entry.path for entry in recorded if entry.position == media.position and entry.done]
+        if objects := [path for path in there if is_object_url(path)]:
+            error.hint = f"it is paid for, and was put at {objects[-1]}: copy it from there"
 
     @abstractmethod
     async def _find_whole(self, media: Media, recorded: list[Delivery]) -> File | None:

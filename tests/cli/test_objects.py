@@ -141,6 +141,18 @@ def test_names_that_are_equal_get_numbers(run, sandbox, objects, store, place):
     assert len(names(objects, place)) == 6
 
 
+def test_what_stands_in_a_bucket_is_not_said_to_be_lost(run, gateway, store, place, url):
+    """Where the media URL has expired, the line says where the result was put, and not that it must be paid again."""
+    gone = []
+    gateway = gateway(lambda heard: Reply(403, b"") if gone and heard.path.startswith("/media/") else None)
+    (path,) = run("image", url, "-o", place, to=gateway, env=store).lines
+    gone.append(True)
+    done = run("image", url, "-o", "here/", to=gateway, env=store)
+    assert (done.rc, len(gateway.posts())) == (1, 1)
+    assert f"was put at {path}" in done.stderr
+    assert "--new" not in done.stderr
+
+
 def test_a_list_that_a_store_stops_giving_ends_after_what_is_under_way(run, gateway, objects, store, place):
     """What was submitted is waited for, delivered and told; then the store's words are the error, and code 5."""
     import obstore

@@ -7,6 +7,7 @@ from fakes.board import MemoryBoard
 from helpers.jobs import draft, nothing, run
 from helpers.machines import ANYHOW, answer, killed
 
+from seedvr_cli.ledger.board import LEASE_SECONDS
 from seedvr_cli.ledger.boards import set_free
 from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.shared import SharedLedger
@@ -250,5 +251,30 @@ def test_an_id_that_was_fetched_here_is_nothing_to_push(machine, board, tmp_path
         async with machine("a") as a:
             await a.prepare()
             assert await a.push() == 0
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("end", ["refused", "ERROR"])
+def test_what_came_to_nothing_while_the_board_was_away_is_told_by_the_next_run(machine, board, end):
+    """A refusal, and an ERROR, leave nothing here to push; the next run tells all the same, and others may submit."""
+
+    async def fail():
+        async with machine("a") as a:
+            claimed = await a.claim(draft(), ANYHOW)
+            board.is_away = True
+            await (a.release(claimed.job) if end == "refused" else a.record(claimed.job, answer(end)))
+
+    async def work():
+        with pytest.raises(LedgerError, match="was not told what became of 1 job"):
+            await fail()
+        board.is_away = False
+        board.time += LEASE_SECONDS + 1
+        async with machine("b") as b:
+            assert isinstance(await b.ask(draft(), ANYHOW), Unanswered)
+        async with machine("a") as a:
+            await a.prepare()
+        async with machine("c") as c:
+            assert isinstance(await c.claim(draft(), ANYHOW), Claimed)
 
     asyncio.run(work())

@@ -542,3 +542,15 @@ def test_an_error_at_the_end_of_a_transaction_is_tried_again(database, monkeypat
         assert failed
 
     over(database, work)
+
+
+def test_a_database_without_room_for_names_is_refused(postgres_server):
+    """Where one name would spoil the writes of its neighbours, nothing is begun; the line says what to make."""
+    url = postgres_server.database("ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+
+    async def nothing(_):
+        pytest.fail("it has no room for names")
+
+    with pytest.raises(UsageError, match="its encoding, LATIN1") as caught:
+        over(url, nothing)
+    assert "ENCODING 'UTF8'" in caught.value.hint
