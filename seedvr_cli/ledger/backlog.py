@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Seconds that the end of a run waits for a board which it has had no need of.
 HEARD_SECONDS = 5.0
+# Jobs that are kept for that.
+MOST_HEARD = 10_000
 # Jobs that are told of at a time, and which are: the one that counts for a key, if it may have cost something.
 PAGE = 500
 COUNTS = (
@@ -43,6 +45,7 @@ class Backlog:
         self._board = board
         # What became of jobs of other runs, before this one had any need of the board.
         self._heard: list[Job] = []
+        self._has_more = False
 
     async def check(self) -> None:
         """LedgerError where this machine has paid for what the board has never heard of: others would pay again."""
@@ -98,11 +101,14 @@ class Backlog:
 
     def hear(self, job: Job) -> None:
         """What became of a job is for the board, once all else is done."""
-        self._heard.append(job)
+        if len(self._heard) < MOST_HEARD:
+            self._heard.append(job)
+        else:
+            self._has_more = True
 
     async def tell_heard(self) -> None:
         """At the end of a run; where that cannot be, the next one tells it."""
-        if not self._heard:
+        if not self._heard and not self._has_more:
             return
         try:
             async with asyncio.timeout(HEARD_SECONDS):
@@ -110,8 +116,9 @@ class Backlog:
                 for job in self._heard:
                     await self.tell(job)
         except (LedgerError, TimeoutError):
-            for board in known_boards(self._ledger.path):
-                owe(self._ledger.path, board)
+            self._has_more = True
+        for board in known_boards(self._ledger.path) if self._has_more else ():
+            owe(self._ledger.path, board)
 
     async def _record(self, job: Job) -> Record:
         """A job and what it stands in front of, as the board would have them had it been told of each."""

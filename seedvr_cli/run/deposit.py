@@ -110,7 +110,7 @@ class ObjectCourier(Courier):
                 entry = next((entry for entry in recorded if entry.path == there[0].path and entry.done), None)
                 if not self._serves(entry):
                     return None
-                self._run.stores.taken.setdefault(there[0].path, media.identity)
+                self._is_ours_to_take(there[0].path, media)
                 return there
         return None
 
@@ -181,17 +181,24 @@ class ObjectCourier(Courier):
         while True:
             path = numbered(base, number)
             is_free = number not in held or number == first
-            is_free = is_free and stores.taken.setdefault(path, media.identity) == media.identity
+            is_free = is_free and self._is_ours_to_take(path, media)
             if is_free and number > first and not overwrite:  # a look costs less than to send it all in vain
                 is_free = await stores.call(path, lambda store, name: store.facts(name)) is None
             if is_free and await self._make(path, file, label, deadline):
-                stores.numbers[base] = max(number, stores.numbers.get(base, 0))
+                if number > 1:
+                    stores.numbers[base] = max(number, stores.numbers.get(base, 0))
                 return replace(file, path=path)
             if await self._own(media, path):
                 return replace(file, path=path)
             if self._name.is_exact:
                 raise DeliveryError(f"{path} is in the way", hint="choose another name, or --overwrite")
             number = max(number, stores.numbers.get(base, 0)) + 1
+
+    def _is_ours_to_take(self, path: str, media: Media) -> bool:
+        """Whether no other result of this run stands there; without --overwrite the store sees to that."""
+        if not self._run.policy.overwrite:
+            return True
+        return self._run.stores.taken.setdefault(path, media.identity) == media.identity
 
     async def _make(self, path: str, file: File, label: Label, deadline: float) -> bool:
         """Whether the object was made; StillRunning where the store takes hardly a byte of it behind the deadline."""

@@ -8,7 +8,7 @@ from helpers.jobs import draft, run
 from helpers.machines import ANYHOW, answer, killed
 from helpers.waiting import PATIENCE
 
-from seedvr_cli.ledger import shared
+from seedvr_cli.ledger import backlog, shared
 from seedvr_cli.ledger.board import LEASE_SECONDS
 from seedvr_cli.ledger.boards import set_free
 from seedvr_cli.ledger.glance import spending
@@ -710,6 +710,25 @@ def test_what_only_looks_tells_the_board_what_it_learns(machine, board):
             await a.record(job, answer("ERROR"))
         async with machine("b") as b:
             assert isinstance(await b.claim(draft(), ANYHOW), Claimed)
+
+    asyncio.run(work())
+
+
+def test_what_is_too_much_to_keep_is_told_by_the_next_run(machine, board, monkeypatch):
+    """A run that only looks keeps some of the jobs that have ended; the rest is told by the next run that submits."""
+    monkeypatch.setattr(backlog, "MOST_HEARD", 0)
+
+    async def work():
+        async with killed(machine("a")) as a:
+            claimed = await a.claim(draft(), ANYHOW)
+            job = await a.record(claimed.job, answer())
+            await a.push()
+        async with machine("a") as a:
+            await a.record(job, answer("COMPLETED"))
+        assert board.records["key"].state == "running"
+        async with machine("a") as a:
+            await a.prepare()
+        assert board.records["key"].state == "completed"
 
     asyncio.run(work())
 
