@@ -16,7 +16,7 @@
     │   └── TakenOver            another machine has taken what waited to be sent again
     ├── BadLine              1   a line of a list on standard input
     ├── RequestRefused       1   the gateway answered 400 or such
-    │   └── NotFound             404
+    │   └── NotFound         1   404
     ├── JobFailed            1   FAILED or ERROR
     ├── SourceRefused        1   a look at the source shows that nothing can come of it
     ├── UploadError          1   a file of this machine cannot be brought where the gateway reads it

@@ -19,6 +19,7 @@ from seedvr_cli.values.errors import (
     GatewayError,
     KeyRefused,
     NetworkError,
+    NotFound,
     NotSent,
     OutcomeUnknown,
     RequestRefused,
@@ -87,7 +88,7 @@ SUBMITTED = {
     "401": (answer(401, refusal()), KeyRefused),
     "402": (answer(402, refusal("Insufficient Balance", "Your wallet does not have enough balance.")), BalanceError),
     "403": (answer(403, refusal("Forbidden")), KeyRefused),
-    "404": (answer(404, refusal("Not Found")), RequestRefused),
+    "404": (answer(404, refusal("Not Found")), NotFound),
     "413": (answer(413, HTML), RequestRefused),
     "422": (answer(422, {"detail": "image_url is wrong"}), RequestRefused),
     "429": (answer(429, refusal("Too Many Requests")), Busy),
@@ -106,7 +107,7 @@ POLLED = {
     "401": (answer(401, refusal()), KeyRefused),
     "402": (answer(402, refusal()), BalanceError),
     "403": (answer(403, refusal()), KeyRefused),
-    "404": (answer(404, refusal()), RequestRefused),
+    "404": (answer(404, refusal()), NotFound),
     "429": (answer(429, refusal()), Busy),
     "500": (answer(500, refusal()), GatewayError),
     "502": (answer(502, HTML), GatewayError),
@@ -341,7 +342,7 @@ def test_every_status_is_accepted_refused_or_unknown(status, later):
     if status in ACCEPTED_STATUS:
         expected = Answer
     elif status in REFUSED_STATUS:
-        expected = RequestRefused
+        expected = NotFound if status == 404 else RequestRefused
     elif status in OWN_MEANING:
         expected = OWN_MEANING[status]
     elif status == 503 and later:

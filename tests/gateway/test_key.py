@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from seedvr_cli.gateway import answers
 from seedvr_cli.gateway.client import Gateway
 from seedvr_cli.values.catalog import KEY_HEADER
-from seedvr_cli.values.errors import NetworkError, OutcomeUnknown, RequestRefused, SeedvrError
+from seedvr_cli.values.errors import NetworkError, NotFound, OutcomeUnknown, RequestRefused, SeedvrError
 
 
 def holders(script):
@@ -144,7 +144,7 @@ def test_a_request_id_is_one_part_of_the_path(request_id):
 def test_a_request_id_that_is_no_unicode_crashes_nothing(request_id):
     """Bytes of a command line that are no text, or half a character, make an id that the gateway does not know."""
     error, script = call("poll", answer(404, refusal()), what=request_id)
-    assert type(error) is RequestRefused
+    assert type(error) is NotFound
     assert holders(script) <= {BASE}
 
 

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from helpers.boards import over, record
 from helpers.postgres import name_of
+from helpers.waiting import PATIENCE
 
 from seedvr_cli.ledger import postgres as module
 from seedvr_cli.ledger import postgres_link as link
@@ -554,3 +555,14 @@ def test_a_database_without_room_for_names_is_refused(postgres_server):
     with pytest.raises(UsageError, match="its encoding, LATIN1") as caught:
         over(url, nothing)
     assert "ENCODING 'UTF8'" in caught.value.hint
+
+
+def test_two_who_write_one_record_together_hear_each_how_it_went(database):
+    """A key stands once in what is written together: of two at the same time one wins, and the other hears that."""
+
+    async def work(board):
+        async with asyncio.timeout(PATIENCE):
+            posted = await asyncio.gather(*(board.post(record(claim=f"claim {number}")) for number in range(3)))
+        assert [one is not None for one in posted].count(True) == 1
+
+    over(database, work)

@@ -16,7 +16,7 @@ from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverCap, Paid, Terms, Unanswered
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.caps import Caps
-from seedvr_cli.values.errors import LedgerError, NotSubmitted
+from seedvr_cli.values.errors import LedgerError, NotSubmitted, TakenOver
 from seedvr_cli.values.version import Version
 
 
@@ -695,6 +695,35 @@ def test_what_was_to_be_told_is_dropped_for_what_came_later(machine, board):
             await a._teller.pay_debts()
             assert board.records["key"].state == "submitting"
             assert isinstance(await b.claim(draft(), ANYHOW), Held)
+
+    asyncio.run(work())
+
+
+def test_a_debt_under_way_goes_over_no_post(machine, board):
+    """While a beat pays a debt of a held job, that job's POST is not begun on a record which the debt then frees."""
+
+    async def work():
+        async with machine("a") as a:
+            job = (await a.claim(draft(), ANYHOW)).job
+            board.is_away = True
+            await a.hold(job)
+            board.is_away = False
+            post, go = board.post, asyncio.Event()
+
+            async def late(record):
+                if record.state == "free":
+                    await go.wait()
+                return await post(record)
+
+            board.post = late
+            paying = asyncio.create_task(a._teller.pay_debts())
+            resuming = asyncio.create_task(a.resume(job))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            go.set()
+            await paying
+            is_begun = not isinstance((await asyncio.gather(resuming, return_exceptions=True))[0], TakenOver)
+            assert board.records["key"].state == ("submitting" if is_begun else "free")
 
     asyncio.run(work())
 
