@@ -271,6 +271,8 @@ def _entry(number: int, source: Source) -> Entry:
     if isinstance(source, Mapping):
         options = {name: value for name, value in source.items() if name != "source" and value is not None}
         word = source.get("source")
+        if strange := [name for name in options if not isinstance(name, str)]:
+            return Entry(number, "", {}, problem=f"there is no option {strange[0]!r}")
         if word is None:
             return Entry(number, "", options, problem='there is no "source"')
     text = os.fspath(word) if isinstance(word, str | os.PathLike) else None

@@ -136,7 +136,7 @@ class _Run:
                     self._common.talk.say(f"seedvr: {words}")
                 self._codes.add(PIPE_CLOSED)
                 return
-        self._sum_up(engine)
+        self._sum_up(engine, "'seedvr download'" if work.on_end is not None else continuation())
         self._codes.add(work.beside())
 
     async def _follow(self, engine: Engine, work: Workload, reporter: Reporter, looks: "Looks | None") -> None:
@@ -192,8 +192,8 @@ class _Run:
         if work.on_end is not None and self._results.trouble is None:  # or it is kept for the next one
             work.on_end(outcome)
 
-    def _sum_up(self, engine: Engine) -> None:
-        """The last lines: what became of standard output, and how to go on."""
+    def _sum_up(self, engine: Engine, rest: str) -> None:
+        """The last lines: what became of standard output, and how to go on; `rest` is the command for what is left."""
         talk, tally, trouble = self._common.talk, self._tally, self._results.trouble
         if trouble is not None:
             self._codes.add(trouble.exit_code)
@@ -203,7 +203,7 @@ class _Run:
             talk.error(f"seedvr: interrupted; {_underway(tally)}go on with: {continuation()}")
             return
         self._failures.end()
-        for line in _what_is_left(tally) if tally.total > 1 else ():
+        for line in _what_is_left(tally, rest) if tally.total > 1 else ():
             talk.say(f"seedvr: {line}")
 
 
@@ -296,10 +296,10 @@ def _underway(tally: Tally) -> str:
     return f"{still}what is paid for is in the ledger; "
 
 
-def _what_is_left(tally: Tally) -> Iterator[str]:
+def _what_is_left(tally: Tally, rest: str) -> Iterator[str]:
     """How to go on after a run in which not everything was done."""
     if tally.left:
-        yield f"the rest, and only the rest: {continuation()}"
+        yield f"the rest, and only the rest: {rest}"
     if tally.final:
         yield f"{tally.final} ended FAILED, and may be charged; --retry-failed submits what failed again"
     if tally.unknown:

@@ -119,7 +119,8 @@ def test_what_goes_wrong_with_one_source_is_its_own(gateway):
 def test_a_result_says_which_source_it_is_of(gateway):
     """`number` counts the sources of a call, whatever they are and in whatever order they end."""
     fake = gateway()
-    odd = [URLS[1], None, {"source": 7}, {"source": URLS[0], "param": {"a": object()}}, b"bytes", {}, URLS[0], URLS[1]]
+    odd = [URLS[1], None, {"source": 7}, {"source": URLS[0], "param": {"a": object()}}, b"bytes", {5: 3, "source": "x"}]
+    odd += [URLS[0], URLS[1]]
 
     async def run():
         async with client(fake) as session:

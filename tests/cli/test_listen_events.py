@@ -13,7 +13,7 @@ import pytest
 from fakes.gateway import CUT, STATUS_PATH, Reply
 from helpers.command import Bench
 from helpers.listening import HOOK, call, listen, submit, told
-from helpers.sources import urls, write
+from helpers.sources import new_url, urls, write
 from helpers.waiting import PATIENCE, wait_for, wait_for_end
 
 pytestmark = pytest.mark.slow
@@ -32,12 +32,13 @@ def lines_of(path):
 def test_a_delivery_that_fails_is_passed_on_once(start, run, gateway, work, url):
     """A result that is not to be had is tried some times, and then its error is what is passed on."""
     gateway = gateway(lambda heard: Reply(404, b"") if heard.path.startswith("/media/") else None)
-    listener = listen(start, gateway, "--download", "--exec", appending(work), "--poll-interval", "0.1", "--once", 1)
-    submit(run, listener, url, to=gateway)
-    assert listener.end().rc == 1
-    (line,) = lines_of(work / "heard")
-    assert json.loads(line)["error"]["code"] == "delivery"
-    assert len(gateway.downloads()) == 3
+    listener = listen(start, gateway, "--download", "--exec", appending(work), "--poll-interval", "0.1", "--once", 2)
+    submit(run, listener, url, new_url(), to=gateway)
+    done = listener.end()
+    assert (done.rc, "the rest, and only the rest: 'seedvr download'" in done.stderr) == (1, True), done.stderr
+    heard = [json.loads(line)["error"]["code"] for line in lines_of(work / "heard")]
+    assert heard == ["delivery", "delivery"]
+    assert len(gateway.downloads()) == 6
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
