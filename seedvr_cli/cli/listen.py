@@ -66,9 +66,9 @@ def listen(
                          hint="run 'seedvr sandbox', and point --base-url of both commands at it")  # fmt: skip
     place = common.choose("output", output.output)
     is_delivering = download or output.output is not None
-    if is_delivering and place == "-":
-        raise UsageError("-o -: results go into files here", hint="-o FOLDER/, or a template")
     if is_delivering and place is not None:
+        if place == "-":
+            raise UsageError("-o -: results go into files here", hint="-o FOLDER/, or a template")
         check_output(place)
     if output.sidecar:
         from seedvr_cli.cli.sidecar import check_sidecars

@@ -120,9 +120,7 @@ class Connection(asyncio.Protocol):
         if len(self._connections) >= self._manners.connections:  # who says nothing makes room for who may
             idle = [one for one in self._connections if one._idle_since is not None]
             oldest = min(idle, key=lambda one: one._idle_since or 0.0, default=self)
-            self._connections.discard(
-                oldest
-            )  # it is lost a turn of the loop later, and the next one needs another's room
+            self._connections.discard(oldest)  # or the next one, before the loop turns, would find it again
             oldest.close()
         transport.set_write_buffer_limits(high=CHUNK)
         self._connections.add(self)

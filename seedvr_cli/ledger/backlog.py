@@ -9,11 +9,12 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from seedvr_cli.ledger.board import ANSWERS, ENDS, Board, Record
+from seedvr_cli.ledger.jobs import ADOPTED
 from seedvr_cli.ledger.place import boards_path, debts_path, known_boards, owe
 from seedvr_cli.ledger.records import facts_of, in_state, record_of
 from seedvr_cli.ledger.runs import live_runs
 from seedvr_cli.ledger.telling import Teller
-from seedvr_cli.values.errors import LedgerError
+from seedvr_cli.values.errors import LedgerError, SeedvrError
 from seedvr_cli.values.job import Job
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ MOST_HEARD = 10_000
 # Jobs that are told of at a time, and which are: the one that counts for a key, if it may have cost something.
 PAGE = 500
 COUNTS = (
-    "state IN ('running', 'completed', 'failed', 'unknown') AND gateway != 'sandbox' AND key NOT LIKE 'request:%'"
+    f"state IN ('running', 'completed', 'failed', 'unknown') AND gateway != 'sandbox' AND key NOT LIKE '{ADOPTED}%'"  # noqa: S608 - our own text
     " AND NOT EXISTS (SELECT 1 FROM jobs later WHERE later.key = jobs.key AND later.id > jobs.id"
     " AND later.state NOT IN ('error', 'forgotten'))"
 )
@@ -86,12 +87,11 @@ class Backlog:
         state = ANSWERS.get(job.state, "unknown")
         if known is None:
             return await self._board.post(await self._record(job)) is not None
-        if known.state == "failed" and state == "completed":  # which is final, whatever came of another attempt
-            return await self._board.post(in_state(record_of(job, run, state, known), state)) is not None
         is_same_job = known.request_id is not None and known.request_id == job.request_id
         is_ours = known.run == run or is_same_job or known.claim == job.claim
-        is_free = known.state in {"free", "error"}
-        if is_free and not is_ours and await self._ledger.owner(job) is not None:  # of which nothing came
+        is_final = known.state == "failed" and state == "completed"  # whatever came of another attempt
+        is_in_vain = known.state in {"free", "error"} and not is_ours  # another's, of which nothing came
+        if is_final or (is_in_vain and await self._ledger.owner(job) is not None):
             return await self._board.post(in_state(record_of(job, run, state, known), state)) is not None
         is_settled = known.state == "free" and state == "unknown"  # by the user, on another machine
         if known.state in ENDS or known.state == state or not is_ours or is_settled:
@@ -115,7 +115,7 @@ class Backlog:
                 await self._ledger.prepare()
                 for job in self._heard:
                     await self.tell(job)
-        except (LedgerError, TimeoutError):
+        except (SeedvrError, TimeoutError):  # all that was asked for is done
             self._has_more = True
         for board in known_boards(self._ledger.path) if self._has_more else ():
             owe(self._ledger.path, board)
@@ -142,7 +142,8 @@ class Backlog:
         teller = Teller(self._board)
         with suppress(FileNotFoundError), open(debts_path(self._ledger.path, self._board.id), encoding="utf-8") as file:
             for line in file:
-                await teller.tell(Record(**json.loads(line)))
+                with suppress(ValueError, TypeError):  # where the disk was full, say
+                    await teller.tell(Record(**json.loads(line)))
         if teller.owed:
             raise self.owe(teller.owed)
 

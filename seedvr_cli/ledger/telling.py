@@ -56,9 +56,8 @@ class Teller:
                     return posted
                 known = (await self._board.look([record.key])).get(record.key)
                 is_known_better = known is not None and record.state == "unknown" and known.state == "running"
-                is_final = known is not None and known.state in ENDS
-                if is_final and record.state == "completed":  # nothing hides that
-                    is_final = known is not None and known.state == "completed"
+                ends = {"completed"} if record.state == "completed" else ENDS  # nothing else hides that
+                is_final = known is not None and known.state in ends
                 if known is None or known.claim != record.claim or is_final or is_known_better:
                     self._owed.pop(record.key, None)
                     return known or record

@@ -10,6 +10,7 @@ from helpers.machines import ANYHOW, answer, killed
 from seedvr_cli.ledger.board import LEASE_SECONDS
 from seedvr_cli.ledger.boards import set_free
 from seedvr_cli.ledger.jobs import Ledger
+from seedvr_cli.ledger.place import debts_path, ledger_path
 from seedvr_cli.ledger.shared import SharedLedger
 from seedvr_cli.ledger.verdicts import Claimed, Free, Paid, Terms, Unanswered
 from seedvr_cli.values.answer import Answer
@@ -256,7 +257,7 @@ def test_an_id_that_was_fetched_here_is_nothing_to_push(machine, board, tmp_path
 
 
 @pytest.mark.parametrize("end", ["refused", "ERROR"])
-def test_what_came_to_nothing_while_the_board_was_away_is_told_by_the_next_run(machine, board, end):
+def test_what_came_to_nothing_while_the_board_was_away_is_told_by_the_next_run(machine, board, tmp_path, end):
     """A refusal, and an ERROR, leave nothing here to push; the next run tells all the same, and others may submit."""
 
     async def fail():
@@ -270,6 +271,8 @@ def test_what_came_to_nothing_while_the_board_was_away_is_told_by_the_next_run(m
             await fail()
         board.is_away = False
         board.time += LEASE_SECONDS + 1
+        with open(debts_path(ledger_path(str(tmp_path / "a")), board.id), "a", encoding="utf-8") as file:
+            file.write('{"key": "a line that was cut')
         async with machine("b") as b:
             assert isinstance(await b.ask(draft(), ANYHOW), Unanswered)
         async with machine("a") as a:

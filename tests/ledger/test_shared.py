@@ -16,7 +16,7 @@ from seedvr_cli.ledger.jobs import Ledger
 from seedvr_cli.ledger.verdicts import Claimed, Failed, Free, Held, OverCap, Paid, Terms, Unanswered
 from seedvr_cli.values.answer import Answer
 from seedvr_cli.values.caps import Caps
-from seedvr_cli.values.errors import LedgerError, NotSubmitted, TakenOver
+from seedvr_cli.values.errors import LedgerError, NotSubmitted, TakenOver, UsageError
 from seedvr_cli.values.version import Version
 
 
@@ -739,6 +739,23 @@ def test_what_only_looks_tells_the_board_what_it_learns(machine, board):
             await a.record(job, answer("ERROR"))
         async with machine("b") as b:
             assert isinstance(await b.claim(draft(), ANYHOW), Claimed)
+
+    asyncio.run(work())
+
+
+def test_who_only_looks_ends_well_whatever_is_wrong_with_the_board(machine, board, monkeypatch):
+    """A board that cannot be used, for good or for now, is no matter of a run that has no need of it."""
+
+    async def refused():
+        raise UsageError("its encoding has no room for most names")
+
+    async def work():
+        async with killed(machine("a")) as a:
+            claimed = await a.claim(draft(), ANYHOW)
+            job = await a.record(claimed.job, answer())
+        monkeypatch.setattr(type(board), "__aenter__", lambda _: refused())
+        async with machine("a") as a:
+            assert (await a.record(job, answer("COMPLETED"))).state == "completed"
 
     asyncio.run(work())
 
